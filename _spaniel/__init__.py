@@ -1,0 +1,1 @@
+"""Retrieval and RAG for Python."""

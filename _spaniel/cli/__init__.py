@@ -1,0 +1,5 @@
+"""Command line of Spaniel."""
+
+
+def main() -> None:
+    """Entry point."""
