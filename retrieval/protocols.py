@@ -1,0 +1,133 @@
+"""The roles that parts of a search can play; batch first.
+
+A class plays a role by having its methods: nothing needs to inherit from here. The common suites in `tests/contracts/`
+check what the signatures cannot say.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .types import JSON, Passage, QueryLike, Ranking
+
+__all__ = [
+    "CutoffPolicy",
+    "Encoder",
+    "Exclude",
+    "Generator",
+    "PassageStore",
+    "Reranker",
+    "Retriever",
+    "RoutePolicy",
+    "Where",
+]
+
+Exclude: TypeAlias = Sequence[Collection[int]]
+"""Per query, the ordinals that must not be returned (its own passage, what the user has seen)."""
+
+Where: TypeAlias = Mapping[str, JSON]
+"""A filter over passages' metadata, such as `{"year": {"$gte": 2024}}`."""
+
+
+@runtime_checkable
+class PassageStore(Protocol):
+    """Gives stored passages back by ordinal."""
+
+    def get(self, ordinals: Sequence[int] | NDArray[np.integer[Any]]) -> list[Passage]:
+        """The passages in the order asked for."""
+        ...
+
+
+@runtime_checkable
+class Retriever(Protocol):
+    """Finds passages for queries. Safe to call from several threads.
+
+    Attributes:
+        name: how traces, reports and errors call it.
+        depth: how many passages a search returns when `k` is None.
+        passages: the store its ordinals point into; None when it has no texts.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def depth(self) -> int: ...
+    @property
+    def passages(self) -> PassageStore | None: ...
+
+    def search(
+        self,
+        queries: Sequence[QueryLike],
+        *,
+        k: int | None = None,
+        exclude: Exclude | None = None,
+        where: Where | None = None,
+    ) -> list[Ranking]:
+        """One ranking for each query, in their order: the best min(k, matches) passages.
+
+        What a query gets depends on nothing but itself: not on the batch, the thread count, or `k` (a smaller k gives
+        a prefix). A query that matches nothing gets an empty ranking.
+
+        Raises:
+            InvalidInput: k below 1, or `exclude` of another length than `queries`.
+            InvalidQuery: a query or filter that cannot be run.
+        """
+        ...
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """Turns texts into vectors."""
+
+    def encode(self, texts: Sequence[str], *, kind: Literal["query", "passage"]) -> NDArray[np.float32]:
+        """float32 (len(texts), d)."""
+        ...
+
+
+@runtime_checkable
+class Reranker(Protocol):
+    """Looks at the texts of what was found and orders them again."""
+
+    def rerank(
+        self,
+        queries: Sequence[QueryLike],
+        rankings: Sequence[Ranking],
+        passages: PassageStore,
+        *,
+        k: int | None = None,
+    ) -> list[Ranking]:
+        """For each query at most k passages out of its ranking (all by default), in the new order."""
+        ...
+
+
+@runtime_checkable
+class CutoffPolicy(Protocol):
+    """Decides how many passages of a ranking to read on."""
+
+    def cut(self, query: QueryLike, ranking: Ranking) -> int:
+        """How many of the top passages stay, 0 to len(ranking)."""
+        ...
+
+
+@runtime_checkable
+class RoutePolicy(Protocol):
+    """Decides which way a query goes, and learns from what came of it."""
+
+    def choose(self, context: Mapping[str, JSON]) -> object:
+        """A decision, with the probability it was taken with."""
+        ...
+
+    def learn(self, decision: object, reward: float) -> None:
+        """Take in what a decision was worth."""
+        ...
+
+
+@runtime_checkable
+class Generator(Protocol):
+    """Writes an answer from a prompt."""
+
+    def generate(self, prompt: str) -> Iterator[str]:
+        """The answer, piece by piece."""
+        ...
