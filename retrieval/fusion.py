@@ -1,12 +1,16 @@
 """Fuse several rankings of one query into one.
 
-Two families, both pure functions over `Ranking`s:
+Two families, all pure functions over `Ranking`s. By rank alone:
 
-- `rrf`: reciprocal rank fusion, which looks only at ranks (Cormack, Clarke and Buettcher, SIGIR 2009).
-- `convex`: a weighted sum of standardised scores, which keeps how far apart the passages were
-  (Bruch, Gai and Ingber, TOIS 2023, sec. 4).
+- `rrf`: reciprocal rank fusion (Cormack, Clarke and Buettcher, SIGIR 2009).
+- `interleave`: the first of each, then the second of each, and so on.
 
-Left out on purpose: learning the weights (see `fit.py`) and fusing across queries.
+By score, which keeps how far apart the passages were:
+
+- `convex`: a weighted sum of standardised scores (Bruch, Gai and Ingber, TOIS 2023, sec. 4).
+- `minmax`: a weighted sum of scores stretched to 0..1 (Lee, SIGIR 1997, sec. 3).
+
+Left out on purpose: learning the weights, and fusing across queries.
 """
 
 from collections.abc import Sequence
@@ -14,10 +18,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from spaniel.retrieval.errors import InvalidInput
-from spaniel.retrieval.types import Ranking
+from .errors import InvalidInput
+from .types import Ranking
 
-__all__ = ["convex", "rrf"]
+__all__ = ["convex", "interleave", "minmax", "rrf"]
 
 
 def rrf(rankings: Sequence[Ranking], *, k: int = 60, depth: int | None = None) -> Ranking:
@@ -60,15 +64,73 @@ def convex(rankings: Sequence[Ranking], weights: Sequence[float] | None = None) 
     Raises:
         InvalidInput: no rankings, or weights that do not fit.
     """
-    weights = [1.0 / max(len(rankings), 1)] * len(rankings) if weights is None else list(weights)
-    if len(weights) != len(rankings) or not all(np.isfinite(weights)) or min(weights, default=0) < 0:
-        raise InvalidInput("convex", f"{len(rankings)} rankings need as many weights >= 0, got {weights}")
+    weights = _weights("convex", rankings, weights)
     standard = [_standardise(ranking.scores) for ranking in rankings]
     # What a ranking did not return is at most as good as its last: giving it zero would reward absence,
     # because z-scores of returned passages are often negative.
     floor = sum(w * z.min(initial=0.0) for w, z in zip(weights, standard, strict=True))
     lifted = [w * (z - z.min(initial=0.0)) for w, z in zip(weights, standard, strict=True)]
     return _sum_by_passage(rankings, lifted, base=floor)
+
+
+def minmax(rankings: Sequence[Ranking], weights: Sequence[float] | None = None) -> Ranking:
+    """Weighted sum of scores stretched so that each ranking's best is 1 and its last is 0.
+
+    A passage missing from a ranking takes 0 there, as the last one does; when all scores of a ranking are equal they
+    all take 1. Arguments, result and errors as in `convex`.
+
+    Example:
+        >>> a, b = Ranking.of([3, 7], [9.0, 8.0]), Ranking.of([7, 5, 3], [3.0, 2.0, 1.0])
+        >>> list(minmax([a, b], [1.0, 1.0]))
+        [(3, 1.0), (7, 1.0), (5, 0.5)]
+    """
+    weights = _weights("minmax", rankings, weights)
+    return _sum_by_passage(rankings, [w * _stretch(r.scores) for w, r in zip(weights, rankings, strict=True)])
+
+
+def interleave(rankings: Sequence[Ranking], *, depth: int | None = None) -> Ranking:
+    """The rankings' firsts in the order given, then their seconds, and so on, each passage where it first comes up.
+
+    Args:
+        rankings: at least one.
+        depth: how many passages of each ranking take part; all by default.
+
+    Returns:
+        Every passage of any ranking; the score is how many passages stand at or below it (the last has 1).
+
+    Raises:
+        InvalidInput: no rankings.
+
+    Cost: O(n log n) for n passages in all.
+    """
+    if not rankings:
+        raise InvalidInput("interleave", "no rankings to fuse")
+    tops = [ranking[:depth].ids for ranking in rankings]
+    ids = np.concatenate(tops)
+    # Turn of each passage: round first, then the ranking's place; lexsort's last key is the first to count.
+    rounds = np.concatenate([np.arange(len(top)) for top in tops])
+    sources = np.repeat(np.arange(len(tops)), [len(top) for top in tops])
+    dealt = ids[np.lexsort((sources, rounds))]
+    _, first = np.unique(dealt, return_index=True)
+    once = dealt[np.sort(first)]
+    return Ranking.of(once, np.arange(len(once), 0, -1))
+
+
+def _weights(where: str, rankings: Sequence[Ranking], weights: Sequence[float] | None) -> list[float]:
+    """The weights given, checked; equal ones that sum to 1 when none are."""
+    chosen = [1.0 / max(len(rankings), 1)] * len(rankings) if weights is None else list(weights)
+    if len(chosen) != len(rankings) or not all(np.isfinite(chosen)) or min(chosen, default=0) < 0:
+        raise InvalidInput(where, f"{len(rankings)} rankings need as many weights >= 0, got {chosen}")
+    return chosen
+
+
+def _stretch(scores: NDArray[np.float32]) -> NDArray[np.float64]:
+    """(scores - min) / (max - min), float64 (n,); all one when the scores are all equal."""
+    wide = scores.astype(np.float64)
+    if len(wide) == 0 or wide.min() == wide.max():
+        return np.ones(len(wide))
+    stretched: NDArray[np.float64] = (wide - wide.min()) / (wide.max() - wide.min())
+    return stretched
 
 
 def _standardise(scores: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -5,7 +5,7 @@ Made late, for the few passages that are shown; the search itself works on `Rank
 
 import html
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import overload
 
 import numpy as np
@@ -103,6 +103,10 @@ class Results(Sequence[Hit]):
             )
             hits.append(Hit(rank, score, passage.id, passage, stages))
         return cls(query, tuple(hits), tuple(trace), ms)
+
+    def timed(self, ms: float) -> "Results":
+        """The same results, with how long they took in all."""
+        return replace(self, ms=ms)
 
     def __len__(self) -> int:
         return len(self.hits)

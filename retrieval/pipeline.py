@@ -1,0 +1,281 @@
+"""Stages in a row: `rrf(bm25, dense) >> CrossEncoder(...) >> AdaptiveK()`.
+
+A pipeline begins with a retriever (or several, fused) and goes on with rerankers and cut-off policies. It is checked
+when it is built, and it is a retriever itself, so that pipelines nest. Every stage leaves a record: its name, how many
+passages went in and came out, and how long it took.
+
+Left out on purpose: any other operator, and graphs; a line with fan-in is enough and stays readable.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeAlias
+
+from . import fusion
+from .errors import InvalidInput, SpanielError
+from .protocols import CutoffPolicy, Exclude, PassageStore, Reranker, Retriever, Where
+from .results import Results
+from .types import Query, QueryLike, Ranking, StageRecord, as_queries
+
+__all__ = ["Fuse", "Pipeline", "Stage", "Traced", "fuse", "rrf"]
+
+Fuse: TypeAlias = Callable[[Sequence[Ranking]], Ranking]
+Step: TypeAlias = tuple[str, list[Ranking]]
+
+
+class Stage:
+    """Gives `>>` to whatever may stand left of it: retrievers, first of all."""
+
+    def __rshift__(self, then: object) -> "Pipeline":
+        """This, then that.
+
+        Raises:
+            InvalidInput: the two do not fit; the message names the stage.
+        """
+        before = self if isinstance(self, Pipeline) else Pipeline(self)
+        return Pipeline(before.source, (*before.stages, then))
+
+
+@dataclass(slots=True)
+class Traced:
+    """What a search left behind beside its rankings: a record for each stage, and each stage's rankings."""
+
+    records: list[StageRecord] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+
+    def time(self, name: str, before: Sequence[Ranking], work: Callable[[], list[Ranking]]) -> list[Ranking]:
+        """Do a stage's work and write down what it did."""
+        start = time.perf_counter()
+        after = work()
+        ms = (time.perf_counter() - start) * 1000
+        self.records.append(StageRecord(name, sum(map(len, before)), sum(map(len, after)), ms))
+        self.steps.append((name, after))
+        return after
+
+
+class Pipeline(Stage):
+    """A source and the stages after it; itself a retriever.
+
+    `k` only cuts what comes out: the source always searches at the depth it was made with, so that a smaller k gives
+    a prefix of a larger one whatever the stages do.
+    """
+
+    source: Retriever
+    stages: tuple[Reranker | CutoffPolicy, ...]
+
+    def __init__(self, source: object, stages: Sequence[object] = ()) -> None:
+        """Check and keep the stages.
+
+        Raises:
+            InvalidInput: the first is not a retriever, a later one is neither reranker nor cut-off policy, or a
+                reranker follows a source that has no texts.
+        """
+        if isinstance(source, Pipeline):
+            stages = (*source.stages, *stages)
+            source = source.source
+        self.source = _source(source, "stage 1")
+        checked = [_later_stage(place, stage, self.source) for place, stage in enumerate(stages, 2)]
+        self.stages = tuple(checked)
+
+    @property
+    def name(self) -> str:
+        """The names of its stages in order."""
+        return " >> ".join([self.source.name, *map(_name, self.stages)])
+
+    @property
+    def depth(self) -> int:
+        """How many passages its source finds."""
+        return self.source.depth
+
+    @property
+    def passages(self) -> PassageStore | None:
+        """The texts its ordinals point into."""
+        return self.source.passages
+
+    def search(
+        self,
+        queries: Sequence[QueryLike],
+        *,
+        k: int | None = None,
+        exclude: Exclude | None = None,
+        where: Where | None = None,
+    ) -> list[Ranking]:
+        """One ranking for each query; see `protocols.Retriever.search`."""
+        return self.traced_search(queries, k=k, exclude=exclude, where=where)[0]
+
+    def traced_search(
+        self,
+        queries: Sequence[QueryLike],
+        *,
+        k: int | None = None,
+        exclude: Exclude | None = None,
+        where: Where | None = None,
+    ) -> tuple[list[Ranking], Traced]:
+        """The rankings, and what each stage did on the way to them."""
+        if k is not None and k < 1:
+            raise InvalidInput("search", f"k is {k}; it must be at least 1")
+        trace = Traced()
+        rankings = self.run(as_queries(queries), exclude, where, trace)
+        return [ranking[:k] for ranking in rankings], trace
+
+    def run(self, queries: list[Query], exclude: Exclude | None, where: Where | None, trace: Traced) -> list[Ranking]:
+        """All stages at their own depth, written down in `trace`."""
+        rankings = _search(self.source, queries, exclude, where, trace)
+        for stage in self.stages:
+            rankings = trace.time(_name(stage), rankings, partial(_apply, stage, queries, rankings, self.passages))
+        return rankings
+
+    def __call__(self, query: QueryLike, *, k: int | None = None, where: Where | None = None) -> Results:
+        """Search for one query and read the texts of what was found.
+
+        Raises:
+            InvalidInput: the source has no texts; use `search`, which gives ordinals.
+        """
+        if self.passages is None:
+            raise InvalidInput("pipeline", f"{self.source.name} has no texts to show; call .search for ordinals")
+        (asked,) = as_queries(query)
+        start = time.perf_counter()
+        rankings, trace = self.traced_search([asked], k=k, where=where)
+        steps = [(name, ranking) for name, (ranking,) in trace.steps]
+        found = Results.fetch(asked.text, rankings[0], self.passages, trace=trace.records, steps=steps)
+        return found.timed((time.perf_counter() - start) * 1000)
+
+    def __repr__(self) -> str:
+        return f"Pipeline({self.name})"
+
+
+class _FanIn:
+    """Several retrievers over the same passages, their rankings fused into one."""
+
+    def __init__(self, name: str, sources: Sequence[object], how: Fuse) -> None:
+        if not sources:
+            raise InvalidInput(name, "needs at least one retriever")
+        self.sources = [_source(source, f"{name}: retriever {place}") for place, source in enumerate(sources, 1)]
+        self.how = how
+        self.name = f"{name}({', '.join(source.name for source in self.sources)})"
+        stores = [source.passages for source in self.sources if source.passages is not None]
+        self.passages: PassageStore | None = stores[0] if stores else None
+        # The same ordinal means another passage in another index.
+        if any(store is not stores[0] for store in stores):
+            raise InvalidInput(
+                self.name, "the retrievers search different indexes", hint="fuse retrievers of one index only"
+            )
+
+    @property
+    def depth(self) -> int:
+        """No more passages than this can come out."""
+        return sum(source.depth for source in self.sources)
+
+    def search(
+        self,
+        queries: Sequence[QueryLike],
+        *,
+        k: int | None = None,
+        exclude: Exclude | None = None,
+        where: Where | None = None,
+    ) -> list[Ranking]:
+        """See `protocols.Retriever.search`."""
+        return Pipeline(self).search(queries, k=k, exclude=exclude, where=where)
+
+    def run(self, queries: list[Query], exclude: Exclude | None, where: Where | None, trace: Traced) -> list[Ranking]:
+        """Every source at its own depth, then the fusion, all written down in `trace`."""
+        columns = [_search(source, queries, exclude, where, trace) for source in self.sources]
+        rows = [list(row) for row in zip(*columns, strict=True)]
+        inputs = [ranking for column in columns for ranking in column]
+        return trace.time(self.name, inputs, lambda: [self.how(row) for row in rows])
+
+
+def fuse(*retrievers: object, how: Fuse, name: str) -> Pipeline:
+    """Search with all of them and fuse with a function such as those of `fusion`.
+
+    Raises:
+        InvalidInput: one is not a retriever, or they search different indexes.
+
+    Example:
+        `fuse(kb.bm25(), kb.dense(), how=functools.partial(convex, weights=[0.3, 0.7]), name="convex")`
+    """
+    return Pipeline(_FanIn(name, retrievers, how))
+
+
+def rrf(*retrievers: object, k: int = 60) -> Pipeline:
+    """Search with all of them and fuse by reciprocal rank (see `fusion.rrf`, whose damping constant is `k`)."""
+    if k < 1:
+        raise InvalidInput("rrf", f"k is {k}; it must be at least 1")
+    return fuse(*retrievers, how=partial(fusion.rrf, k=k), name="rrf")
+
+
+def _search(
+    source: Retriever, queries: list[Query], exclude: Exclude | None, where: Where | None, trace: Traced
+) -> list[Ranking]:
+    """A source's rankings at its own depth; nested pipelines write down their own stages."""
+    if isinstance(source, Pipeline | _FanIn):
+        return source.run(queries, exclude, where, trace)
+    rankings = trace.time(source.name, [], lambda: source.search(queries, exclude=exclude, where=where))
+    _require_one_each(source.name, queries, rankings)
+    return rankings
+
+
+def _apply(
+    stage: Reranker | CutoffPolicy, queries: list[Query], rankings: list[Ranking], passages: PassageStore | None
+) -> list[Ranking]:
+    """The rankings after one later stage."""
+    if isinstance(stage, Reranker):
+        assert passages is not None  # checked when the pipeline was built
+        again = stage.rerank(queries, rankings, passages)
+        _require_one_each(_name(stage), queries, again)
+        return again
+    kept = []
+    for query, ranking in zip(queries, rankings, strict=True):
+        n = stage.cut(query, ranking)
+        if n < 0:
+            raise SpanielError(f"{_name(stage)} cut a ranking to {n} passages")
+        kept.append(ranking[:n])
+    return kept
+
+
+def _require_one_each(name: str, queries: list[Query], rankings: list[Ranking]) -> None:
+    """A part from elsewhere may break its promise; better here, by name, than three stages later."""
+    if len(rankings) != len(queries):
+        raise SpanielError(f"{name} returned {len(rankings)} rankings for {len(queries)} queries")
+
+
+def _source(source: object, place: str) -> Retriever:
+    """`source`, known to be a retriever."""
+    if isinstance(source, type):
+        raise InvalidInput("pipeline", f"{place} is the class {source.__name__}; make an object of it first")
+    if not isinstance(source, Retriever):
+        missing = [word for word in ("name", "depth", "passages", "search") if not hasattr(source, word)]
+        raise InvalidInput(
+            "pipeline", f"{place} ({_name(source)}) is not a retriever: it has no {' and no '.join(missing)}"
+        )
+    return source
+
+
+def _later_stage(place: int, stage: object, source: Retriever) -> Reranker | CutoffPolicy:
+    """`stage`, known to be a reranker that has texts to read, or a cut-off policy."""
+    where = f"stage {place} ({_name(stage)})"
+    if isinstance(stage, type):
+        raise InvalidInput("pipeline", f"{where} is a class; make an object of it first")
+    if isinstance(stage, Reranker):
+        if source.passages is None:
+            raise InvalidInput("pipeline", f"{where} reads texts, but {source.name} has none")
+        return stage
+    if isinstance(stage, CutoffPolicy):
+        return stage
+    if isinstance(stage, Retriever):
+        raise InvalidInput(
+            "pipeline",
+            f"{where} is a retriever; only the first stage can be one",
+            hint="fuse retrievers with rrf(a, b)",
+        )
+    raise InvalidInput("pipeline", f"{where} is neither a reranker (rerank) nor a cut-off policy (cut)")
+
+
+def _name(stage: object) -> str:
+    """What traces and errors call a stage."""
+    if isinstance(stage, type):
+        return stage.__name__
+    name = getattr(stage, "name", None)
+    return name if isinstance(name, str) else type(stage).__name__
