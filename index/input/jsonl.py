@@ -1,0 +1,121 @@
+"""JSON lines: one object a line.
+
+A block of lines that all begin with `{` and end with `}` is decoded in one call: `}`, a line end and `{` never
+follow one another inside a JSON value, so no value can span two of these lines, and as many values as lines
+means one in each. A block in which anything is odd is decoded line by line, with the same result.
+"""
+
+import re
+from collections.abc import Iterator
+
+import msgspec
+
+from spaniel.retrieval.types import JSON, Document
+
+from .batch import Piece
+from .context import Context
+from .fields import MalformedRecordError
+from .stream import ByteStream, LineBlock, line_blocks
+
+__all__ = ["read_jsonl"]
+
+_BLOCK_BYTES = 1 << 20
+_Record = dict[str, JSON]
+_decoder = msgspec.json.Decoder()
+# Every escape of a JSON string, so that a backslash that is itself escaped cannot be mistaken for the start of one.
+_ESCAPE = re.compile(
+    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<lone>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)"
+)
+
+
+def read_jsonl(stream: ByteStream, context: Context, *, line: int) -> Iterator[Piece]:
+    """The rest of a stream as pieces of at most `batch_records` lines; `line` lines came before it.
+
+    Raises:
+        InvalidInput, LimitExceeded: a malformed record, when they are fatal.
+
+    Cost: about 4 microseconds for a record of 700 bytes.
+    """
+    n = context.options.batch_records
+    cap = context.options.max_record_bytes
+    for block in line_blocks(stream, block_bytes=min(_BLOCK_BYTES, context.options.batch_bytes), max_line_bytes=cap):
+        end = block.offset + block.size_bytes
+        if block.too_long:
+            context.too_long(stream.name, line + 1, block.offset, block.too_long)
+            line += 1
+            yield Piece([], line, end, 0, stream.bytes_read)
+            continue
+        for part in _parts(block, n):
+            documents = _documents(part, context, stream.name, line)
+            line += len(part.lines)
+            yield Piece(documents, line, min(part.offset + part.size_bytes, end), part.size_bytes, stream.bytes_read)
+
+
+def _parts(block: LineBlock, n: int) -> Iterator[LineBlock]:
+    """A block cut into blocks of at most `n` lines."""
+    if len(block.lines) <= n:
+        yield block
+        return
+    offset = block.offset
+    for start in range(0, len(block.lines), n):
+        lines = block.lines[start : start + n]
+        size = sum(map(len, lines)) + len(lines)
+        yield LineBlock(lines, offset, size, 0)
+        offset += size
+
+
+def _documents(block: LineBlock, context: Context, name: str, line: int) -> list[Document]:
+    """The documents of a block, its malformed records reported. `line` lines came before it."""
+    documents: list[Document] = []
+    make = context.fields.document
+    records = _decode_together(block.lines)
+    for place, raw in enumerate(block.lines):
+        try:
+            record = records[place] if records is not None else _decode(raw, replace=context.replace)
+            if record is not None:
+                documents.append(make(record))
+        except MalformedRecordError as error:
+            byte = block.offset + sum(map(len, block.lines[:place])) + place + error.byte
+            context.malformed(name, line + place + 1, byte, error.reason)
+    return documents
+
+
+def _decode_together(lines: list[bytes]) -> list[_Record] | None:
+    """One object for each line, or nothing when they must be looked at one by one."""
+    block = b"\n".join(lines)
+    if not (block.startswith(b"{") and block.endswith(b"}") and block.count(b"}\n{") == len(lines) - 1):
+        return None
+    try:
+        records = _decoder.decode_lines(block)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return records if len(records) == len(lines) else None
+
+
+def _decode(raw: bytes, *, replace: bool) -> _Record | None:
+    """The object of one line; nothing for a blank line.
+
+    Raises:
+        MalformedRecordError: not one JSON object in valid UTF-8.
+    """
+    if not raw.strip(b" \t\r"):
+        return None
+    try:
+        text = raw.decode("utf-8", "replace" if replace else "strict")
+    except UnicodeDecodeError as error:
+        raise MalformedRecordError(f"invalid UTF-8 (byte 0x{raw[error.start]:02x})", error.start) from None
+    lone = next((match for match in _ESCAPE.finditer(text) if match["lone"]), None) if "\\u" in text else None
+    if lone is not None:
+        if not replace:
+            byte = len(text[: lone.start()].encode())
+            raise MalformedRecordError(f"the escape {lone.group()} is half of a surrogate pair", byte)
+        text = _ESCAPE.sub(lambda match: "\\ufffd" if match["lone"] else match.group(), text)
+    try:
+        record = _decoder.decode(text)
+    except msgspec.DecodeError as error:
+        raise MalformedRecordError(f"not valid JSON: {error}") from None
+    except RecursionError:
+        raise MalformedRecordError("not usable JSON: nested too deeply") from None
+    if not isinstance(record, dict):
+        raise MalformedRecordError(f"a record must be a JSON object, this is {type(record).__name__}")
+    return record

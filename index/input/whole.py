@@ -1,0 +1,101 @@
+"""Files that are one document each: plain text, Markdown, HTML."""
+
+import codecs
+import re
+from collections.abc import Iterator
+
+from spaniel.retrieval.types import Document
+
+from .batch import Piece
+from .context import Context
+from .fields import MalformedRecordError, clean
+from .html import html_text
+from .ids import content_id
+from .markdown import markdown_title
+from .sources import SourceFile
+from .stream import BOM, ByteStream
+
+__all__ = ["read_whole"]
+
+_CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]{1,40})""", re.IGNORECASE)
+# What pages declare in practice. Python knows codecs that are no character sets at all, so not every name will do.
+_PAGE_ENCODINGS = (
+    "iso8859-1 iso8859-2 iso8859-5 iso8859-7 iso8859-9 iso8859-15 cp1250 cp1251 cp1252 cp1253 cp1254 cp1256 "
+    "koi8-r koi8-u shift_jis cp932 euc_jp iso2022_jp euc_kr cp949 gbk gb2312 gb18030 big5 big5hkscs"
+)
+
+
+def read_whole(file: SourceFile, context: Context) -> Iterator[Piece]:
+    """The one document of a file, as one piece; an empty one when the file is malformed and that is not fatal.
+
+    Text and Markdown are kept as they are, so that offsets point into the file as it stands (without a byte order
+    mark). HTML becomes text (`html_text`).
+
+    Raises:
+        InvalidInput, LimitExceeded: the file cannot be used, when malformed records are fatal.
+    """
+    name, cap = str(file.path), context.options.max_record_bytes
+    documents: list[Document] = []
+    data = b""
+    try:
+        with ByteStream(file.path, name) as stream:
+            stream.skip_bom()
+            data = _read_all(stream, cap)
+        if len(data) > cap:
+            context.too_long(name, 1, 0, max(len(data), file.size_bytes))
+        else:
+            documents = [_document(file, data, context)]
+    except MalformedRecordError as error:
+        context.malformed(name, 1 + data.count(b"\n", 0, error.byte), error.byte, error.reason)
+    except PermissionError:
+        context.malformed(name, 1, 0, "no permission to read this file")
+    yield Piece(documents, 1, len(data), len(data), file.size_bytes)
+
+
+def _read_all(stream: ByteStream, cap: int) -> bytes:
+    """The file, or one byte more than the cap of it."""
+    chunks, size = [], 0
+    while size <= cap and (chunk := stream.read(min(1 << 20, cap + 1 - size))):
+        chunks.append(chunk)
+        size += len(chunk)
+    return b"".join(chunks)
+
+
+def _document(file: SourceFile, data: bytes, context: Context) -> Document:
+    """Raises MalformedRecordError when the file is no text."""
+    text = _decode(data, html=file.format == "html", replace=context.replace)
+    title = ""
+    if file.format == "html":
+        title, text = html_text(text)
+    elif file.format == "markdown":
+        title = markdown_title(text)
+    if "\0" in text or "\0" in title:
+        # Also where U+FFFD may take its place a file with NULs is named: most likely it is no text at all.
+        text, title = (clean(part, "text", replace=context.replace) for part in (text, title))
+    ident = content_id(title, text) if context.options.ids == "hash" else file.document_id
+    return Document(ident, text, title)
+
+
+def _decode(data: bytes, *, html: bool, replace: bool) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        encoding = _declared_encoding(data) if html else None
+        if encoding is not None:
+            return data.decode(encoding, "replace")
+        if replace:
+            return data.decode("utf-8", "replace")
+        raise MalformedRecordError(f"invalid UTF-8 (byte 0x{data[error.start]:02x})", error.start) from None
+
+
+def _declared_encoding(data: bytes) -> str | None:
+    """The character set that an HTML page names in its first 2,048 bytes, when it is a known one."""
+    match = _CHARSET.search(data[:2048].removeprefix(BOM))
+    if match is None:
+        return None
+    try:
+        name = codecs.lookup(match[1].decode("ascii", "replace")).name
+    except LookupError:
+        return None
+    # Pages that say Latin-1 mean Windows-1252: browsers are bound to read them so (WHATWG Encoding, sec. 4.2).
+    return ("cp1252" if name == "iso8859-1" else name) if name in _PAGE_ENCODINGS.split() else None
