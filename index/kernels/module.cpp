@@ -3,6 +3,11 @@
 
 namespace nb = nanobind;
 
+namespace spaniel {
+void bind_analyzer(nb::module_&);  // analyzer.cpp
+}
+
 NB_MODULE(_native, m) {
   m.doc() = "Native kernels of spaniel.index; use them through spaniel.index.kernels.";
+  spaniel::bind_analyzer(m);
 }
