@@ -195,7 +195,9 @@ def parse_json(data: bytes) -> JSON:
         ValueError: it is none.
     """
     try:
-        record: JSON = json.loads(data, object_pairs_hook=_unique_keys, parse_constant=_finite, parse_float=_finite)
+        record: JSON = json.loads(
+            data.decode(), object_pairs_hook=_unique_keys, parse_constant=_finite, parse_float=_finite
+        )
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
     return record

@@ -176,11 +176,12 @@ class Transaction:
         """Checksum and fsync a file at a `fresh_path` that something else wrote and closed (SQLite).
 
         Raises:
-            InvalidInput: the path is not one of this transaction's, or SQLite has not closed it.
+            InvalidInput: the path is not one of this transaction's, or SQLite has not closed it, or it ends in `.bin`,
+                which is for files of arrays.
             OSError: it cannot be read or fsynced.
         """
-        if path not in self._fresh:
-            raise InvalidInput("adopt", f"{path} is not a fresh path of this transaction")
+        if path not in self._fresh or path.suffix == ".bin":
+            raise InvalidInput("adopt", f"{path} is not a fresh path of this transaction, or is for arrays")
         for suffix in _SQLITE_LEFTOVERS:
             if os.path.lexists(f"{path}{suffix}"):
                 raise InvalidInput("adopt", f"{path.name}{suffix} is there: close the database first")
