@@ -1,9 +1,12 @@
 // Porter's stemmer (M.F. Porter, "An algorithm for suffix stripping", Program 14(3), 1980) with the three changes its author
 // made to it later: "bli" for "abli", "logi" to "log", and words of one or two letters left alone. Lucene's PorterStemFilter
 // does the same. Lengths are UTF-16 code units, as there: a letter beyond the BMP counts as two consonants.
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "analyzer.hpp"
 
@@ -148,7 +151,8 @@ class Porter {
   }
 };
 
-std::u16string to_utf16(std::string_view utf8) {
+// `width` gets the bytes of each unit: of a surrogate pair the first has them all.
+std::u16string to_utf16(std::string_view utf8, std::vector<uint8_t>& width) {
   std::u16string out;
   for (size_t i = 0; i < utf8.size();) {
     const auto at = [&](size_t k) {  // a cut-off sequence is read as if zeros followed
@@ -156,15 +160,16 @@ std::u16string to_utf16(std::string_view utf8) {
     };
     const uint32_t lead = at(0);
     if (lead < 0x80) {
-      out.push_back(static_cast<char16_t>(lead)), i += 1;
+      out.push_back(static_cast<char16_t>(lead)), width.push_back(1), i += 1;
     } else if (lead < 0xE0) {
-      out.push_back(static_cast<char16_t>((lead & 0x1F) << 6 | (at(1) & 0x3F))), i += 2;
+      out.push_back(static_cast<char16_t>((lead & 0x1F) << 6 | (at(1) & 0x3F))), width.push_back(2), i += 2;
     } else if (lead < 0xF0) {
-      out.push_back(static_cast<char16_t>((lead & 0x0F) << 12 | (at(1) & 0x3F) << 6 | (at(2) & 0x3F))), i += 3;
+      out.push_back(static_cast<char16_t>((lead & 0x0F) << 12 | (at(1) & 0x3F) << 6 | (at(2) & 0x3F))), width.push_back(3), i += 3;
     } else {
       const uint32_t c = (lead & 7) << 18 | (at(1) & 0x3F) << 12 | (at(2) & 0x3F) << 6 | (at(3) & 0x3F);
       out.push_back(static_cast<char16_t>(0xD7C0 + (c >> 10)));
-      out.push_back(static_cast<char16_t>(0xDC00 + (c & 0x3FF))), i += 4;
+      out.push_back(static_cast<char16_t>(0xDC00 + (c & 0x3FF)));
+      width.push_back(4), width.push_back(0), i += 4;
     }
   }
   return out;
@@ -179,18 +184,16 @@ void porter_stem(std::string& utf8) {
     Porter<char>(utf8).stem();
     return;
   }
-  const std::u16string before = to_utf16(utf8);
+  std::vector<uint8_t> width;
+  const std::u16string before = to_utf16(utf8, width);
   std::u16string after = before;
   Porter<char16_t>(after).stem();
   // Beyond a common beginning only ASCII letters are left: suffixes are taken away or replaced, nothing else is touched.
   size_t common = 0;
   while (common < after.size() && after[common] == before[common]) ++common;
   size_t bytes = 0;
-  for (size_t i = 0; i < common; ++i) {
-    const char16_t unit = before[i];
-    bytes += unit < 0x80 ? 1 : unit < 0x800 ? 2 : (unit & 0xF800) == 0xD800 ? 2 : 3;
-  }
-  utf8.resize(bytes);
+  for (size_t i = 0; i < common; ++i) bytes += width[i];
+  utf8.resize(std::min(bytes, utf8.size()));
   for (size_t i = common; i < after.size(); ++i) utf8.push_back(static_cast<char>(after[i]));
 }
 
