@@ -42,7 +42,8 @@ any_class = st.sampled_from(sorted(BY_CLASS)).flatmap(lambda name: st.sampled_fr
 SUFFIXES = "ed ing s sses ational iviti ement ion logi eed e ll é 𝒳"
 WORDS = """
     The ponies' U.S.A. 3.14 1,000;5 don’t world＇S foo_bar __ generalizations hopping skies Straße ﬁne BİR
-    İI\u0307I ΣΊΣΥΦΟΣ हिन्दी में كِتَاب 東京タワー 한국어 ภาษาไทย ש"ס ה'א ﾃｽﾄ 👩\u200d👩\u200d👧 🇩🇪🇫 1️⃣2 ❤️ A\u0301 \u00df\u1e9e ⅷ ǅ ꭰ Ꭰ
+    İI\u0307I ΣΊΣΥΦΟΣ
+    हिन्दी में كِتَاب 東京タワー 한국어 ภาษาไทย ש"ס ה'א ﾃｽﾄ 👩\u200d👩\u200d👧 🇩🇪🇫 1️⃣2 ❤️ A\u0301 \u00df\u1e9e ⅷ ǅ ꭰ Ꭰ
 """
 words = st.sampled_from(WORDS.split())
 pieces = st.one_of(
