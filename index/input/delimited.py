@@ -104,11 +104,10 @@ class _Lines:
                 self.offset += block.too_long
                 yield b""
                 continue
-            end = block.offset + block.size_bytes
-            for raw in block.lines[:-1]:
+            lines = block.lines
+            for raw in lines[:-1]:
                 yield raw + b"\n"
-            last = block.lines[-1]
-            yield last + b"\n" if end - self.offset > len(last) else last
+            yield lines[-1] + b"\n" if block.data.endswith(b"\n") else lines[-1]
 
 
 class _RowTooLongError(Exception):

@@ -35,6 +35,7 @@ class FieldMap:
         self._id_names = ID_FIELDS if options.id_field is None else (options.id_field,)
         self._text_names = TEXT_FIELDS if options.text_field is None else (options.text_field,)
         self._title_names = TITLE_FIELDS if options.title_field is None else (options.title_field,)
+        self._first = (self._id_names[0], self._text_names[0], self._title_names[0])
         self._id_required = options.id_field is not None
         self._title_required = options.title_field is not None
         self._hash = options.ids == "hash"
@@ -50,6 +51,21 @@ class FieldMap:
         Raises:
             MalformedRecordError: no text, or a field of another type, or a NUL character.
         """
+        # The usual record has everything under the first names: one look at each, and nothing else to do.
+        if len(record) == 3 and not self._hash:
+            first_id, first_text, first_title = self._first
+            ident, text, title = record.get(first_id), record.get(first_text), record.get(first_title)
+            if (
+                isinstance(ident, str)
+                and isinstance(text, str)
+                and isinstance(title, str)
+                and ident
+                and not ("\0" in text or "\0" in title or "\0" in ident)
+            ):
+                return Document(ident, text, title, {})
+        return self._unusual(record)
+
+    def _unusual(self, record: dict[str, JSON]) -> Document:
         text = self._text(record)
         title = self._title(record)
         name = next((name for name in self._id_names if name in record), None)

@@ -104,16 +104,44 @@ class LineBlock(NamedTuple):
     """Whole lines.
 
     Attributes:
-        lines: without their b"\\n". Empty for one line that was too long and has been passed over.
+        data: the lines with their b"\\n", which only the last line of a file may lack. Empty for one line that was
+            too long and has been passed over.
         offset: of the first line.
-        size_bytes: of all of them with their line ends.
         too_long: bytes of the line that was passed over, else 0.
     """
 
-    lines: list[bytes]
+    data: bytes
     offset: int
-    size_bytes: int
-    too_long: int
+    too_long: int = 0
+
+    @property
+    def end(self) -> int:
+        """Offset after the last line."""
+        return self.offset + len(self.data) + self.too_long
+
+    @property
+    def lines(self) -> list[bytes]:
+        """The lines without their b"\\n"."""
+        lines = self.data.split(b"\n")
+        if not lines[-1]:
+            lines.pop()
+        return lines
+
+    def of_lines(self, n: int) -> "Iterator[LineBlock]":
+        """The same lines as blocks of at most `n`."""
+        if self.data.count(b"\n") <= n:
+            yield self
+            return
+        begin, size = 0, len(self.data)
+        while begin < size:
+            end = begin
+            for _ in range(n):
+                end = self.data.find(b"\n", end) + 1
+                if not end:
+                    end = size
+                    break
+            yield LineBlock(self.data[begin:end], self.offset + begin)
+            begin = end
 
 
 def line_blocks(stream: ByteStream, *, block_bytes: int, max_line_bytes: int) -> Iterator[LineBlock]:
@@ -132,7 +160,7 @@ def line_blocks(stream: ByteStream, *, block_bytes: int, max_line_bytes: int) ->
         if pending_bytes + (first or len(chunk)) > max_line_bytes + bool(first):
             # The first line of the chunk, begun in the chunks before it, is over the cap: pass over all of it.
             size, rest = _pass_over(stream, pending_bytes, chunk, block_bytes)
-            yield LineBlock([], offset, size, size)
+            yield LineBlock(b"", offset, size)
             offset += size
             pending, pending_bytes, chunk = [], 0, rest
             cut = chunk.rfind(b"\n") + 1
@@ -160,23 +188,20 @@ def _pass_over(stream: ByteStream, seen: int, chunk: bytes, block_bytes: int) ->
     return seen, b""
 
 
-def _within_cap(block: bytes, offset: int, max_line_bytes: int) -> Iterator[LineBlock]:
+def _within_cap(data: bytes, offset: int, max_line_bytes: int) -> Iterator[LineBlock]:
     """The lines of a block, those over the cap set apart."""
-    lines = block.split(b"\n")
-    if block.endswith(b"\n"):
-        lines.pop()
-    if len(block) <= max_line_bytes or max(map(len, lines)) <= max_line_bytes:
-        yield LineBlock(lines, offset, len(block), 0)
+    block = LineBlock(data, offset)
+    if len(data) <= max_line_bytes or max(map(len, block.lines)) <= max_line_bytes:
+        yield block
         return
-    start, begin, end = 0, offset, offset + len(block)
-    for place, line in enumerate(lines):
-        if len(line) <= max_line_bytes:
-            continue
-        before = sum(map(len, lines[start:place])) + place - start
-        if before:
-            yield LineBlock(lines[start:place], begin, before, 0)
-        size = min(len(line) + 1, end - begin - before)  # the last line of a file may have no line end
-        yield LineBlock([], begin + before, size, size)
-        start, begin = place + 1, begin + before + size
-    if start < len(lines):
-        yield LineBlock(lines[start:], begin, end - begin, 0)
+    begin = at = 0
+    for line in block.lines:
+        end = min(at + len(line) + 1, len(data))  # the last line of a file may have no line end
+        if len(line) > max_line_bytes:
+            if begin < at:
+                yield LineBlock(data[begin:at], offset + begin)
+            yield LineBlock(b"", offset + at, end - at)
+            begin = end
+        at = end
+    if begin < at:
+        yield LineBlock(data[begin:at], offset + begin)
