@@ -2,6 +2,9 @@
 
 from collections.abc import Callable
 
+import numpy as np
+from numpy.typing import NDArray
+
 # ---- analyzer.cpp
 
 class Analyzer:
@@ -22,3 +25,20 @@ class Analyzer:
     def count(self, text: str) -> int: ...
     @property
     def cheap_normalise(self) -> bool: ...
+
+# ---- bisection.cpp
+
+def bisect(
+    ptr: NDArray[np.int64],
+    terms: NDArray[np.uint32],
+    n_terms: int,
+    min_df: int,
+    max_df: int,
+    leaf: int,
+    iterations: int,
+    threads: int,
+    progress: Callable[[int, int], object] | None,
+) -> NDArray[np.int32]: ...
+def transpose(
+    ptr: NDArray[np.int64], ids: NDArray[np.uint32], n_columns: int
+) -> tuple[NDArray[np.int64], NDArray[np.uint32]]: ...

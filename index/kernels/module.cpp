@@ -4,10 +4,12 @@
 namespace nb = nanobind;
 
 namespace spaniel {
-void bind_analyzer(nb::module_&);  // analyzer.cpp
+void bind_analyzer(nb::module_&);   // analyzer.cpp
+void bind_bisection(nb::module_&);  // bisection.cpp
 }
 
 NB_MODULE(_native, m) {
   m.doc() = "Native kernels of spaniel.index; use them through spaniel.index.kernels.";
   spaniel::bind_analyzer(m);
+  spaniel::bind_bisection(m);
 }
