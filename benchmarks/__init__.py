@@ -1,0 +1,1 @@
+"""Benchmarks against the engines a Python user can install; `make bench` runs them."""
