@@ -57,7 +57,7 @@ def read_manifest(path: str | Path) -> Manifest:
     try:
         return load_manifest(path / MANIFEST_NAME)
     except IndexCorrupt as error:
-        if os.path.lexists(path / MANIFEST_NAME):
+        if _exists(path / MANIFEST_NAME):
             raise
         if path.is_dir() and any(_is_ours(name) for name in _names(path)):
             hint = "an unfinished build is there: run the same `spaniel index build` again to finish it"
@@ -127,7 +127,7 @@ def begin(path: str | Path, create: bool = False, fs: FS | None = None) -> "Tran
         read_manifest(path)
     elif not path.is_dir():
         _make_directory(path, fs)
-    elif not os.path.lexists(path / MANIFEST_NAME):
+    elif not _exists(path / MANIFEST_NAME):
         _refuse_foreign(path)
     lock = _take_lock(path)
     try:
@@ -150,7 +150,7 @@ class Transaction:
 
     def __init__(self, path: Path, lock: int, fs: FS) -> None:
         self.path, self.fs, self._lock = path, fs, lock
-        self.base: Manifest | None = read_manifest(path) if os.path.lexists(path / MANIFEST_NAME) else None
+        self.base: Manifest | None = read_manifest(path) if _exists(path / MANIFEST_NAME) else None
         if self.base is None:
             fs.fsync_dir(path.absolute().parent)  # the directory may be the work of an attempt that died before this
         seen = [generation_of(_without_sqlite_suffix(name)) or 0 for name in _names(path)]
@@ -183,7 +183,7 @@ class Transaction:
         if path not in self._fresh or path.suffix == ".bin":
             raise InvalidInput("adopt", f"{path} is not a fresh path of this transaction, or is for arrays")
         for suffix in _SQLITE_LEFTOVERS:
-            if os.path.lexists(f"{path}{suffix}"):
+            if _exists(Path(f"{path}{suffix}")):
                 raise InvalidInput("adopt", f"{path.name}{suffix} is there: close the database first")
         file = self.fs.adopt(path)
         try:
@@ -227,7 +227,7 @@ class Transaction:
 
     def discard_partial(self) -> None:
         """Delete the working files of a resumable build. After `commit`, or before a build that starts afresh."""
-        if os.path.lexists(self.partial_path):
+        if _exists(self.partial_path):
             self.fs.remove_tree(self.partial_path)
 
     def __enter__(self) -> Self:
@@ -281,6 +281,15 @@ def _refuse_foreign(path: Path) -> None:
     foreign = sorted(name for name in _names(path) if not _is_ours(name))
     if foreign:
         raise InvalidInput(str(path), f"holds {foreign[0]!r}, which is no part of an index; choose a new directory")
+
+
+def _exists(path: Path) -> bool:
+    """Whether something has this name. Unlike os.path.lexists, it does not take a failing disk for an absent file."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
 
 
 def _names(path: Path) -> list[str]:

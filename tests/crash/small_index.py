@@ -14,7 +14,9 @@ import numpy as np
 from spaniel.index.format import ArrayFile, write_arrays
 from spaniel.index.fs import FS, open_regular
 from spaniel.index.manifest import Manifest, Segment
+from spaniel.index.passage_rows import corruption_named
 from spaniel.index.store import Transaction, begin, open_snapshot
+from spaniel.retrieval.errors import IndexCorrupt
 
 EMPTY = Manifest(generation=0, index_id="small", next_ordinal=0, settings={"analyser": {"name": "english"}})
 Content = list[int]
@@ -114,6 +116,7 @@ def _values(path: Path, segment: Segment) -> "np.ndarray[tuple[int], np.dtype[np
     with open_regular(path / rows.name, rows.size_bytes):
         pass
     address = f"file:{path / rows.name}?mode=ro&immutable=1"
-    with closing(sqlite3.connect(address, uri=True)) as database:
-        assert [row[0] for row in database.execute("SELECT value FROM passages ORDER BY rowid")] == stored.tolist()
+    with corruption_named(path / rows.name), closing(sqlite3.connect(address, uri=True)) as database:
+        if [row[0] for row in database.execute("SELECT value FROM passages ORDER BY rowid")] != stored.tolist():
+            raise IndexCorrupt(path / rows.name, "holds other values than the arrays")
     return stored

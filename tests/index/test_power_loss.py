@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from crash.figures import record
 from crash.power_loss import Call, RecordingFS, durable_states
 from crash.small_index import Step, add, content, delete, give_up, merge
 
@@ -85,11 +86,10 @@ def violations(calls: list[Call], root: Path, folder: Path, *, stop: bool) -> tu
     return n_states, wrong
 
 
-def test_every_power_loss_leaves_one_whole_generation(tmp_path: Path, record_property: Callable[..., None]) -> None:
+def test_every_power_loss_leaves_one_whole_generation(tmp_path: Path) -> None:
     calls = recorded(tmp_path)
     n_states, wrong = violations(calls, tmp_path, tmp_path / "after", stop=False)
-    record_property("calls", len(calls))
-    record_property("states", n_states)
+    record("power loss, bare transactions", calls=len(calls), states=n_states, wrong=len(wrong))
     assert wrong == []
 
 

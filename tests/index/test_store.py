@@ -251,3 +251,20 @@ def test_failed_fsync_is_final(tmp_path: Path, fail_at: int) -> None:
             txn.commit(add_segment(txn, txn.base or EMPTY, 2))
     assert values(tmp_path) == ([1] if fail_at < 4 else [1, 2])
     assert commit_segment(tmp_path, 3).segments[-1].id == txn.generation + 1
+
+
+def test_failing_disk_is_not_taken_for_an_absent_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or else the next commit would start from nothing and drop every segment."""
+    commit_segment(tmp_path, 1, create=True)
+    original = Path.lstat
+
+    def failing(self: Path) -> os.stat_result:
+        if self.name == "MANIFEST":
+            raise OSError(5, "Input/output error")
+        return original(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "lstat", failing)
+        with pytest.raises(OSError, match="Input/output error"):
+            commit_segment(tmp_path, 2, create=True)
+    assert values(tmp_path) == [1]
