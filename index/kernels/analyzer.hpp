@@ -72,7 +72,7 @@ class Analyzer {
 };
 
 // Parts, each in its own source.
-void segment(std::string_view utf8, Segmenter segmenter, Case letter_case, Tokens& out);  // analyzer_words.cpp
-void porter_stem(std::string& utf8);                                                     // analyzer_porter.cpp
+void segment(std::string_view utf8, Segmenter segmenter, Case letter_case, Tokens& out);  // analyzer_segment.cpp
+void porter_stem(std::string& utf8);                                                        // analyzer_porter.cpp
 
 }  // namespace spaniel

@@ -1,94 +1,14 @@
-// Segmentation. Words are those of UAX #29 (rules WB3c to WB16) as Lucene's StandardTokenizer applies them: the longest token at
-// each place within 255 UTF-16 code units, and what belongs to no token is left out. Two small machines read the classes of the code
-// points: one for words and numbers, one for emoji sequences; ideographs, hiragana and South-East Asian runs need none.
-// Text in ASCII, which is most of it, takes a path of its own and meets neither machine.
-#include <array>
-#include <cstring>
+// Words are those of UAX #29 (rules WB3c to WB16) as Lucene's StandardTokenizer applies them: the longest token at each place
+// within 255 UTF-16 code units. Two small machines read the classes of the code points, one for words and numbers, one for
+// emoji sequences; ideographs, hiragana and South-East Asian runs need none.
+#include "analyzer_words.hpp"
 
-#include "analyzer.hpp"
-#include "unicode_tables.hpp"
+#include <array>
 
 namespace spaniel {
 namespace {
 
 using namespace unicode;
-
-constexpr size_t kMaxUnits = 255;  // UTF-16 code units of a token; longer ones are cut
-constexpr uint32_t kReplacement = 0xFFFD;
-
-// ---- code points
-
-struct CodePoint {
-  uint32_t value;
-  uint32_t length;  // bytes
-};
-
-// Never reads past the end. Lone surrogates (which Python strings can hold) decode to themselves and belong to class OTHER; any
-// other malformed byte decodes to U+FFFD, one byte at a time.
-inline CodePoint decode(const char* text, size_t left) {
-  const auto byte = [&](size_t i) { return static_cast<uint32_t>(static_cast<uint8_t>(text[i])); };
-  const auto tail = [&](size_t i) { return (byte(i) & 0xC0) == 0x80; };
-  const uint32_t lead = byte(0);
-  if (lead < 0x80) return {lead, 1};
-  if (lead >= 0xC2 && lead < 0xE0 && left >= 2 && tail(1)) return {(lead & 0x1F) << 6 | (byte(1) & 0x3F), 2};
-  if (lead >= 0xE0 && lead < 0xF0 && left >= 3 && tail(1) && tail(2)) {
-    const uint32_t value = (lead & 0x0F) << 12 | (byte(1) & 0x3F) << 6 | (byte(2) & 0x3F);
-    if (value >= 0x800) return {value, 3};
-  }
-  if (lead >= 0xF0 && lead < 0xF5 && left >= 4 && tail(1) && tail(2) && tail(3)) {
-    const uint32_t value = (lead & 7) << 18 | (byte(1) & 0x3F) << 12 | (byte(2) & 0x3F) << 6 | (byte(3) & 0x3F);
-    if (value >= 0x10000 && value < 0x110000) return {value, 4};
-  }
-  return {kReplacement, 1};
-}
-
-inline void encode(uint32_t c, std::string& out) {
-  if (c >= 0xD800 && c < 0xE000) c = kReplacement;  // tokens are always valid UTF-8
-  if (c < 0x80) {
-    out.push_back(static_cast<char>(c));
-  } else if (c < 0x800) {
-    const char bytes[] = {static_cast<char>(0xC0 | c >> 6), static_cast<char>(0x80 | (c & 0x3F))};
-    out.append(bytes, 2);
-  } else if (c < 0x10000) {
-    const char bytes[] = {static_cast<char>(0xE0 | c >> 12), static_cast<char>(0x80 | (c >> 6 & 0x3F)),
-                          static_cast<char>(0x80 | (c & 0x3F))};
-    out.append(bytes, 3);
-  } else {
-    const char bytes[] = {static_cast<char>(0xF0 | c >> 18), static_cast<char>(0x80 | (c >> 12 & 0x3F)),
-                          static_cast<char>(0x80 | (c >> 6 & 0x3F)), static_cast<char>(0x80 | (c & 0x3F))};
-    out.append(bytes, 4);
-  }
-}
-
-inline Class class_of(uint32_t c) { return static_cast<Class>(kClasses[kBlockOf[c >> 8] << 8 | (c & 0xFF)]); }
-
-uint32_t find_lower(uint32_t c) {
-  size_t low = 0, high = std::size(kLowerRuns);
-  while (low < high) {
-    const size_t middle = (low + high) / 2;
-    if (kLowerRuns[middle].end < c) low = middle + 1;
-    else high = middle;
-  }
-  if (low == std::size(kLowerRuns) || c < kLowerRuns[low].start) return c;
-  const LowerRun& run = kLowerRuns[low];
-  return (c - run.start) % run.step ? c : c + run.delta;
-}
-
-// Lower case of the first 0x600 code points (Latin, Greek, Cyrillic, Armenian) by table; the rest is searched.
-struct LowerTable {
-  std::array<uint16_t, 0x600> value;
-  LowerTable() {
-    for (uint32_t c = 0; c < value.size(); ++c) value[c] = static_cast<uint16_t>(find_lower(c));
-  }
-};
-const LowerTable kLower;
-
-inline uint32_t lower(uint32_t c) { return c < kLower.value.size() ? kLower.value[c] : c < 0x10A0 ? c : find_lower(c); }
-
-inline bool is_space(uint32_t c) {
-  return c == ' ' || (c >= 9 && c <= 13) || c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) ||
-         c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
-}
 
 // ---- the two machines
 
@@ -189,20 +109,7 @@ constexpr auto build() {
 constexpr auto machine = build();
 }  // namespace emoji
 
-// ---- tokens
-
-enum class Kind : uint8_t { none, word, ideograph, kana, hangul };
-
-struct Token {
-  size_t length;  // bytes; 0 if no token starts here
-  Kind kind;
-};
-
-constexpr bool is_extender(Class c) {
-  for (Class extender : kExtenders)
-    if (c == extender) return true;
-  return false;
-}
+// ---- walking the text
 
 // Walks the code points from `text` within the 255 units, as long as `step(class)` wants more.
 template <class Step>
@@ -250,8 +157,15 @@ bool only(Class wanted, const char* text, size_t length) {
   return true;
 }
 
-// The longest token that starts at `text`.
-Token token_at(const char* text, size_t left) {
+}  // namespace
+
+bool is_extender(Class c) {
+  for (Class extender : kExtenders)
+    if (c == extender) return true;
+  return false;
+}
+
+Found token_at(const char* text, size_t left) {
   const Class first = class_of(decode(text, left).value);
   size_t length = 0;
   switch (first) {
@@ -277,189 +191,6 @@ Token token_at(const char* text, size_t left) {
     case PICTURE: case ZWJ: case SKIN_TONE: case REGIONAL: case KEYCAP_BASE:
       return {longest(emoji::machine, emoji::START, text, left), Kind::word};
     default: return {0, Kind::none};
-  }
-}
-
-// ---- output
-
-inline void append_ascii(const char* text, size_t length, Case letter_case, Tokens& out) {
-  const size_t start = out.bytes.size();
-  out.bytes.append(text, length);
-  if (letter_case != Case::keep) {
-    char* word = out.bytes.data() + start;
-    for (size_t i = 0; i < length; ++i) word[i] = static_cast<char>(word[i] | (static_cast<uint8_t>(word[i] - 'A') < 26 ? 0x20 : 0));
-  }
-  out.ends.push_back(static_cast<uint32_t>(out.bytes.size()));
-}
-
-// Turkish and Azeri: I is the capital of dotless i, U+0130 (or I with a dot above) that of i.
-void append_turkish(const char* text, size_t length, std::string& out) {
-  for (size_t at = 0; at < length;) {
-    const CodePoint c = decode(text + at, length - at);
-    at += c.length;
-    if (c.value != 'I') {
-      encode(lower(c.value), out);
-    } else if (at < length && decode(text + at, length - at).value == 0x307) {
-      out.push_back('i'), at += 2;
-    } else {
-      encode(0x131, out);
-    }
-  }
-}
-
-void append_text(const char* text, size_t length, Case letter_case, std::string& out) {
-  if (letter_case == Case::turkish) return append_turkish(text, length, out);
-  for (size_t at = 0; at < length;) {
-    const CodePoint c = decode(text + at, length - at);
-    encode(letter_case == Case::keep ? c.value : lower(c.value), out);
-    at += c.length;
-  }
-}
-
-void append(const char* text, size_t length, Case letter_case, Tokens& out) {
-  append_text(text, length, letter_case, out.bytes);
-  out.ends.push_back(static_cast<uint32_t>(out.bytes.size()));
-}
-
-// ---- the three segmenters
-
-enum Ascii : uint8_t { kNothing, kLetter, kDigit, kUnderscore, kMidBoth, kMidLetter, kMidNumber, kHighByte };
-
-struct AsciiTable {
-  std::array<uint8_t, 256> kind{};
-  constexpr AsciiTable() {
-    for (int c = 0; c < 26; ++c) kind['a' + c] = kind['A' + c] = kLetter;
-    for (int c = '0'; c <= '9'; ++c) kind[c] = kDigit;
-    kind['_'] = kUnderscore;
-    kind['.'] = kind['\''] = kMidBoth;
-    kind[':'] = kMidLetter;
-    kind[','] = kind[';'] = kMidNumber;
-    for (int c = 128; c < 256; ++c) kind[c] = kHighByte;
-  }
-};
-constexpr AsciiTable kAscii;
-
-inline Ascii ascii(char c) { return static_cast<Ascii>(kAscii.kind[static_cast<uint8_t>(c)]); }
-
-// The token in ASCII that starts at text[from], a letter, digit or underscore. Returns its end; `from` if there is no token up to
-// `stop`; npos if code points beyond ASCII or the length limit could play a part.
-size_t ascii_word(std::string_view text, size_t from, size_t& stop) {
-  constexpr size_t npos = std::string_view::npos;
-  size_t at = from;
-  bool has_base = false;
-  for (;;) {
-    Ascii last = kUnderscore;
-    while (at < text.size()) {
-      const Ascii kind = ascii(text[at]);
-      if (kind < kLetter || kind > kUnderscore) break;
-      has_base |= kind != kUnderscore;
-      last = kind, ++at;
-    }
-    if (at - from > kMaxUnits) return npos;
-    if (at == text.size()) break;
-    const Ascii kind = ascii(text[at]);
-    if (kind == kHighByte) return npos;
-    const bool letter = last == kLetter && (kind == kMidBoth || kind == kMidLetter);
-    const bool digit = last == kDigit && (kind == kMidBoth || kind == kMidNumber);
-    if (!letter && !digit) break;
-    if (at + 1 == text.size()) break;
-    const Ascii following = ascii(text[at + 1]);
-    if (following == kHighByte) return npos;
-    if (following != (letter ? kLetter : kDigit)) break;
-    ++at;
-  }
-  stop = at;
-  return has_base ? at : from;
-}
-
-template <class Emit>
-void for_each_word(std::string_view text, Emit emit) {
-  for (size_t at = 0; at < text.size();) {
-    const Ascii kind = ascii(text[at]);
-    if (kind >= kLetter && kind <= kUnderscore) {
-      size_t stop = at;
-      const size_t end = ascii_word(text, at, stop);
-      if (end != std::string_view::npos) {
-        if (end != at) emit(at, end - at, Kind::word, true);
-        at = stop;
-        continue;
-      }
-    } else if (kind != kHighByte) {
-      const bool keycap = (text[at] == '#' || text[at] == '*') && at + 1 < text.size() && ascii(text[at + 1]) == kHighByte;
-      if (!keycap) {
-        ++at;
-        continue;
-      }
-    }
-    const Token token = token_at(text.data() + at, text.size() - at);
-    if (token.length) emit(at, token.length, token.kind, false);
-    at += token.length ? token.length : decode(text.data() + at, text.size() - at).length;
-  }
-}
-
-void segment_words(std::string_view text, Case letter_case, Tokens& out) {
-  for_each_word(text, [&](size_t at, size_t length, Kind, bool is_ascii) {
-    if (is_ascii && letter_case != Case::turkish) append_ascii(text.data() + at, length, letter_case, out);
-    else append(text.data() + at, length, letter_case, out);
-  });
-}
-
-// Han, kana and Hangul that touch form one run, written as its overlapping pairs of characters, or as the character if there is
-// only one; marks stay with their character. Other words are whole. What Lucene's CJKBigramFilter does.
-void segment_bigrams(std::string_view text, Case letter_case, Tokens& out) {
-  std::vector<size_t> starts;  // of the characters of the run
-  size_t end = 0;
-  const auto flush = [&] {
-    for (size_t i = 0; i < starts.size(); ++i) {
-      const bool last = i + 1 == starts.size();
-      if (last && i > 0) break;
-      const size_t stop = i + 2 < starts.size() ? starts[i + 2] : end;
-      append(text.data() + starts[i], stop - starts[i], letter_case, out);
-    }
-    starts.clear();
-  };
-  for_each_word(text, [&](size_t at, size_t length, Kind kind, bool is_ascii) {
-    if (!starts.empty() && (kind == Kind::word || at != end)) flush();
-    if (kind == Kind::word) {
-      if (is_ascii && letter_case != Case::turkish) append_ascii(text.data() + at, length, letter_case, out);
-      else append(text.data() + at, length, letter_case, out);
-      return;
-    }
-    end = at + length;
-    for (size_t i = at; i < end;) {
-      const CodePoint c = decode(text.data() + i, end - i);
-      if (!is_extender(class_of(c.value))) starts.push_back(i);
-      i += c.length;
-    }
-  });
-  flush();
-}
-
-void segment_whitespace(std::string_view text, Case letter_case, Tokens& out) {
-  for (size_t at = 0; at < text.size();) {
-    const CodePoint first = decode(text.data() + at, text.size() - at);
-    if (is_space(first.value)) {
-      at += first.length;
-      continue;
-    }
-    size_t end = at;
-    while (end < text.size()) {
-      const CodePoint c = decode(text.data() + end, text.size() - end);
-      if (is_space(c.value)) break;
-      end += c.length;
-    }
-    append(text.data() + at, end - at, letter_case, out);
-    at = end;
-  }
-}
-
-}  // namespace
-
-void segment(std::string_view utf8, Segmenter segmenter, Case letter_case, Tokens& out) {
-  switch (segmenter) {
-    case Segmenter::words: return segment_words(utf8, letter_case, out);
-    case Segmenter::bigrams: return segment_bigrams(utf8, letter_case, out);
-    case Segmenter::whitespace: return segment_whitespace(utf8, letter_case, out);
   }
 }
 
