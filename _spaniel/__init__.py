@@ -1,1 +1,88 @@
-"""Retrieval and RAG for Python."""
+"""Retrieval and RAG for Python.
+
+    import spaniel as sp
+
+    kb = sp.build("docs/", "kb")
+    for hit in kb.search("how do I rotate a key?", k=5):
+        print(hit.rank, hit.score, hit.id, hit.text)
+
+Names are loaded when they are first used, so that `import spaniel` costs next to nothing.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from spaniel.retrieval.errors import IndexCorrupt as IndexCorrupt
+    from spaniel.retrieval.errors import IndexLocked as IndexLocked
+    from spaniel.retrieval.errors import IndexNotFound as IndexNotFound
+    from spaniel.retrieval.errors import InvalidInput as InvalidInput
+    from spaniel.retrieval.errors import InvalidQuery as InvalidQuery
+    from spaniel.retrieval.errors import MissingExtra as MissingExtra
+    from spaniel.retrieval.errors import SpanielError as SpanielError
+    from spaniel.retrieval.pipeline import Pipeline as Pipeline
+    from spaniel.retrieval.pipeline import fuse as fuse
+    from spaniel.retrieval.pipeline import rrf as rrf
+    from spaniel.retrieval.results import Hit as Hit
+    from spaniel.retrieval.results import Results as Results
+    from spaniel.retrieval.types import Document as Document
+    from spaniel.retrieval.types import Passage as Passage
+    from spaniel.retrieval.types import Query as Query
+    from spaniel.retrieval.types import Ranking as Ranking
+
+# Public name -> module, and `:name` where it is called something else there.
+_HOME = {
+    "Document": "retrieval.types",
+    "Hit": "retrieval.results",
+    "IndexCorrupt": "retrieval.errors",
+    "IndexLocked": "retrieval.errors",
+    "IndexNotFound": "retrieval.errors",
+    "InvalidInput": "retrieval.errors",
+    "InvalidQuery": "retrieval.errors",
+    "MissingExtra": "retrieval.errors",
+    "Passage": "retrieval.types",
+    "Pipeline": "retrieval.pipeline",
+    "Query": "retrieval.types",
+    "Ranking": "retrieval.types",
+    "Results": "retrieval.results",
+    "SpanielError": "retrieval.errors",
+    "fuse": "retrieval.pipeline",
+    "rrf": "retrieval.pipeline",
+}
+
+__all__ = [
+    "Document",
+    "Hit",
+    "IndexCorrupt",
+    "IndexLocked",
+    "IndexNotFound",
+    "InvalidInput",
+    "InvalidQuery",
+    "MissingExtra",
+    "Passage",
+    "Pipeline",
+    "Query",
+    "Ranking",
+    "Results",
+    "SpanielError",
+    "fuse",
+    "rrf",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its module, once."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("spaniel")
+    if name not in _HOME:
+        raise AttributeError(f"module 'spaniel' has no attribute {name!r}")
+    module, _, attribute = _HOME[name].partition(":")
+    value = getattr(importlib.import_module(f"spaniel.{module}"), attribute or name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

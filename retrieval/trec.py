@@ -18,6 +18,9 @@ from .errors import InvalidInput
 __all__ = ["ScoredId", "format_run", "read_run", "strictly_falling"]
 
 
+_LOWEST = np.float32(-np.inf)
+
+
 class ScoredId(NamedTuple):
     """One passage of a run, by its id."""
 
@@ -37,10 +40,11 @@ def strictly_falling(scores: NDArray[np.float32]) -> NDArray[np.float32]:
     if not np.isfinite(scores).all() or (scores[1:] > scores[:-1]).any():
         raise InvalidInput("run", "scores must be finite and descending")
     falling = scores.copy()
-    lowest = np.float32(-np.inf)
-    for place in range(1, len(falling)):
-        if falling[place] >= falling[place - 1]:
-            falling[place] = np.nextafter(falling[place - 1], lowest)
+    # Between ties nothing moves; inside a run of ties each is lowered, and may then meet the next run.
+    for place in np.flatnonzero(scores[1:] == scores[:-1]) + 1:
+        while place < len(falling) and falling[place] >= falling[place - 1]:
+            falling[place] = np.nextafter(falling[place - 1], _LOWEST)
+            place += 1
     return falling
 
 
@@ -58,25 +62,32 @@ def format_run(query_id: str, ids: Sequence[str], scores: NDArray[np.float32], *
         >>> import numpy as np
         >>> print(format_run("q1", ["b", "a"], np.array([2.5, 1.0], np.float32)), end="")
         q1 Q0 b 1 2.5 spaniel
-        q1 Q0 a 2 1.0 spaniel
+        q1 Q0 a 2 1 spaniel
     """
     if len(ids) != len(scores):
         raise InvalidInput("run", f"{len(ids)} ids and {len(scores)} scores")
-    for what, word in [("query id", query_id), ("tag", tag), *(("passage id", id_) for id_ in ids)]:
-        if word.split() != [word]:
-            raise InvalidInput(
-                "run",
-                f"{what} {word!r} is empty or holds a blank, which a TREC run cannot carry",
-                hint="give such records other ids, or use --json instead of --run",
-            )
+    words = [query_id, tag, *ids]
+    if " ".join(words).split() != words:
+        _refuse_blanks(words)
     if len(set(ids)) != len(ids):
-        twice = next(id_ for id_ in ids if ids.count(id_) > 1)
+        twice = next(id_ for place, id_ in enumerate(ids) if id_ in ids[:place])
         raise InvalidInput("run", f"passage {twice!r} stands twice under query {query_id!r}")
     falling = strictly_falling(np.asarray(scores, dtype=np.float32))
-    # str of a float32 is the shortest text that reads back as the same float32.
+    # Nine digits bring a float32 back exactly.
     return "".join(
-        f"{query_id} Q0 {id_} {rank} {score!s} {tag}\n"
-        for rank, (id_, score) in enumerate(zip(ids, falling, strict=True), 1)
+        f"{query_id} Q0 {id_} {rank} {score:.9g} {tag}\n"
+        for rank, (id_, score) in enumerate(zip(ids, falling.tolist(), strict=True), 1)
+    )
+
+
+def _refuse_blanks(words: list[str]) -> None:
+    """Name the first word that would not be one column."""
+    place, word = next((place, word) for place, word in enumerate(words) if word.split() != [word])
+    what = ("query id", "tag", "passage id")[min(place, 2)]
+    raise InvalidInput(
+        "run",
+        f"{what} {word!r} is empty or holds a blank, which a TREC run cannot carry",
+        hint="give such records other ids, or use --json instead of --run",
     )
 
 

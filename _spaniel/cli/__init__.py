@@ -1,5 +1,42 @@
-"""Command line of Spaniel."""
+"""Command line of Spaniel.
+
+Contract: data on stdout, progress and warnings on stderr; `--json` on every command; exit codes 0 (done),
+1 (nothing found, verify failed), 2 (usage or input error), 130 (interrupted).
+
+Commands are imported when they are run, so that `spaniel --help` stays fast.
+"""
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from .failures import report
+from .lazy import LazyGroup
+
+__all__ = ["cli", "main"]
+
+COMMANDS = {
+    "doctor": ("doctor:doctor", "Say what is installed and what this machine can do."),
+    "completion": ("completion:completion", "Print a script that completes commands in your shell."),
+}
+
+_EPILOG = "Start with `spaniel demo`, or `spaniel index build FOLDER kb` and `spaniel search kb 'a question'`."
 
 
-def main() -> None:
-    """Entry point."""
+@click.group(
+    cls=LazyGroup, commands_at=COMMANDS, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]}
+)
+@click.version_option(package_name="spaniel", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Exact and fast retrieval over your own documents."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = cli.main(words, prog_name="spaniel", standalone_mode=False)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the one place where every error becomes a message
+        code = report(error, words)
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,115 @@
+"""`spaniel doctor`: what is installed, what is missing, what clashes."""
+
+import importlib
+import importlib.metadata as metadata
+import platform
+import re
+import sqlite3
+from typing import Any
+
+import click
+
+from .console import Console, with_console
+
+__all__ = ["CLASHES", "doctor", "found_clashes"]
+
+CLASHES = {"faiss": ("faiss-cpu", "faiss-gpu", "faiss-gpu-cu12"), "onnxruntime": ("onnxruntime", "onnxruntime-gpu")}
+"""Import name -> distributions that each install it; with two of them the files of one overwrite the other's."""
+
+
+@click.command()
+@with_console
+def doctor(console: Console) -> int:
+    """Say what is installed and what this machine can do.
+
+    Exits with 1 when something is broken or clashes.
+    """
+    kernels = _kernels()
+    extras = _extras()
+    problems = [kernels["error"]] if "error" in kernels else []
+    problems += found_clashes(_installed())
+    found = {
+        "spaniel": metadata.version("spaniel"),
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}",
+        "sqlite": sqlite3.sqlite_version,
+        "kernels": kernels,
+        "dependencies": _versions(_required("")),
+        "extras": extras,
+        "problems": problems,
+    }
+    console.emit(found, "\n".join(_lines(found)))
+    return 1 if problems else 0
+
+
+def found_clashes(installed: set[str]) -> list[str]:
+    """One sentence for each import name that two installed distributions own."""
+    return [
+        f"{' and '.join(both)} both install the module {module}: uninstall both, then install one of them again"
+        for module, owners in CLASHES.items()
+        if len(both := [owner for owner in owners if owner in installed]) > 1
+    ]
+
+
+def _installed() -> set[str]:
+    """Normalised names of all distributions."""
+    return {_normal(dist.metadata["Name"]) for dist in metadata.distributions() if dist.metadata["Name"]}
+
+
+def _kernels() -> dict[str, Any]:
+    """The instruction set that the compiled kernels chose, or why they cannot be loaded."""
+    try:
+        native = importlib.import_module("spaniel.index.kernels._native")
+    except ImportError as error:
+        return {"error": f"the compiled kernels cannot be loaded: {error}"}
+    return {"instruction_set": native.kernel_name()}
+
+
+def _required(extra: str) -> list[str]:
+    """Names that the package asks for under an extra; its core dependencies for ""."""
+    names = []
+    for requirement in metadata.requires("spaniel") or []:
+        name, _, condition = requirement.partition(";")
+        asked = re.search(r"extra\s*==\s*['\"]([^'\"]+)", condition)
+        if (asked[1] if asked else "") == extra:
+            names.append(_normal(re.match(r"[A-Za-z0-9._-]+", name.strip())[0]))  # type: ignore[index]
+    return names
+
+
+def _extras() -> dict[str, dict[str, str | None]]:
+    """Extra -> package -> version, None for a package that is not there."""
+    return {
+        extra: _versions(_required(extra)) for extra in metadata.metadata("spaniel").get_all("Provides-Extra") or []
+    }
+
+
+def _versions(names: list[str]) -> dict[str, str | None]:
+    found: dict[str, str | None] = {}
+    for name in names:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+def _lines(found: dict[str, Any]) -> list[str]:
+    """The report as aligned lines."""
+    lines = [f"{name:<14}{found[name]}" for name in ("spaniel", "python", "machine", "sqlite")]
+    lines.append(f"{'kernels':<14}{found['kernels'].get('instruction_set', 'cannot be loaded')}")
+    lines.append(f"{'needs':<14}{_packages(found['dependencies'])}")
+    for extra, packages in found["extras"].items():
+        missing = [name for name, version in packages.items() if version is None]
+        state = "installed" if not missing else f"not installed ({', '.join(missing)}): pip install 'spaniel[{extra}]'"
+        lines.append(f"{'[' + extra + ']':<14}{state}")
+    lines += [f"{'problem':<14}{problem}" for problem in found["problems"]]
+    return lines
+
+
+def _packages(versions: dict[str, str | None]) -> str:
+    return ", ".join(f"{name} {version or 'missing'}" for name, version in versions.items())
+
+
+def _normal(name: str) -> str:
+    """A distribution's name as PyPI compares it (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()

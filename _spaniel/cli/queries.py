@@ -1,0 +1,92 @@
+"""Files of queries: `.jsonl` objects or `.tsv` lines, plain or `.gz`."""
+
+import gzip
+import json
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from spaniel.retrieval.errors import InvalidInput
+from spaniel.retrieval.types import Query
+
+__all__ = ["read_queries"]
+
+_ID_NAMES = ("_id", "id", "qid", "query_id")
+_TEXT_NAMES = ("text", "query", "question", "title")
+_MAX_BYTES = 1 << 20
+
+
+def read_queries(path: str | Path) -> list[Query]:
+    """All queries of a file, in its order.
+
+    A line of `.jsonl` is an object with an id (`_id`, `id`, `qid` or `query_id`) and a text (`text`, `query`,
+    `question` or `title`); a line of `.tsv` is id, tab, text. Empty lines are passed over.
+
+    Raises:
+        InvalidInput: another ending, a line that is no query (named by number), an id twice, or no query at all.
+        OSError: the file cannot be read.
+    """
+    file = Path(path)
+    kind = Path(file.stem).suffix if file.suffix == ".gz" else file.suffix
+    parse = {".jsonl": _from_json, ".tsv": _from_tabs}.get(kind)
+    if parse is None:
+        raise InvalidInput(str(file), "queries come as .jsonl or .tsv, plain or .gz")
+    queries: dict[str, Query] = {}
+    for number, line in _lines(file):
+        try:
+            query = parse(line)
+        except ValueError as error:
+            raise InvalidInput(f"{file}:{number}", str(error)) from None
+        if query.id in queries:
+            raise InvalidInput(f"{file}:{number}", f"query id {query.id!r} stands there twice")
+        queries[query.id] = query
+    if not queries:
+        raise InvalidInput(str(file), "no query in it")
+    return list(queries.values())
+
+
+def _lines(file: Path) -> Iterator[tuple[int, str]]:
+    """Numbered lines that are not empty, without their ends."""
+    opener = gzip.open if file.suffix == ".gz" else open
+    with opener(file, "rb") as stream:
+        try:
+            for number, raw in enumerate(iter(lambda: stream.readline(_MAX_BYTES + 1), b""), 1):
+                if len(raw) > _MAX_BYTES:
+                    raise InvalidInput(f"{file}:{number}", f"the line is longer than {_MAX_BYTES} bytes")
+                line = _decoded(raw, f"{file}:{number}").strip("\r\n")
+                if line.strip():
+                    yield number, line
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise InvalidInput(str(file), f"damaged gzip data ({error})") from error
+
+
+def _decoded(raw: bytes, where: str) -> str:
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidInput(where, f"not UTF-8 (byte {error.start} of the line)") from error
+
+
+def _from_tabs(line: str) -> Query:
+    id_, tab, text = line.partition("\t")
+    if not tab or not id_.strip():
+        raise ValueError(f"not `id<TAB>text`: {line[:60]!r}")
+    return Query(id_.strip(), text.strip())
+
+
+def _from_json(line: str) -> Query:
+    try:
+        record = json.loads(line)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise ValueError(f"not JSON: {error}") from error
+    if not isinstance(record, dict):
+        raise ValueError(f"not a JSON object: {line[:60]!r}")
+    id_ = next((record[name] for name in _ID_NAMES if name in record), None)
+    text = next((record[name] for name in _TEXT_NAMES if name in record), None)
+    if isinstance(id_, int) and not isinstance(id_, bool):
+        id_ = str(id_)
+    if not isinstance(id_, str) or not id_:
+        raise ValueError(f"no id ({', '.join(_ID_NAMES)}) that is a string or a whole number")
+    if not isinstance(text, str):
+        raise ValueError(f"no text ({', '.join(_TEXT_NAMES)})")
+    return Query(id_, text)

@@ -1,0 +1,44 @@
+"""What a person sees of a document: a piece of it, around the query's words, that cannot steer the terminal."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spaniel.cli.console import printable
+from spaniel.cli.show import plain_lines, snippet
+from spaniel.retrieval.results import Hit, Results
+from spaniel.retrieval.types import Passage
+
+
+@given(st.text(max_size=2000), st.text(max_size=30), st.integers(20, 300))
+def test_snippets_are_short_lines_of_the_text(text: str, query: str, n: int) -> None:
+    shown = snippet(text, query, n)
+    assert len(shown) <= n + 4
+    assert shown.removeprefix("… ").removesuffix(" …") in " ".join(printable(text).split())
+    assert shown.isprintable()
+
+
+def test_snippets_show_the_words_asked_for() -> None:
+    text = "filler words here. " * 40 + "The rotating keys are kept in a vault. " + "more filler. " * 40
+    shown = snippet(text, "how do I rotate a key?", 120)
+    assert "rotating keys" in shown
+    assert shown.startswith("… ")
+    assert shown.endswith(" …")
+
+
+def test_without_the_words_it_is_the_beginning() -> None:
+    assert snippet("one two three " * 50, "absent", 20).startswith("one two three")
+
+
+def test_control_characters_never_reach_the_terminal() -> None:
+    hostile = "\x1b]0;owned\x07 \x1b[2J \u202e \x9b text\nnext"
+    results = Results("text", (Hit(1, 1.0, f"a{hostile}", Passage("a", "a", 0, 1, hostile, hostile)),))
+    (line,) = plain_lines(results)
+    assert all(part.isprintable() for part in line.split("\t"))
+    assert len(line.split("\t")) == 5
+
+
+def test_explanations_follow_their_hit() -> None:
+    results = Results("t", (Hit(1, 1.0, "a", Passage("a", "a", 0, 1, "t")),), ms=1.0)
+    lines = list(plain_lines(results, [{"score": 1.0}]))
+    assert lines[1] == '\t{"score": 1.0}'
+    assert "total" in lines[2]
