@@ -60,10 +60,10 @@ class Batch:
     """Documents in the order of the input.
 
     Attributes:
-        documents: may be empty when a stretch of the input held only malformed records.
+        documents: may be empty when a stretch of the input held only malformed records or blank lines.
         position: where reading goes on after this batch.
-        bytes_read: bytes of all sources read so far, compressed ones as they lie on disk; counts up to
-            `total_bytes(sources)`, also after a resume.
+        bytes_read: bytes of all sources read so far, compressed ones as they lie on disk; it reaches
+            `total_bytes(sources)` with the last batch, also after a resume.
         skipped: malformed records so far, over the whole read.
     """
 

@@ -42,14 +42,15 @@ def read_delimited(
         stream.skip(offset)
         lines = _Lines(stream, context, line=line)
         rows = _Rows(lines, options, kind)
-    begin, documents, n = lines.offset, [], 0
+    begin, documents = offset, []
     for n, document in enumerate(_documents(rows, header, context, stream.name), 1):
         if document is not None:
             documents.append(document)
         if n % options.batch_records == 0 or lines.offset - begin >= options.batch_bytes:
             yield Piece(documents, lines.line, lines.offset, lines.offset - begin, stream.bytes_read)
             begin, documents = lines.offset, []
-    yield Piece(documents, lines.line, lines.offset, lines.offset - begin, stream.bytes_read)
+    if lines.offset > begin:
+        yield Piece(documents, lines.line, lines.offset, lines.offset - begin, stream.bytes_read)
 
 
 class _Lines:

@@ -74,7 +74,7 @@ def _read(sources: Source | Sequence[Source], context: Context, start: Position 
         gathered.bytes_read = finished_bytes
     if resume is not None:
         raise _changed(resume, "is not among the sources")
-    if gathered.worth_yielding:
+    if gathered.moved:
         yield gathered.take()
 
 
@@ -111,7 +111,6 @@ class _Gatherer:
         self.total = start.documents if start else 0
         self.bytes_read = 0
         self._size_bytes = 0
-        self._skipped = context.skipped
         self._place: tuple[SourceFile, Piece] | None = None
 
     def add(self, file: SourceFile, piece: Piece, bytes_read: int) -> None:
@@ -128,15 +127,15 @@ class _Gatherer:
         return many or self._size_bytes >= options.batch_bytes
 
     @property
-    def worth_yielding(self) -> bool:
-        return bool(self.documents) or self.context.skipped != self._skipped
+    def moved(self) -> bool:
+        """Whether anything was read since the last batch, be it blank lines: the end of the input is a place too."""
+        return self._place is not None
 
     def take(self) -> Batch:
         """The batch, and start another."""
         assert self._place is not None
         file, piece = self._place
         self.total += len(self.documents)
-        self._skipped = self.context.skipped
         position = Position(
             source=file.source,
             file=file.name,
@@ -148,7 +147,7 @@ class _Gatherer:
             skipped=self.context.skipped,
         )
         batch = Batch(self.documents, position, self.bytes_read, self.context.skipped)
-        self.documents, self._size_bytes = [], 0
+        self.documents, self._size_bytes, self._place = [], 0, None
         return batch
 
 

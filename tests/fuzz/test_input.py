@@ -42,6 +42,7 @@ def read_all(path: Path, **changes: int) -> tuple[list[tuple[str, str, JSON]], l
     batches = list(read_documents(path, options))
     documents = [document for batch in batches for document in batch.documents]
     lines = [problem.line for problem in problems]
+    assert batches or path.read_bytes() in (b"", b"\xef\xbb\xbf")
     if batches:
         last = batches[-1]
         assert last.bytes_read == total_bytes(path)

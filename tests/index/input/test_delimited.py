@@ -164,7 +164,9 @@ def test_an_empty_file_holds_nothing(tmp_path: Path) -> None:
     path.write_bytes(b"")
     assert list(read_documents(path)) == []
     path.write_bytes(b"id,text\n")
-    assert list(read_documents(path)) == []
+    [batch] = read_documents(path)
+    assert (batch.documents, batch.bytes_read) == ([], 8)
+    assert list(read_documents(path, start=batch.position)) == []
 
 
 def test_bytes_can_be_replaced(tmp_path: Path) -> None:
