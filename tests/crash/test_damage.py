@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from crash.figures import record
+from crash.folders import memory_folder
 from crash.small_index import add, delete
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -31,15 +32,17 @@ def small_indexes(folder: Path) -> tuple[Path, Path]:
     return folder / "index", folder / "other"
 
 
-def test_sample(tmp_path: Path) -> None:
-    tally = swept("crash.small_index", *small_indexes(tmp_path), every=40)
+def test_sample() -> None:
+    with memory_folder() as folder:
+        tally = swept("crash.small_index", *small_indexes(folder), every=40)
     assert not tally["wrong"], "\n".join(tally["wrong"])
     assert tally["files"] == 6 and sum(tally["cases"].values()) > 500
 
 
 @pytest.mark.crash
-def test_everything(tmp_path: Path) -> None:
-    tally = swept("crash.small_index", *small_indexes(tmp_path), every=1)
+def test_everything() -> None:
+    with memory_folder() as folder:
+        tally = swept("crash.small_index", *small_indexes(folder), every=1)
     record("damage, bare transactions", **{key: str(value) for key, value in tally.items()})
     assert not tally["wrong"], "\n".join(tally["wrong"])
     assert sum(tally["cases"].values()) > 10_000

@@ -1,13 +1,13 @@
 """Kill the writer at every system call, or fail the call, through strace: nothing is corrupt, nothing is lost."""
 
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from crash import raw_writes
 from crash.figures import record
+from crash.folders import memory_folder
 from crash.small_index import content
 from crash.sweep import ACTIONS, EIO, KILL, Server, sweep
 
@@ -22,10 +22,8 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """In memory where that is possible: thousands of fsyncs wear a disk and prove nothing more here."""
-    parent = "/dev/shm" if Path("/dev/shm").is_dir() else None
-    with tempfile.TemporaryDirectory(dir=parent) as name:
-        yield Path(name)
+    with memory_folder() as folder:
+        yield folder
 
 
 @needs_strace

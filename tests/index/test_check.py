@@ -2,11 +2,11 @@
 
 import os
 import shutil
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from crash.forge import forge_manifest
 from crash.small_index import add, content, delete, merge
 
 from spaniel.index.check import verify
@@ -112,9 +112,7 @@ def test_files_of_another_index(index: Path, tmp_path: Path) -> None:
 
 
 def test_later_version_is_no_damage(index: Path) -> None:
-    body = b"{}"
-    start = b"%d %08d" % (2, len(body))
-    (index / "MANIFEST").write_bytes(b"spaniel manifest %s %08x\n" % (start, zlib.crc32(start + b"\n" + body)) + body)
+    (index / "MANIFEST").write_bytes(forge_manifest(b"{}", version=2))
     with pytest.raises(IndexTooNew):
         verify(index)
 

@@ -1,13 +1,11 @@
 """Files of arrays: what was written is what is read, and everything else is named."""
 
-import json
-import struct
-import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from crash.forge import forge_arrays
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
@@ -171,19 +169,6 @@ def test_progress_counts_every_byte(tmp_path: Path) -> None:
     assert sum(seen) == entry.size_bytes
 
 
-def forged(
-    path: Path, header: Any, *, version: int = 1, zeros: bytes = bytes(32), footer_offset: int | None = None
-) -> None:
-    """A file whose checksums are all right and whose header is what a stranger wants it to be."""
-    data = header if isinstance(header, bytes) else json.dumps(header).encode()
-    body_end = -(-(64 + len(data)) // 64) * 64
-    footer_offset = body_end if footer_offset is None else footer_offset
-    preamble = struct.pack("<8sIIQI32s", b"\x93SPANIEL", version, len(data), footer_offset, zlib.crc32(data), zeros)
-    body = (preamble + struct.pack("<I", zlib.crc32(preamble)) + data).ljust(body_end, b"\0")
-    footer = struct.pack("<I", zlib.crc32(body)) + b"LEINAPS\x93"
-    path.write_bytes(body + footer + struct.pack("<I", zlib.crc32(footer)))
-
-
 def array(**changes: Any) -> dict[str, Any]:
     return {"name": "x", "dtype": "uint8", "shape": [0], "offset": 0, **changes}
 
@@ -225,29 +210,29 @@ def array(**changes: Any) -> dict[str, Any]:
     ],
 )
 def test_forged_headers_with_right_checksums(tmp_path: Path, header: Any) -> None:
-    forged(tmp_path / NAME, header)
+    forge_arrays(tmp_path / NAME, header)
     with pytest.raises(IndexCorrupt, match=NAME):
         ArrayFile.open(tmp_path / NAME, kind="arrays", entry=None)
 
 
 def test_the_forger_can_make_a_valid_file(tmp_path: Path) -> None:
     """So that the cases above fail for their header, and not for a mistake of the forger."""
-    forged(tmp_path / NAME, {"kind": "arrays", "meta": {}, "arrays": [array()]})
+    forge_arrays(tmp_path / NAME, {"kind": "arrays", "meta": {}, "arrays": [array()]})
     assert ArrayFile.open(tmp_path / NAME, kind="arrays", entry=None, verify=True).arrays["x"].shape == (0,)
 
 
 def test_versions(tmp_path: Path) -> None:
     header = {"kind": "arrays", "meta": {}, "arrays": []}
-    forged(tmp_path / NAME, header, version=2)
+    forge_arrays(tmp_path / NAME, header, version=2)
     with pytest.raises(IndexTooNew, match="format version 2, this release reads up to 1"):
         ArrayFile.open(tmp_path / NAME, kind="arrays", entry=None)
-    forged(tmp_path / NAME, header, version=0)
+    forge_arrays(tmp_path / NAME, header, version=0)
     with pytest.raises(IndexTooOld, match="format version 0, this release reads from 1"):
         ArrayFile.open(tmp_path / NAME, kind="arrays", entry=None)
 
 
 @pytest.mark.parametrize("change", [{"zeros": b"\1" * 32}, {"footer_offset": 1 << 60}, {"footer_offset": 0}])
 def test_forged_preambles(tmp_path: Path, change: dict[str, Any]) -> None:
-    forged(tmp_path / NAME, {"kind": "arrays", "meta": {}, "arrays": []}, **change)
+    forge_arrays(tmp_path / NAME, {"kind": "arrays", "meta": {}, "arrays": []}, **change)
     with pytest.raises(IndexCorrupt, match=NAME):
         ArrayFile.open(tmp_path / NAME, kind="arrays", entry=None)

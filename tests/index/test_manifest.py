@@ -2,12 +2,12 @@
 
 import json
 import re
-import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from crash.forge import forge_manifest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -68,12 +68,6 @@ def test_every_truncation_and_extension_is_found() -> None:
             decode_manifest(wrong, PATH)
 
 
-def forged(body: bytes, version: int = 1) -> bytes:
-    """With a right checksum."""
-    start = b"%d %08d" % (version, len(body))
-    return b"spaniel manifest %s %08x\n" % (start, zlib.crc32(start + b"\n" + body)) + body
-
-
 def record(**changes: Any) -> dict[str, Any]:
     fields = {"generation": 1, "index_id": "a", "next_ordinal": 5, "settings": {}, "segments": [segment()]}
     return {**fields, **changes}
@@ -93,7 +87,7 @@ def named(name: str) -> dict[str, Any]:
 
 
 def test_the_forger_can_make_a_valid_manifest() -> None:
-    assert decode_manifest(forged(json.dumps(record()).encode()), PATH).next_ordinal == 5
+    assert decode_manifest(forge_manifest(json.dumps(record()).encode()), PATH).next_ordinal == 5
 
 
 @pytest.mark.parametrize(
@@ -130,7 +124,7 @@ def test_the_forger_can_make_a_valid_manifest() -> None:
 )
 def test_forged_manifests(wrong: Any, reason: str) -> None:
     with pytest.raises(IndexCorrupt, match=re.escape(reason)):
-        decode_manifest(forged(json.dumps(wrong).encode()), PATH)
+        decode_manifest(forge_manifest(json.dumps(wrong).encode()), PATH)
 
 
 @pytest.mark.parametrize(
@@ -149,14 +143,14 @@ def test_forged_manifests(wrong: Any, reason: str) -> None:
 )
 def test_forged_bytes(body: bytes) -> None:
     with pytest.raises(IndexCorrupt, match="not a valid manifest"):
-        decode_manifest(forged(body), PATH)
+        decode_manifest(forge_manifest(body), PATH)
 
 
 def test_other_versions_say_so_whatever_they_hold() -> None:
     with pytest.raises(IndexTooNew, match="format version 2, this release reads up to 1"):
-        decode_manifest(forged(b"something new", version=2), PATH)
+        decode_manifest(forge_manifest(b"something new", version=2), PATH)
     with pytest.raises(IndexTooOld, match="format version 0, this release reads from 1"):
-        decode_manifest(forged(b"something old", version=0), PATH)
+        decode_manifest(forge_manifest(b"something old", version=0), PATH)
 
 
 def test_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,12 +5,13 @@ next commit must work on it. The same test must fail for protocols that leave a 
 which drops or moves calls of the real writer.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from crash.figures import record
+from crash.folders import memory_folder
 from crash.power_loss import Call, RecordingFS, durable_states
 from crash.small_index import Step, add, content, delete, give_up, merge
 
@@ -20,6 +21,12 @@ from spaniel.index.store import Transaction
 from spaniel.retrieval.errors import IndexNotFound, SpanielError
 
 HISTORY: list[Step] = [add(1, 2, create=True), add(3), delete(1, 3), give_up, add(4), merge, delete(2)]
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with memory_folder() as folder:
+        yield folder
 
 
 def recorded(root: Path, history: Iterable[Step] = HISTORY) -> list[Call]:
@@ -86,9 +93,9 @@ def violations(calls: list[Call], root: Path, folder: Path, *, stop: bool) -> tu
     return n_states, wrong
 
 
-def test_every_power_loss_leaves_one_whole_generation(tmp_path: Path) -> None:
-    calls = recorded(tmp_path)
-    n_states, wrong = violations(calls, tmp_path, tmp_path / "after", stop=False)
+def test_every_power_loss_leaves_one_whole_generation(folder: Path) -> None:
+    calls = recorded(folder)
+    n_states, wrong = violations(calls, folder, folder / "after", stop=False)
     record("power loss, bare transactions", calls=len(calls), states=n_states, wrong=len(wrong))
     assert wrong == []
 
@@ -211,11 +218,11 @@ MUTANTS = [
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__)
-def test_broken_protocols_are_caught(tmp_path: Path, mutant: Callable[[list[Call]], list[Call]]) -> None:
-    calls = recorded(tmp_path)
+def test_broken_protocols_are_caught(folder: Path, mutant: Callable[[list[Call]], list[Call]]) -> None:
+    calls = recorded(folder)
     broken = mutant(calls)
     assert broken != calls
-    _, wrong = violations(broken, tmp_path, tmp_path / "after", stop=True)
+    _, wrong = violations(broken, folder, folder / "after", stop=True)
     assert wrong
 
 
@@ -238,17 +245,17 @@ def keeps_one_generation(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     "mutant", [garbage_before_sync_of_names, garbage_before_manifest], ids=lambda mutant: mutant.__name__
 )
-def test_removing_too_early_is_caught(tmp_path: Path, mutant: Callable[[list[Call]], list[Call]]) -> None:
-    calls = recorded(tmp_path)
+def test_removing_too_early_is_caught(folder: Path, mutant: Callable[[list[Call]], list[Call]]) -> None:
+    calls = recorded(folder)
     broken = mutant(calls)
     assert broken != calls
-    _, wrong = violations(broken, tmp_path, tmp_path / "after", stop=True)
+    _, wrong = violations(broken, folder, folder / "after", stop=True)
     assert wrong
 
 
-def test_writer_that_uses_numbers_again_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_writer_that_uses_numbers_again_is_caught(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The eleventh mutant: the generation is that of the manifest plus one, whatever a crash left behind."""
-    calls = recorded(tmp_path)
+    calls = recorded(folder)
     original = Transaction.__init__
 
     def forgetful(self: Transaction, *args: object) -> None:
@@ -256,5 +263,5 @@ def test_writer_that_uses_numbers_again_is_caught(tmp_path: Path, monkeypatch: p
         self.generation = self.base.generation + 1 if self.base else 1
 
     monkeypatch.setattr(Transaction, "__init__", forgetful)
-    _, wrong = violations(calls, tmp_path, tmp_path / "after", stop=True)
+    _, wrong = violations(calls, folder, folder / "after", stop=True)
     assert wrong and wrong[0].startswith("stuck")

@@ -1,0 +1,53 @@
+"""A disk that is really full, made by a limit on the size of files, at one limit after another until the write fits."""
+
+import contextlib
+import resource
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from crash.figures import record
+from crash.small_index import Step, add, content, delete, merge
+
+from spaniel.index.check import verify
+
+
+@contextlib.contextmanager
+def files_up_to(size_bytes: int) -> Iterator[None]:
+    """No file may grow beyond this: the kernel refuses with EFBIG, as it does with ENOSPC on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))  # Python ignores SIGXFSZ
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize(
+    ("name", "step", "after"),
+    [
+        ("add", add(*range(10, 210)), [1, 2, 3, *range(10, 210)]),
+        ("delete", delete(2), [1, 3]),
+        ("optimize", merge, [1, 2, 3]),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_full_disk(tmp_path: Path, name: str, step: Step, after: list[int]) -> None:
+    path, refused = tmp_path / "kb", 0
+    for first in (add(1, 2, create=True), add(3)):
+        first(path, None)
+    for limit in range(0, 1 << 20, 128):  # pragma: no branch
+        try:
+            with files_up_to(limit):
+                step(path, None)
+            break
+        except (OSError, sqlite3.Error):
+            refused += 1
+            assert content(path) == [1, 2, 3]
+            assert verify(path).ok
+            assert verify(path).notes == (), "the failed write has left something"
+    assert content(path) == after
+    assert verify(path).ok
+    assert refused >= 4
+    record("full disk", write=name, refused=refused, wrong=0)
