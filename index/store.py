@@ -57,7 +57,8 @@ def read_manifest(path: str | Path) -> Manifest:
     try:
         return load_manifest(path / MANIFEST_NAME)
     except IndexCorrupt as error:
-        if _exists(path / MANIFEST_NAME):
+        # Not by looking again: meanwhile a writer may have made its first commit.
+        if not isinstance(error.__cause__, FileNotFoundError | NotADirectoryError):
             raise
         if path.is_dir() and any(_is_ours(name) for name in _names(path)):
             hint = "an unfinished build is there: run the same `spaniel index build` again to finish it"

@@ -4,7 +4,6 @@ Generation g holds one value for each of its up to three segments: ..., g-1, g. 
 the values of another generation than its manifest's, has seen a mixture.
 """
 
-import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import replace
@@ -59,8 +58,13 @@ def read_until(path: Path, start: Any, stop: Any, results: Any) -> None:
     held: tuple[int, list[Any]] | None = None
     start.wait()
     while not problem and not (stop.is_set() and opened):
-        with contextlib.suppress(IndexNotFound):
+        try:
             generation, arrays = snapshot(path)
+        except IndexNotFound:
+            problem = "the index is gone" if opened else ""
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
+            problem = repr(error)
+        else:
             opened += 1
             problem = _mixture(generation, arrays) or (_mixture(*held) if held else "")
             if seen and generation < max(seen):

@@ -268,3 +268,22 @@ def test_failing_disk_is_not_taken_for_an_absent_index(tmp_path: Path, monkeypat
         with pytest.raises(OSError, match="Input/output error"):
             commit_segment(tmp_path, 2, create=True)
     assert values(tmp_path) == [1]
+
+
+def test_first_commit_between_two_looks_of_a_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The manifest is absent when the reader opens it, and there a moment later: no index yet, and no damage."""
+    original = os.open
+
+    def late(path: Any, *args: Any, **kwargs: Any) -> int:
+        if Path(path).name == "MANIFEST" and not Path(path).exists():
+            try:
+                return original(path, *args, **kwargs)
+            finally:
+                commit_segment(tmp_path, 1, create=True)
+        return original(path, *args, **kwargs)
+
+    monkeypatch.setattr(os, "open", late)
+    with pytest.raises(IndexNotFound):
+        read_manifest(tmp_path)
+    monkeypatch.undo()
+    assert values(tmp_path) == [1]
