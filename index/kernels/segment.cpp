@@ -1,0 +1,91 @@
+// See segment.hpp.
+#include "segment.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <stdexcept>
+#include <string>
+
+#include "hash.hpp"
+
+namespace spaniel {
+namespace {
+
+void expect(bool fits, const char* what) {
+  if (!fits) throw std::invalid_argument(std::string("the arrays of ") + what + " do not fit together");
+}
+
+[[noreturn]] void outside(const char* what) { throw std::out_of_range(std::string(what) + " points outside the file's arrays"); }
+
+}  // namespace
+
+void Segment::check() const {
+  size_t n_terms = term_end.size(), windows = layout.n_windows + 1, blocks = layout.n_blocks;
+  expect(length_code.size() == static_cast<size_t>(n_fields) * layout.n_docs, "lengths");
+  expect(df.size() == n_terms && ref.size() == n_terms && bucket.size() >= 2 && std::has_single_bit(bucket.size() - 1), "terms");
+  expect(rare_doc.size() == rare_impact.size(), "rare terms");
+  expect(list_doc.size() == list_impact.size(), "lists");
+  size_t n_medium = medium_top.size() / 4, n_long = long_top.size() / 4, n_dense = dense_top.size() / 4;
+  expect(medium_top.size() == n_medium * 4 && medium_start.size() == n_medium * windows, "medium terms");
+  expect(long_top.size() == n_long * 4 && long_start.size() == n_long * windows && long_block_start.size() == n_long * blocks &&
+             long_block_max.size() == n_long * blocks, "long terms");
+  expect(dense_top.size() == n_dense * 4 && dense_impact.size() == n_dense * layout.dense_stride &&
+             dense_block_max.size() == n_dense * blocks, "dense terms");
+  expect(exception_term.size() == exception_doc.size() && exception_term.size() == exception_tf.size(), "exceptions");
+  expect(ordinal.empty() || ordinal.size() == layout.n_docs, "ordinals");
+}
+
+std::string_view Segment::term_text(uint32_t id) const {
+  uint32_t start = id ? term_end[id - 1] : 0, end = term_end[id];
+  if (start > end || end > term_bytes.size()) outside("a term");
+  return {term_bytes.data() + start, end - start};
+}
+
+std::optional<Term> Segment::find(std::string_view key) const {
+  uint64_t hash = term_hash(key);
+  uint32_t bits = static_cast<uint32_t>(std::bit_width(bucket.size() - 1)) - 1;
+  size_t at = bits ? hash >> (64 - bits) : 0;
+  uint32_t first = bucket[at], last = bucket[at + 1];
+  if (first > last || last > term_end.size()) outside("a bucket of the vocabulary");
+  for (uint32_t id = first; id < last; ++id) {
+    if (term_text(id) != key) continue;
+    Term term{id, df[id], ref[id], layout.class_of(df[id])};
+    bool inside = false;
+    switch (term.kind) {
+      case TermClass::rare: inside = static_cast<uint64_t>(term.ref) + term.df <= rare_doc.size(); break;
+      case TermClass::medium: inside = term.ref < medium_top.size() / 4; break;
+      case TermClass::longer: inside = term.ref < long_top.size() / 4; break;
+      case TermClass::dense: inside = term.ref < dense_top.size() / 4; break;
+    }
+    if (!inside || term.df == 0 || term.df > layout.n_docs) outside("a term's reference");
+    return term;
+  }
+  return std::nullopt;
+}
+
+std::pair<uint32_t, uint32_t> Segment::exceptions_of(uint32_t term) const {
+  auto [first, last] = std::equal_range(exception_term.begin(), exception_term.end(), term);
+  return {static_cast<uint32_t>(first - exception_term.begin()), static_cast<uint32_t>(last - exception_term.begin())};
+}
+
+const uint32_t* Segment::window_starts(const Term& term) const {
+  std::span<const uint32_t> starts = term.kind == TermClass::medium ? medium_start : long_start;
+  const uint32_t* row = starts.data() + static_cast<size_t>(term.ref) * (layout.n_windows + 1);
+  for (uint32_t w = 0; w < layout.n_windows; ++w) {
+    if (row[w] > row[w + 1]) outside("a list's start");
+  }
+  if (row[layout.n_windows] > list_doc.size()) outside("a list's end");
+  return row;
+}
+
+const uint8_t* Segment::top(const Term& term) const {
+  switch (term.kind) {
+    case TermClass::medium: return medium_top.data() + static_cast<size_t>(term.ref) * 4;
+    case TermClass::longer: return long_top.data() + static_cast<size_t>(term.ref) * 4;
+    case TermClass::dense: return dense_top.data() + static_cast<size_t>(term.ref) * 4;
+    case TermClass::rare: break;
+  }
+  return nullptr;
+}
+
+}  // namespace spaniel

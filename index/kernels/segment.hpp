@@ -1,0 +1,55 @@
+// The mapped arrays of one segment's sparse part, and how to find a term in them.
+//
+// The arrays come from a file that may be damaged or hostile. Sizes are checked once against the layout (`check`); what is
+// read from them afterwards (starts, references) is checked where it is used, so no query can read outside the arrays.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "layout.hpp"
+
+namespace spaniel {
+
+struct Term {
+  uint32_t id, df, ref;
+  TermClass kind;
+};
+
+struct Segment {
+  Layout layout;
+  uint32_t n_fields = 1;
+  std::span<const uint8_t> length_code;  // (n_fields, n_docs)
+  std::span<const char> term_bytes;
+  std::span<const uint32_t> term_end, bucket, df, ref;
+  std::span<const uint32_t> rare_doc;
+  std::span<const uint8_t> rare_impact;
+  std::span<const uint16_t> list_doc;
+  std::span<const uint8_t> list_impact;
+  std::span<const uint32_t> medium_start, long_start;
+  std::span<const uint16_t> long_block_start;
+  std::span<const uint8_t> long_block_max, medium_top, long_top;
+  std::span<const uint8_t> dense_impact, dense_block_max, dense_top;
+  std::span<const uint32_t> exception_term, exception_doc;
+  std::span<const uint16_t> exception_tf;
+  std::span<const uint32_t> ordinal;  // empty: first_ordinal + local
+  uint32_t first_ordinal = 0;
+
+  // Throws std::invalid_argument saying which arrays do not fit together.
+  void check() const;
+  // Throws std::out_of_range when the vocabulary points outside the arrays.
+  std::optional<Term> find(std::string_view key) const;
+  std::string_view term_text(uint32_t id) const;
+  uint32_t ordinal_of(uint32_t local) const { return ordinal.empty() ? first_ordinal + local : ordinal[local]; }
+  // Exceptions of a term: [first, last) in the exception arrays.
+  std::pair<uint32_t, uint32_t> exceptions_of(uint32_t term) const;
+
+  // The starts of a medium or long term's windows, (n_windows + 1,), checked to lie in the lists.
+  const uint32_t* window_starts(const Term& term) const;
+  // The four largest-impact marks of a term; rare terms have none.
+  const uint8_t* top(const Term& term) const;
+};
+
+}  // namespace spaniel

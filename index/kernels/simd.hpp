@@ -1,0 +1,35 @@
+// The four inner loops of the sparse kernels, chosen once at load for the processor at hand (AVX-512, AVX2 or portable).
+//
+// All scores here are uint16 and cannot wrap: the caller scales the weights so that the largest possible sum of
+// contributions is at most 65,535 (search.hpp, `scale`).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace spaniel {
+
+// What a posting of impact q adds under the fixed-point weight w: never 0, so that a match always leaves a mark.
+inline uint16_t contribution(uint32_t w, uint32_t q) { return static_cast<uint16_t>(((w * q) >> 8) + 1); }
+
+struct Kernels {
+  const char* name;
+  // acc[doc[i]] += contribution(w, impact[i]) for i < n. The documents of one list are distinct.
+  void (*add_postings)(uint16_t* acc, const uint16_t* doc, const uint8_t* impact, size_t n, uint32_t w);
+  // acc[i] += contribution(w, impact[i]) where impact[i] is not 0, for i < n.
+  void (*add_dense)(uint16_t* acc, const uint8_t* impact, size_t n, uint32_t w);
+  // Appends every i < n with acc[i] >= threshold (threshold >= 1) to `hits`, in ascending order, as i << 16 | acc[i];
+  // zeroes acc[0, n). Returns how many.
+  size_t (*sweep)(uint16_t* acc, size_t n, uint16_t threshold, uint32_t* hits);
+  // The largest of n bytes, 0 when n is 0.
+  uint8_t (*max_byte)(const uint8_t* values, size_t n);
+};
+
+// The best kernels this processor runs.
+const Kernels& kernels();
+// By name ("avx512", "avx2", "portable"), or nullptr when the processor lacks them: for tests and benchmarks.
+const Kernels* kernels_named(const char* name);
+// Switches `kernels()`; false when the processor lacks them.
+bool use_kernels(const char* name);
+
+}  // namespace spaniel

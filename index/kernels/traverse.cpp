@@ -1,0 +1,279 @@
+// Two schedules over one kernel.
+//
+// `windows`: every window of 32,768 documents in turn. `blocks`: blocks of 2,048 documents in descending order of their
+// bound (the sum of the terms' largest impacts in the block), until the bound falls under the threshold. Inside either,
+// the terms whose bounds together cannot reach the threshold are not added for every document but looked up for the few
+// that still may pass (MaxScore: Turtle and Flood, IP&M 1995; window by window as in Lucene's bulk scorer).
+#include <algorithm>
+
+#include "plan.hpp"
+#include "topk.hpp"
+
+namespace spaniel {
+namespace {
+
+// Adds one looked-up term to the hits (local << 16 | score) and drops those that cannot reach `least` any more.
+class Refiner {
+ public:
+  Refiner(uint16_t* accumulator, uint32_t* hits) : acc_(accumulator), hits_(hits) {}
+
+  size_t apply(const Stretch& stretch, uint32_t first, size_t n_hits, uint32_t least) {
+    if (stretch.n == 0) return keep(n_hits, least, [](uint32_t) { return 0u; });
+    if (!stretch.doc) {
+      return keep(n_hits, least, [&](uint32_t local) {
+        uint32_t q = stretch.impact[local - first];
+        return q ? contribution(stretch.weight, q) : 0u;
+      });
+    }
+    // Adding the whole list costs about one step a posting, and one more to clear it; a search about twelve a hit.
+    if (n_hits * 6 > stretch.n) {
+      kernels().add_postings(acc_, stretch.doc, stretch.impact, stretch.n, stretch.weight);
+      size_t left = keep(n_hits, least, [&](uint32_t local) { return static_cast<uint32_t>(acc_[local]); });
+      for (uint32_t i = 0; i < stretch.n; ++i) acc_[stretch.doc[i]] = 0;
+      return left;
+    }
+    return keep(n_hits, least, [&](uint32_t local) {
+      const uint16_t* at = stretch.doc;
+      for (uint32_t n = stretch.n; n > 1;) {  // the last document <= local, without branches
+        uint32_t half = n / 2;
+        at += at[half] <= local ? half : 0;
+        n -= half;
+      }
+      return *at == local ? contribution(stretch.weight, stretch.impact[at - stretch.doc]) : 0u;
+    });
+  }
+
+ private:
+  template <typename Gain>
+  size_t keep(size_t n_hits, uint32_t least, Gain gain) {
+    size_t left = 0;
+    for (size_t i = 0; i < n_hits; ++i) {
+      uint32_t hit = hits_[i], score = (hit & 0xffff) + gain(hit >> 16);
+      hits_[left] = (hit & 0xffff0000u) | (score & 0xffff);
+      left += score >= least;
+    }
+    return left;
+  }
+  uint16_t* acc_;
+  uint32_t* hits_;
+};
+
+class Traversal {
+ public:
+  Traversal(const Segment& segment, const Request& request, Workspace& workspace, Candidates& candidates, Trace& trace)
+      : segment_(segment), request_(request), acc_(workspace.accumulator.data()), hits_(workspace.hits.data()),
+        candidates_(candidates), trace_(trace), refiner_(acc_, hits_) {}
+
+  // Scores documents [first, first + width), which lie in one window; stretches by descending bound, none empty. Reorders them.
+  void visit(uint32_t first, uint32_t width, Stretch* stretches, size_t n) {
+    uint32_t least = candidates_.threshold(), rest = 0;
+    size_t essential = n;
+    while (essential > 0 && rest + stretches[essential - 1].bound < least) rest += stretches[--essential].bound;
+    if (essential == 0) return;
+    ++trace_.blocks_visited;
+    uint64_t listed = 0;
+    bool dense = false;
+    for (size_t t = 0; t < essential; ++t) {
+      if (stretches[t].doc) {
+        listed += stretches[t].n;
+      } else {
+        dense = true;
+      }
+    }
+    // Of the other terms, those that cost less to add to every document than to look up for the documents that may still
+    // pass are added too: then the sweep sees nearly final scores, and few hits. About a third of the documents touched so
+    // far would be looked up, at some twenty times the cost of adding a posting.
+    uint64_t touched = dense ? width : listed;
+    for (size_t t = essential; t < n; ++t) {
+      uint64_t cost = stretches[t].doc ? stretches[t].n : width / 24;
+      if (cost > touched * kLookupCost) continue;
+      rest -= stretches[t].bound;
+      if (stretches[t].doc) {
+        listed += stretches[t].n;
+      } else {
+        dense = true;
+      }
+      std::rotate(stretches + essential, stretches + t, stretches + t + 1);
+      ++essential;
+    }
+    uint32_t local_first = first % kWindow;
+    size_t n_hits = collect(local_first, width, stretches, essential, least - rest, dense, listed);
+    for (size_t t = essential; t < n && n_hits; ++t) {
+      rest -= stretches[t].bound;
+      n_hits = refiner_.apply(stretches[t], local_first, n_hits, least > rest ? least - rest : 0);
+    }
+    emit(first - local_first, n_hits);
+  }
+
+ private:
+  static constexpr uint32_t kLookupCost = 6;
+
+  size_t collect(uint32_t local_first, uint32_t width, const Stretch* stretches, size_t essential, uint32_t least, bool dense,
+                 uint64_t listed) {
+    const Kernels& simd = kernels();
+    if (!dense && essential == 1) return from_list(stretches[0], least);
+    for (size_t t = 0; t < essential; ++t) {
+      const Stretch& stretch = stretches[t];
+      trace_.added += stretch.n;
+      if (stretch.doc) {
+        simd.add_postings(acc_, stretch.doc, stretch.impact, stretch.n, stretch.weight);
+      } else {
+        simd.add_dense(acc_ + local_first, stretch.impact, stretch.n, stretch.weight);
+      }
+    }
+    if (dense || listed > width / 16) return sweep(local_first, width, least);
+    return from_touched(stretches, essential, least);
+  }
+
+  size_t sweep(uint32_t local_first, uint32_t width, uint32_t least) {
+    size_t n_hits = kernels().sweep(acc_ + local_first, width, static_cast<uint16_t>(least), hits_);
+    if (local_first) {
+      for (size_t i = 0; i < n_hits; ++i) hits_[i] += local_first << 16;
+    }
+    return n_hits;
+  }
+
+  // One list needs no accumulator.
+  size_t from_list(const Stretch& stretch, uint32_t least) {
+    size_t n_hits = 0;
+    // contribution >= least from this impact on.
+    uint32_t enough = least <= 1 ? 0 : ((least - 1) * 256 + stretch.weight - 1) / std::max(stretch.weight, 1u);
+    for (uint32_t i = 0; i < stretch.n; ++i) {
+      if (stretch.impact[i] < enough) continue;
+      hits_[n_hits] = static_cast<uint32_t>(stretch.doc[i]) << 16 | contribution(stretch.weight, stretch.impact[i]);
+      n_hits += (hits_[n_hits] & 0xffff) >= least;
+    }
+    return n_hits;
+  }
+
+  // Few postings: going through them again is cheaper than sweeping the accumulators, and clears them on the way.
+  size_t from_touched(const Stretch* stretches, size_t essential, uint32_t least) {
+    size_t n_hits = 0;
+    for (size_t t = 0; t < essential; ++t) {
+      for (uint32_t i = 0; i < stretches[t].n; ++i) {
+        uint16_t& score = acc_[stretches[t].doc[i]];
+        hits_[n_hits] = static_cast<uint32_t>(stretches[t].doc[i]) << 16 | score;
+        n_hits += score >= least;
+        score = 0;
+      }
+    }
+    return n_hits;
+  }
+
+  void emit(uint32_t window_first, size_t n_hits) {
+    for (size_t i = 0; i < n_hits; ++i) {
+      uint32_t score = hits_[i] & 0xffff, doc = window_first + (hits_[i] >> 16);
+      if (score < candidates_.threshold()) continue;
+      if (doc >= segment_.layout.n_docs) throw std::out_of_range("a list names a document beyond the last");
+      if (request_.allowed && !(request_.allowed[doc / 64] >> (doc % 64) & 1)) continue;
+      candidates_.add(doc, score);
+    }
+  }
+
+  const Segment& segment_;
+  const Request& request_;
+  uint16_t* acc_;
+  uint32_t* hits_;
+  Candidates& candidates_;
+  Trace& trace_;
+  Refiner refiner_;
+};
+
+// By descending bound; a handful of stretches, nearly in order already.
+void sort_by_bound(Stretch* stretches, size_t n) {
+  for (size_t i = 1; i < n; ++i) {
+    Stretch moving = stretches[i];
+    size_t j = i;
+    for (; j > 0 && stretches[j - 1].bound < moving.bound; --j) stretches[j] = stretches[j - 1];
+    stretches[j] = moving;
+  }
+}
+
+void visit_windows(const Segment& segment, const Plan& plan, Traversal& traversal, Trace& trace) {
+  std::vector<Stretch> stretches(plan.terms.size() + 1);
+  trace.blocks = segment.layout.n_windows;
+  for (uint32_t window = 0; window < segment.layout.n_windows; ++window) {
+    size_t n = 0;
+    for (const PlannedTerm& term : plan.terms) {
+      stretches[n] = window_stretch(segment, term, window);
+      n += stretches[n].n != 0;
+    }
+    sort_by_bound(stretches.data(), n);
+    uint32_t first = window * kWindow;
+    traversal.visit(first, std::min(kWindow, segment.layout.n_docs - first), stretches.data(), n);
+  }
+}
+
+void block_bounds(const Segment& segment, const Plan& plan, std::vector<uint16_t>& bound) {
+  uint32_t n_blocks = segment.layout.n_blocks;
+  bound.assign(n_blocks, 0);
+  for (const PlannedTerm& term : plan.terms) {
+    size_t row = static_cast<size_t>(term.query->term.ref) * n_blocks;
+    const uint8_t* max = term.walked_start ? term.walked_max
+                         : term.doc        ? segment.long_block_max.data() + row
+                                           : segment.dense_block_max.data() + row;
+    // Bounds add up exactly as scores do, by the same kernel.
+    kernels().add_dense(bound.data(), max, n_blocks, term.weight);
+  }
+}
+
+void visit_blocks(const Segment& segment, const Request& request, const Plan& plan, Candidates& candidates, Workspace& workspace,
+                  Traversal& traversal, Trace& trace) {
+  uint32_t n_blocks = segment.layout.n_blocks;
+  block_bounds(segment, plan, workspace.bound);
+  std::vector<uint32_t>& order = workspace.order;
+  std::vector<uint64_t> by_bound;
+  order.clear();
+  for (uint32_t block = 0; block < n_blocks; ++block) {
+    if (workspace.bound[block] >= candidates.threshold()) by_bound.push_back(static_cast<uint64_t>(workspace.bound[block]) << 32 | (n_blocks - block));
+  }
+  std::sort(by_bound.begin(), by_bound.end(), std::greater<>());
+  if (request.gamma && by_bound.size() > request.gamma) by_bound.resize(request.gamma);
+  trace.blocks = n_blocks;
+  std::vector<Stretch> stretches(plan.terms.size() + 1);
+  for (uint64_t entry : by_bound) {
+    if (static_cast<double>(entry >> 32) * request.alpha < candidates.threshold()) break;
+    uint32_t block = n_blocks - static_cast<uint32_t>(entry);
+    size_t n = 0;
+    for (const PlannedTerm& term : plan.terms) {
+      stretches[n] = block_stretch(segment, term, block);
+      n += stretches[n].n != 0;
+    }
+    sort_by_bound(stretches.data(), n);
+    uint32_t first = block * kBlock;
+    traversal.visit(first, std::min(kBlock, segment.layout.n_docs - first), stretches.data(), n);
+  }
+}
+
+}  // namespace
+
+std::vector<Scored> search(const Segment& segment, const Request& request, Workspace& workspace, Trace* trace) {
+  Trace ignored;
+  Trace& out = trace ? *trace : ignored;
+  if (request.k == 0 || request.terms.empty() || segment.layout.n_docs == 0) return {};
+  out.schedule = request.schedule == Schedule::automatic ? Schedule::windows : request.schedule;
+  Plan plan = make_plan(segment, request, out.schedule, workspace);
+  out.postings = plan.postings;
+  if (!plan.fits) return search_exhaustive(segment, request, workspace);
+  if (request.beta < 1) {
+    plan.primed = 0;  // it may come from a term that is dropped
+    plan.terms.resize(std::max<size_t>(1, static_cast<size_t>(std::ceil(request.beta * static_cast<double>(plan.terms.size())))));
+  }
+  Candidates candidates(request.k, plan.margin, plan.primed, workspace.candidates);
+  Traversal traversal(segment, request, workspace, candidates, out);
+  try {
+    if (out.schedule == Schedule::windows) {
+      visit_windows(segment, plan, traversal, out);
+    } else {
+      visit_blocks(segment, request, plan, candidates, workspace, traversal, out);
+    }
+  } catch (...) {  // a damaged segment: leave nothing behind for the next query
+    std::fill(workspace.accumulator.begin(), workspace.accumulator.end(), uint16_t{0});
+    throw;
+  }
+  std::vector<uint64_t>& kept = candidates.finish(workspace.scratch);
+  out.candidates = static_cast<uint32_t>(kept.size());
+  return rescore(segment, request, kept, workspace);
+}
+
+}  // namespace spaniel

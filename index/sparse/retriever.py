@@ -1,0 +1,172 @@
+"""BM25 and its kin over the segments of an index: the `Retriever` that pipelines use.
+
+Exact: ids and scores are those of the formula in float64 over every posting, rounded once to float32, ties by ascending
+ordinal, whatever the segments, threads, batch or k. See index/kernels/search.hpp for why that costs so little.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spaniel.index.analysis import Analyzer
+from spaniel.index.kernels import _native
+from spaniel.retrieval.errors import InvalidInput, InvalidQuery
+from spaniel.retrieval.pipeline import Stage
+from spaniel.retrieval.protocols import Exclude, PassageStore, Where
+from spaniel.retrieval.types import QueryLike, Ranking, as_queries
+
+from .scorers import IDF_CODES, Scorer
+from .segment import SparseSegment
+from .settings import SparseSettings
+
+__all__ = ["Bm25Retriever"]
+
+Matching = Callable[[Where], NDArray[np.int64]]
+MAX_K = 1 << 24
+
+
+class Bm25Retriever(Stage):
+    """Searches sparse segments under corpus-wide statistics.
+
+    Args:
+        segments: of one index, all with the same fields.
+        analyzer: of the index; None for learned sparse vectors, whose queries are weighted terms.
+        settings: fields and the scorer to use; the segments may have been written with another.
+        depth: results when `k` is None.
+        passages: the store the ordinals point into.
+        matching: gives the ordinals that a `where` filter lets through.
+        threads: for batches; one query uses one. None: one for each core.
+        schedule: "auto", "windows" or "blocks"; the results are the same.
+        alpha, beta, gamma: approximations, named as in their papers; exact by default. alpha < 1 stops at blocks
+            whose bound times alpha is under the threshold, beta < 1 keeps that share of the query's terms (Mallia et
+            al., SIGIR 2024, sec. 3), gamma > 0 visits only so many blocks (superblock budget, arXiv:2602.02883). They
+            act under the `blocks` schedule (beta: both).
+    """
+
+    def __init__(
+        self,
+        segments: Sequence[SparseSegment],
+        analyzer: Analyzer | None,
+        settings: SparseSettings,
+        *,
+        depth: int = 1000,
+        passages: PassageStore | None = None,
+        matching: Matching | None = None,
+        threads: int | None = 1,
+        name: str = "bm25",
+        schedule: str = "auto",
+        alpha: float = 1.0,
+        beta: float = 1.0,
+        gamma: int = 0,
+    ) -> None:
+        for knob, value in (("alpha", alpha), ("beta", beta)):
+            if not 0 < value <= 1:
+                raise InvalidInput(knob, f"{value} must lie above 0 and be at most 1; 1 is exact")
+        if gamma < 0:
+            raise InvalidInput("gamma", f"{gamma} must be at least 0; 0 is exact")
+        if schedule not in ("auto", "windows", "blocks"):
+            raise InvalidInput("schedule", f"{schedule!r} is not auto, windows or blocks")
+        self.name, self.depth, self.passages = name, _checked_k(depth), passages
+        self.settings, self.segments, self.analyzer = settings, list(segments), analyzer
+        self.threads = threads if threads is not None else os.cpu_count() or 1
+        self._matching = matching
+        self._knobs: dict[str, Any] = {"schedule": schedule, "alpha": alpha, "beta": beta, "gamma": gamma}
+        tokens, filled = self._statistics()
+        self.n_passages = [max(n, 1) for n in filled]
+        """Passages with at least one token, for each field: the N of idf."""
+        self.averages = [t / max(n, 1) or 1.0 for t, n in zip(tokens, filled, strict=True)]
+        """Mean length in tokens, for each field."""
+        self._engine = _native.Engine(
+            analyzer.native if analyzer else None,
+            IDF_CODES[settings.scorer.method],
+            list(settings.fields.values()),
+            self.n_passages,
+        )
+        for segment in self.segments:
+            self._add(segment, settings.scorer)
+
+    def search(
+        self,
+        queries: Sequence[QueryLike],
+        *,
+        k: int | None = None,
+        exclude: Exclude | None = None,
+        where: Where | None = None,
+    ) -> list[Ranking]:
+        """The k best passages for each query; fewer only if fewer match.
+
+        A query's `weights` (term -> weight), when given, are used in place of its text.
+
+        Raises:
+            InvalidInput: k below 1, or `exclude` of another length than `queries`.
+            InvalidQuery: a text for an index of learned sparse vectors, or a filter where none can be applied.
+        """
+        k = self.depth if k is None else _checked_k(k)
+        asked = [self._terms(query) for query in as_queries(queries)]
+        if exclude is None:
+            return self._rankings(asked, k, where)
+        if len(exclude) != len(asked):
+            raise InvalidInput("exclude", f"{len(exclude)} sets for {len(asked)} queries; there must be one for each")
+        most = max((len(set(ids)) for ids in exclude), default=0)
+        found = self._rankings(asked, min(k + most, MAX_K), where)
+        return [_without(ranking, ids, k) for ranking, ids in zip(found, exclude, strict=True)]
+
+    def one(self, text: str, k: int) -> Ranking:
+        """One query with the least overhead: no filter, no exclusions."""
+        return Ranking(*self._engine.search_one(text, k))
+
+    def _rankings(self, asked: list[Any], k: int, where: Where | None) -> list[Ranking]:
+        if len(asked) == 1 and where is None and self._knobs == _EXACT:
+            return [Ranking(*self._engine.search_one(asked[0], k))]
+        filters: dict[str, Any] = {}
+        if where is not None:
+            if self._matching is None:
+                raise InvalidQuery(f"this retriever has no passages to filter by {dict(where)}")
+            ordinals = self._matching(where)
+            bitmaps = [segment.bitmap(ordinals) for segment in self.segments]
+            filters = {"allowed": [words for words, _ in bitmaps], "n_excluded": [n for _, n in bitmaps]}
+        found = self._engine.search(asked, k, self.threads, **self._knobs, **filters)
+        return [Ranking(ids, scores) for ids, scores in found]
+
+    def _terms(self, query: Any) -> Any:
+        if query.weights is not None:
+            names = list(self.settings.fields)
+            return [(f, term, float(weight)) for term, weight in query.weights.items() for f in range(len(names))]
+        if self.analyzer is None:
+            raise InvalidQuery("this index holds learned sparse vectors: pass Query(weights={term: weight})")
+        return query.text
+
+    def _statistics(self) -> tuple[list[int], list[int]]:
+        sums = [segment.live_tokens() for segment in self.segments]
+        fields = range(len(self.settings.fields))
+        return [sum(t[f] for t, _ in sums) for f in fields], [sum(n[f] for _, n in sums) for f in fields]
+
+    def _add(self, segment: SparseSegment, scorer: Scorer) -> None:
+        tables = segment.value_tables(scorer, self.averages)
+        dead = segment.tombstones
+        self._engine.add_segment(
+            segment.native,
+            [(t.value, t.step, t.error_low, t.error_high) for t in tables],
+            [t.exception_value for t in tables],
+            dead.live if dead else None,
+            dead.n_dead if dead else 0,
+            dead.term if dead else None,
+            dead.df if dead else None,
+        )
+
+
+_EXACT = {"schedule": "auto", "alpha": 1.0, "beta": 1.0, "gamma": 0}
+
+
+def _checked_k(k: int) -> int:
+    if not 1 <= k <= MAX_K:
+        raise InvalidInput("k", f"{k} must be between 1 and {MAX_K}")
+    return k
+
+
+def _without(ranking: Ranking, ids: Any, k: int) -> Ranking:
+    keep = ~np.isin(ranking.ids, np.fromiter(ids, dtype=np.int64, count=len(ids)))
+    return Ranking(ranking.ids[keep][:k], ranking.scores[keep][:k])

@@ -1,0 +1,250 @@
+"""The kernels give the reference's ids and scores, bit for bit."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from spaniel.index.analysis import Analyzer, AnalyzerSpec
+from spaniel.index.format import ArrayFile
+from spaniel.index.fs import RealFS
+from spaniel.index.kernels import _native
+from spaniel.index.sparse.build import DEAD, Run, SparseBuilder, write_sparse
+from spaniel.index.sparse.reference import reference_search
+from spaniel.index.sparse.retriever import Bm25Retriever
+from spaniel.index.sparse.scorers import METHODS, Scorer
+from spaniel.index.sparse.segment import SparseSegment
+from spaniel.index.sparse.settings import SparseSettings
+from spaniel.retrieval.types import Ranking
+
+WHITESPACE = Analyzer(AnalyzerSpec("whitespace"))
+
+
+def make_segment(
+    path: Path, passages: list[tuple[str, ...]], config: SparseSettings, *, first: int = 0, n_runs: int = 1
+) -> SparseSegment:
+    """One segment, written in as many runs as asked for."""
+    runs: list[Run] = []
+    for piece in np.array_split(np.arange(len(passages)), n_runs):
+        builder = SparseBuilder(WHITESPACE, config)
+        builder.add([passages[i] for i in piece])
+        runs.append(builder.take_run(base=int(piece[0]) if len(piece) else 0))
+    path.unlink(missing_ok=True)
+    entry = write_sparse(RealFS(), path, runs, config, n_passages=len(passages))
+    return SparseSegment(ArrayFile.open(path, kind="sparse", entry=entry, verify=True), first)
+
+
+def split(text: str) -> list[str]:
+    return text.split()
+
+
+def same(found: Ranking, expected: Ranking) -> None:
+    assert found.ids.tolist() == expected.ids.tolist()
+    assert found.scores.tobytes() == expected.scores.tobytes()
+
+
+words = st.sampled_from([f"w{i}" for i in range(12)])
+text = st.lists(words, max_size=40).map(" ".join)
+
+
+@st.composite
+def corpora(draw: st.DrawFn) -> tuple[SparseSettings, list[tuple[str, ...]]]:
+    scorer = Scorer(
+        method=draw(st.sampled_from([m for m in METHODS if m != "impact"])),
+        k1=draw(st.sampled_from([0.0, 0.9, 1.2, 3.0])),
+        b=draw(st.sampled_from([0.0, 0.4, 1.0])),
+        delta=draw(st.sampled_from([0.5, 1.0])),
+    )
+    n_fields = draw(st.integers(1, 2))
+    config = SparseSettings({f"f{i}": draw(st.sampled_from([1.0, 0.3, 7.5])) for i in range(n_fields)}, scorer)
+    passage = st.tuples(*[text] * n_fields)
+    return config, draw(st.lists(passage, min_size=1, max_size=60))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    corpora(), text, st.integers(1, 80), st.integers(1, 3), st.sampled_from(["windows", "blocks", "auto"]), st.data()
+)
+def test_random_corpora(
+    tmp_path: Path,
+    corpus: tuple[SparseSettings, list[tuple[str, ...]]],
+    query: str,
+    k: int,
+    n_segments: int,
+    schedule: str,
+    data: st.DataObject,
+) -> None:
+    config, passages = corpus
+    cuts = np.array_split(np.arange(len(passages)), n_segments)
+    segments = [
+        make_segment(
+            tmp_path / f"sparse-00000001-{i}.bin",
+            [passages[j] for j in cut],
+            config,
+            first=int(cut[0]),
+            n_runs=1 + i % 2,
+        )
+        for i, cut in enumerate(cuts)
+        if len(cut)
+    ]
+    dead = data.draw(st.sets(st.integers(0, len(passages) - 1), max_size=len(passages)))
+    for segment in segments:
+        gone = np.array(sorted(dead), dtype=np.int64)
+        local = segment.local_of(gone)
+        if len(local):
+            texts = [passages[int(o)] for o in segment.ordinals[local]]
+            segment.tombstones = segment.bury(local, texts, WHITESPACE)
+    asked = data.draw(st.sampled_from([config.scorer, Scorer("bm25+", k1=1.7, b=0.9), Scorer("lucene", k1=0.4, b=0.1)]))
+    used = SparseSettings(config.fields, asked)
+    passing = data.draw(st.one_of(st.none(), st.sets(st.integers(0, len(passages) - 1))))
+    alive = {i: [split(t) for t in texts] for i, texts in enumerate(passages) if i not in dead}
+    expected = reference_search(alive, split(query), used, k=k, allowed=passing)
+    retriever = Bm25Retriever(
+        segments,
+        WHITESPACE,
+        used,
+        schedule=schedule,
+        matching=lambda where: np.array(sorted(passing or ()), dtype=np.int64),
+    )
+    where = None if passing is None else {"any": 1}
+    same(retriever.search([query], k=k, where=where)[0], expected)
+
+
+def zipf_corpus(n: int, seed: int, vocabulary: int = 3000) -> list[tuple[str]]:
+    rng = np.random.default_rng(seed)
+    lengths = rng.integers(3, 90, n)
+    ids = np.minimum(rng.zipf(1.25, lengths.sum()) - 1, vocabulary - 1)
+    texts, at = [], 0
+    for length in lengths:
+        texts.append((" ".join(f"t{i}" for i in ids[at : at + length]),))
+        at += length
+    return texts
+
+
+@pytest.fixture(scope="module")
+def big(tmp_path_factory: pytest.TempPathFactory) -> tuple[SparseSegment, list[tuple[str]]]:
+    """Enough passages for several windows, and terms of every class."""
+    passages = zipf_corpus(70_000, 7)
+    path = tmp_path_factory.mktemp("big") / "sparse-00000001-0.bin"
+    segment = make_segment(path, passages, SparseSettings(), n_runs=3)
+    return segment, passages
+
+
+QUERIES = [
+    "t1",
+    "t0 t2 t5",
+    "t900 t40 t3",
+    "t2999 t1500",
+    "t7 t8 t9 t10 t11 t12 t13 t600 t1200",
+    "t3 t3 t3 t77",
+    "zzz",
+    "",
+]
+
+
+@pytest.mark.parametrize("kernel", ["avx512", "avx2", "portable"])
+@pytest.mark.parametrize("schedule", ["windows", "blocks"])
+@pytest.mark.parametrize("k", [1, 10, 100, 1000, 80_000])
+def test_schedules_equal_the_exhaustive_sum(
+    big: tuple[SparseSegment, list[tuple[str]]], kernel: str, schedule: str, k: int
+) -> None:
+    before = _native.kernel_name()
+    if not _native.use_kernels(kernel):
+        pytest.skip(f"this processor has no {kernel}")
+    try:
+        retriever = Bm25Retriever([big[0]], WHITESPACE, big[0].settings, schedule=schedule)
+        found = retriever.search(QUERIES, k=k)
+        expected = retriever._engine.search(QUERIES, k, exhaustive=True)
+        for ranking, (ids, scores) in zip(found, expected, strict=True):
+            same(ranking, Ranking(ids, scores))
+    finally:
+        _native.use_kernels(before)
+
+
+def test_exhaustive_equals_the_reference(big: tuple[SparseSegment, list[tuple[str]]]) -> None:
+    segment, passages = big
+    retriever = Bm25Retriever([segment], WHITESPACE, segment.settings)
+    terms = {i: [split(t) for t in texts] for i, texts in enumerate(passages)}
+    for query in QUERIES[1:5]:
+        ids, scores = retriever._engine.search([query], 200, exhaustive=True)[0]
+        same(Ranking(ids, scores), reference_search(terms, split(query), segment.settings, k=200))
+
+
+def test_every_class_of_term_occurs(big: tuple[SparseSegment, list[tuple[str]]]) -> None:
+    arrays = big[0].arrays
+    sizes = {name: len(arrays[name]) for name in ("rare_doc", "medium_top", "long_top", "dense_top")}
+    assert all(sizes.values()), sizes
+
+
+def test_threads_and_batches_do_not_matter(big: tuple[SparseSegment, list[tuple[str]]]) -> None:
+    queries = [f"t{i} t{3 * i} t{i % 5}" for i in range(200)]
+    one = Bm25Retriever([big[0]], WHITESPACE, big[0].settings, threads=1)
+    four = Bm25Retriever([big[0]], WHITESPACE, big[0].settings, threads=4)
+    for a, b in zip(one.search(queries, k=50), four.search(queries, k=50), strict=True):
+        same(a, b)
+    same(one.search(queries[7:8], k=50)[0], four.search(queries, k=50)[7])
+
+
+def test_reordering_and_dropping_keep_scores(tmp_path: Path) -> None:
+    passages = zipf_corpus(3000, 3, 400)
+    config = SparseSettings()
+    segment = make_segment(tmp_path / "sparse-00000001-0.bin", passages, config)
+    dead = np.arange(0, 3000, 7)
+    segment.tombstones = segment.bury(dead, [passages[i] for i in dead], WHITESPACE)
+    before = Bm25Retriever([segment], WHITESPACE, config)
+    kept = np.setdiff1d(np.arange(3000), dead)
+    order = np.random.default_rng(0).permutation(kept)
+    map_ = np.full(3000, DEAD, dtype=np.uint32)
+    map_[order] = np.arange(len(order), dtype=np.uint32)
+    path = tmp_path / "sparse-00000002-0.bin"
+    entry = write_sparse(
+        RealFS(), path, [segment.run(map_)], config, n_passages=len(order), ordinals=order.astype(np.uint32)
+    )
+    merged = SparseSegment(ArrayFile.open(path, kind="sparse", entry=entry, verify=True), 0)
+    after = Bm25Retriever([merged], WHITESPACE, config)
+    for query in ["t1 t5 t30", "t2", "t100 t200 t3"]:
+        for k in (1, 10, 5000):
+            same(after.search([query], k=k)[0], before.search([query], k=k)[0])
+    only = np.array([3, 8, 9, 2999, 7], dtype=np.int64)
+    bits, left_out = merged.bitmap(only)
+    assert left_out == len(order) - 4  # 7 is dead
+    assert int(np.bitwise_count(bits).sum()) == 4
+
+
+def test_weights_of_learned_sparse_vectors(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    config = SparseSettings({"contents": 1.0}, Scorer("impact"))
+    vectors = [
+        {f"t{j}": int(rng.integers(1, 256)) for j in rng.choice(300, size=20, replace=False)} for _ in range(2500)
+    ]
+    builder = SparseBuilder(None, config)
+    builder.add_weights(vectors)
+    entry = write_sparse(
+        RealFS(), tmp_path / "sparse-00000001-0.bin", [builder.take_run()], config, n_passages=len(vectors)
+    )
+    segment = SparseSegment(ArrayFile.open(tmp_path / "sparse-00000001-0.bin", kind="sparse", entry=entry), 0)
+    from spaniel.retrieval.types import Query
+
+    for _ in range(20):
+        weights = {f"t{j}": float(rng.random() * 5) for j in rng.choice(320, size=15, replace=False)}
+        for schedule in ("windows", "blocks"):
+            found = Bm25Retriever([segment], None, config, schedule=schedule).search(
+                [Query("", "", weights=weights)], k=30
+            )
+            scores = [sum(w * v.get(t, 0) for t, w in weights.items()) for v in vectors]
+            order = sorted(range(len(scores)), key=lambda i: (-np.float32(scores[i]), i))[:30]
+            same(found[0], Ranking.of(order, [np.float32(scores[i]) for i in order]))
+
+
+def test_high_counts_are_exact(tmp_path: Path) -> None:
+    """Counts in the flat of the curve share an impact, and are told apart all the same."""
+    passages = [("a " * n + "b " * (n % 7),) for n in (1, 2, 30, 31, 32, 200, 255, 256, 257, 300, 4000)]
+    config = SparseSettings()
+    segment = make_segment(tmp_path / "sparse-00000001-0.bin", passages, config)
+    assert len(segment.arrays["exception_tf"]) > 0
+    terms = {i: [split(t) for t in texts] for i, texts in enumerate(passages)}
+    for query in ["a", "a b", "b"]:
+        found = Bm25Retriever([segment], WHITESPACE, config).search([query], k=20)[0]
+        same(found, reference_search(terms, split(query), config, k=20))
