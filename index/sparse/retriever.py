@@ -114,6 +114,11 @@ class Bm25Retriever(Stage):
         found = self._rankings(asked, min(k + most, MAX_K), where)
         return [_without(ranking, ids, k) for ranking, ids in zip(found, exclude, strict=True)]
 
+    @property
+    def native(self) -> "_native.Engine":
+        """The kernels' engine, for `explain.py` and benchmarks."""
+        return self._engine
+
     def one(self, text: str, k: int) -> Ranking:
         """One query with the least overhead: no filter, no exclusions."""
         return Ranking(*self._engine.search_one(text, k))
