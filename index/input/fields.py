@@ -56,9 +56,9 @@ class FieldMap:
             first_id, first_text, first_title = self._first
             ident, text, title = record.get(first_id), record.get(first_text), record.get(first_title)
             if (
-                isinstance(ident, str)
-                and isinstance(text, str)
-                and isinstance(title, str)
+                type(ident) is str
+                and type(text) is str
+                and type(title) is str
                 and ident
                 and not ("\0" in text or "\0" in title or "\0" in ident)
             ):

@@ -44,19 +44,21 @@ def read_jsonl(stream: ByteStream, context: Context, *, line: int) -> Iterator[P
             line += 1
             yield Piece([], line, block.end, 0, stream.bytes_read)
             continue
-        for part in block.of_lines(n):
-            documents, n_lines = _documents(part, context, stream.name, line)
+        n_lines = block.n_lines
+        for part in [block] if n_lines <= n else block.of_lines(n):
+            n_lines = n_lines if part is block else part.n_lines
+            documents = _documents(part, n_lines, context, stream.name, line)
             line += n_lines
             yield Piece(documents, line, part.end, len(part.data), stream.bytes_read)
 
 
-def _documents(block: LineBlock, context: Context, name: str, line: int) -> tuple[list[Document], int]:
-    """(documents, number of lines) of a block, its malformed records reported. `line` lines came before it."""
+def _documents(block: LineBlock, n_lines: int, context: Context, name: str, line: int) -> list[Document]:
+    """The documents of a block of `n_lines`, its malformed records reported. `line` lines came before it."""
     make = context.fields.document
-    records = _decode_together(block.data)
+    records = _decode_together(block.data, n_lines)
     if records is not None:
         try:
-            return list(map(make, records)), len(records)
+            return list(map(make, records))
         except MalformedRecordError:
             pass  # go through them again, with an eye on where each of them stands
     documents: list[Document] = []
@@ -69,12 +71,11 @@ def _documents(block: LineBlock, context: Context, name: str, line: int) -> tupl
         except MalformedRecordError as error:
             context.malformed(name, line + place, byte + error.byte, error.reason)
         byte += len(raw) + 1
-    return documents, len(block.lines)
+    return documents
 
 
-def _decode_together(data: bytes) -> list[_Record] | None:
-    """One object for each line, or nothing when they must be looked at one by one."""
-    n = data.count(b"\n") + (not data.endswith(b"\n"))
+def _decode_together(data: bytes, n: int) -> list[_Record] | None:
+    """One object for each of the `n` lines, or nothing when they must be looked at one by one."""
     if not (data.startswith(b"{") and data.endswith((b"}", b"}\n")) and data.count(b"}\n{") == n - 1):
         return None
     try:

@@ -120,6 +120,11 @@ class LineBlock(NamedTuple):
         return self.offset + len(self.data) + self.too_long
 
     @property
+    def n_lines(self) -> int:
+        """How many lines these are."""
+        return self.data.count(b"\n") + (not self.data.endswith(b"\n"))
+
+    @property
     def lines(self) -> list[bytes]:
         """The lines without their b"\\n"."""
         lines = self.data.split(b"\n")
@@ -129,9 +134,6 @@ class LineBlock(NamedTuple):
 
     def of_lines(self, n: int) -> "Iterator[LineBlock]":
         """The same lines as blocks of at most `n`."""
-        if self.data.count(b"\n") <= n:
-            yield self
-            return
         begin, size = 0, len(self.data)
         while begin < size:
             end = begin
