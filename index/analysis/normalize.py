@@ -7,9 +7,10 @@ no token anyway.
 
 import re
 import unicodedata
+from bisect import bisect_right
 from functools import lru_cache
 
-from .unicode_tables import UNASSIGNED_RUNS
+from .unicode_tables import INERT_RUNS, UNASSIGNED_RUNS
 
 __all__ = ["nfkc_casefold", "nfkc_casefold_bytes"]
 
@@ -25,10 +26,10 @@ def nfkc_casefold(text: str, *, turkish: bool = False) -> str:
         >>> nfkc_casefold("Ｓｔｒａßｅ ﬁn")
         'strasse fin'
     """
-    text = unicodedata.normalize("NFKC", _unassigned().sub("\ufffd", text))
+    text = _nfkc(_without_unassigned(text))
     if turkish:
         text = text.replace("I\u0307", "i").replace("\u0130", "i").replace("I", "\u0131")
-    return unicodedata.normalize("NFKC", text.casefold())
+    return _nfkc(text.casefold())
 
 
 def nfkc_casefold_bytes(text: bytes, *, turkish: bool = False) -> bytes:
@@ -40,9 +41,62 @@ def nfkc_casefold_bytes(text: bytes, *, turkish: bool = False) -> bytes:
     return nfkc_casefold(decoded, turkish=turkish).encode()
 
 
+def _nfkc(text: str) -> str:
+    """NFKC piece by piece: the standard library is quick to see that a text is normal, and slow to make it so."""
+    if unicodedata.is_normalized("NFKC", text):
+        return text
+    return _between_inert().sub(_nfkc_of_match, text)
+
+
+def _nfkc_of_match(found: re.Match[str]) -> str:
+    piece = found[0]
+    return _nfkc_of_short(piece) if len(piece) <= 32 else unicodedata.normalize("NFKC", piece)
+
+
+@lru_cache(maxsize=1 << 14)
+def _nfkc_of_short(piece: str) -> str:
+    return unicodedata.normalize("NFKC", piece)
+
+
 @lru_cache(maxsize=1)
-def _unassigned() -> re.Pattern[str]:
-    """Surrogates, and code points without a character in Unicode 12.1."""
-    runs = (run.split("-") for run in UNASSIGNED_RUNS.split())
-    ranges = "".join(f"{chr(int(start, 16))}-{chr(int(end, 16))}" for start, end in runs)
-    return re.compile(f"[\ud800-\udfff{ranges}]")
+def _between_inert() -> re.Pattern[str]:
+    spans = (run.split("-") for run in INERT_RUNS.split())
+    return re.compile(f"[^{''.join(f'{_escaped(start)}-{_escaped(end)}' for start, end in spans)}]+")
+
+
+def _escaped(code: str) -> str:
+    return re.escape(chr(int(code, 16)))
+
+
+def _without_unassigned(text: str) -> str:
+    """Surrogates, and code points without a character in Unicode 12.1, become U+FFFD.
+
+    In two passes, because a character class is a bitmap only up to U+FFFF and a slow list of ranges beyond.
+    """
+    basic, high = _unassigned()
+    text = basic.sub("\ufffd", text)
+    return _HIGH.sub(lambda found: "\ufffd" if ord(found[0]) in high else found[0], text)
+
+
+_HIGH = re.compile("[\U00010000-\U0010ffff]")
+
+
+@lru_cache(maxsize=1)
+def _unassigned() -> tuple[re.Pattern[str], "_Ranges"]:
+    """The unassigned code points up to U+FFFF as a pattern, and those beyond as ranges."""
+    spans = [tuple(int(end, 16) for end in run.split("-")) for run in UNASSIGNED_RUNS.split()]
+    basic = "".join(f"{chr(start)}-{chr(min(end, 0xFFFF))}" for start, end in spans if start <= 0xFFFF)
+    high = _Ranges([(max(start, 0x10000), end) for start, end in spans if end > 0xFFFF])
+    return re.compile(f"[\ud800-\udfff{basic}]"), high
+
+
+class _Ranges:
+    """Sorted (start, end inclusive) pairs with `in` by bisection."""
+
+    def __init__(self, spans: list[tuple[int, int]]) -> None:
+        self._starts = [start for start, _ in spans]
+        self._ends = [end for _, end in spans]
+
+    def __contains__(self, value: int) -> bool:
+        place = bisect_right(self._starts, value) - 1
+        return place >= 0 and value <= self._ends[place]

@@ -8,8 +8,8 @@ Left out: speed. About a thousand times slower than the native path.
 """
 
 import re
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Callable, Iterator
+from functools import lru_cache, partial
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -63,7 +63,7 @@ _OTHERS = re.compile("[IJ] [xczktvsge]* | [Tc] [Txczktvsge]*", re.VERBOSE)
 
 
 class Token(NamedTuple):
-    """text[start:end]; `kind` is the class letter of a token made of one class of Han, kana or Hangul, else "word"."""
+    """text[start:end]; `kind` is the class letter of a token of Han, kana, Hangul or South-East Asian, else "word"."""
 
     start: int
     end: int
@@ -82,7 +82,7 @@ def surface(spec: AnalyzerSpec, text: str) -> list[str]:
     text = re.sub("[\ud800-\udfff]", "\ufffd", text)
     if plan.nfkc and not text.isascii():
         text = nfkc_casefold(text, turkish=plan.case == "turkish")
-    segments = {"words": _words, "bigrams": _bigrams, "whitespace": _by_whitespace}[plan.segmenter](text)
+    segments = _SEGMENTERS[plan.segmenter](text)
     return [_fold_case(segment, plan) for segment in segments]
 
 
@@ -139,23 +139,25 @@ def _word_length(window: str) -> int:
 
 def _kind(letters: str) -> str:
     bases = {letter for letter in letters if letter not in _EXTENDERS}
+    if letters[0] in "Tc":
+        return "T"
     return next(iter(bases)) if len(bases) == 1 and bases <= set("IJKW") else "word"
 
 
-def _bigrams(text: str) -> Iterator[str]:
+def _bigrams(text: str, *, paired: str = "IJKW") -> Iterator[str]:
     """Overlapping pairs of the characters of Han, kana and Hangul tokens that touch; other words whole."""
     run: list[str] = []
     run_end = -1
     for token in _segment(text):
-        if token.kind == "word" or token.start != run_end:
+        if token.kind not in paired or token.start != run_end:
             yield from _pairs(run)
             run = []
         piece = text[token.start : token.end]
-        if token.kind == "word":
+        if token.kind not in paired:
             yield piece
             continue
-        for c in piece:
-            if _class_letters()[ord(c)] in _EXTENDERS:
+        for i, c in enumerate(piece):
+            if i > 0 and _class_letters()[ord(c)] in _EXTENDERS:
                 run[-1] += c
             else:
                 run.append(c)
@@ -170,6 +172,14 @@ def _pairs(run: list[str]) -> list[str]:
 def _by_whitespace(text: str) -> Iterator[str]:
     spaces = "".join(f"{chr(start)}-{chr(end)}" for start, end, _ in _runs(SPACE_RUNS))
     return (part for part in re.split(f"[{spaces}]+", text) if part)
+
+
+_SEGMENTERS: dict[str, Callable[[str], Iterator[str]]] = {
+    "words": _words,
+    "bigrams": _bigrams,
+    "all_bigrams": partial(_bigrams, paired="IJKWT"),
+    "whitespace": _by_whitespace,
+}
 
 
 def _fold_case(token: str, plan: Plan) -> str:

@@ -5,6 +5,7 @@ Names:
 - `english`: Lucene's English chain as Anserini uses it: UAX #29 words, possessive, lower case, 33 stop words, Porter.
 - `standard`: the words, lower-cased; nothing else.
 - `cjk`: overlapping pairs of Han, kana and Hangul characters, other words whole; NFKC and case folding.
+- `southeast_asian`: the same, and pairs of characters with their marks for Thai, Lao, Khmer and Burmese too.
 - `whitespace`: split at white space, nothing else; for text that is tokenised already.
 - every Snowball algorithm of PyStemmer by its own name (`german`, `hindi`, `arabic`, ...): the words, lower-cased,
   stemmed. Snowball's own English stemmer is `snowball_english`.
@@ -35,9 +36,19 @@ _ENGLISH = """
 """
 ENGLISH_STOP_WORDS = tuple(_ENGLISH.split())
 
+Segmenter = Literal["words", "bigrams", "all_bigrams", "whitespace"]
 Normalize = Literal["default", "none", "lowercase", "nfkc_casefold"]
 _NORMALIZE = ("default", "none", "lowercase", "nfkc_casefold")
-_OWN_NAMES = ("english", "standard", "cjk", "whitespace")
+_OWN_NAMES = ("english", "standard", "cjk", "southeast_asian", "whitespace")
+_SEGMENTERS: dict[str, Segmenter] = {"cjk": "bigrams", "southeast_asian": "all_bigrams", "whitespace": "whitespace"}
+# What people ask for, and which analyser that is.
+_MEANT = {
+    "chinese": "cjk", "japanese": "cjk", "korean": "cjk", "zh": "cjk", "ja": "cjk", "ko": "cjk",
+    "thai": "southeast_asian", "lao": "southeast_asian", "khmer": "southeast_asian", "burmese": "southeast_asian",
+    "th": "southeast_asian", "en": "english", "de": "german", "fr": "french", "es": "spanish", "it": "italian",
+    "pt": "portuguese", "nl": "dutch", "ru": "russian", "ar": "arabic", "hi": "hindi", "tr": "turkish", "sv": "swedish",
+    "da": "danish", "no": "norwegian", "fi": "finnish", "ro": "romanian", "hu": "hungarian", "el": "greek",
+}  # fmt: skip
 _SNOWBALL_ENGLISH = "snowball_english"
 _log = logging.getLogger(__name__)
 
@@ -53,7 +64,7 @@ def analyzer_names() -> tuple[str, ...]:
 class Plan:
     """The steps a spec stands for, spelt out; what the kernel and the reference are built from."""
 
-    segmenter: Literal["words", "bigrams", "whitespace"]
+    segmenter: Segmenter
     case: Literal["keep", "lower", "turkish"]
     nfkc: bool
     possessive: bool
@@ -71,9 +82,9 @@ class AnalyzerSpec:
         name: one of `analyzer_names()`.
         stop_words: "default" (the 33 words for `english`, none otherwise), "none", "english", or the words themselves.
             They are compared with tokens after lower-casing and before stemming.
-        normalize: "default" ("nfkc_casefold" for `cjk`, "none" for `whitespace`, "lowercase" otherwise), or one of
-            these three. NFKC folds full-width and other compatibility forms and composes accents; case folding also
-            maps "ß" to "ss".
+        normalize: "default" ("nfkc_casefold" for `cjk` and `southeast_asian`, "none" for `whitespace`, "lowercase"
+            otherwise), or one of these three. NFKC folds full-width and other compatibility forms and composes accents;
+            case folding also maps "ß" to "ss".
         version: of the analysers, for the manifest.
 
     Raises:
@@ -145,11 +156,17 @@ class AnalyzerSpec:
         own = self.name in _OWN_NAMES
         normalize = self.normalize
         if normalize == "default":
-            normalize = "nfkc_casefold" if self.name == "cjk" else "none" if self.name == "whitespace" else "lowercase"
+            normalize = (
+                "nfkc_casefold"
+                if self.name in ("cjk", "southeast_asian")
+                else "none"
+                if self.name == "whitespace"
+                else "lowercase"
+            )
         case: Literal["keep", "lower", "turkish"]
         case = "keep" if normalize == "none" else "turkish" if self.name == "turkish" else "lower"
         return Plan(
-            segmenter="bigrams" if self.name == "cjk" else "whitespace" if self.name == "whitespace" else "words",
+            segmenter=_SEGMENTERS.get(self.name, "words"),
             case=case,
             nfkc=normalize == "nfkc_casefold",
             possessive=self.name == "english",
@@ -169,5 +186,7 @@ def _stemmer_release() -> str:
 
 
 def _nearest(name: str) -> str:
+    if name.lower() in _MEANT:
+        return f"use {_MEANT[name.lower()]}"
     near = difflib.get_close_matches(name.lower(), analyzer_names(), n=3, cutoff=0.5)
     return f"did you mean {' or '.join(near)}?" if near else f"the analysers are {', '.join(analyzer_names())}"

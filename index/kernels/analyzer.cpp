@@ -117,7 +117,10 @@ Analyzer* make(std::string_view segmenter, std::string_view letter_case, bool po
   AnalyzerOptions options;
   options.segmenter = choose<Segmenter>(
       "segmenter", segmenter,
-      {{"words", Segmenter::words}, {"bigrams", Segmenter::bigrams}, {"whitespace", Segmenter::whitespace}});
+      {{"words", Segmenter::words},
+       {"bigrams", Segmenter::bigrams},
+       {"all_bigrams", Segmenter::all_bigrams},
+       {"whitespace", Segmenter::whitespace}});
   options.letter_case =
       choose<Case>("case", letter_case, {{"keep", Case::keep}, {"lower", Case::lower}, {"turkish", Case::turkish}});
   options.stemming = choose<Stemming>(

@@ -31,7 +31,7 @@ struct Tokens {
   }
 };
 
-enum class Segmenter : uint8_t { words, bigrams, whitespace };
+enum class Segmenter : uint8_t { words, bigrams, all_bigrams, whitespace };
 enum class Case : uint8_t { keep, lower, turkish };
 enum class Stemming : uint8_t { none, porter, python };
 

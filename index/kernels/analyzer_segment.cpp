@@ -201,22 +201,24 @@ class Words {
 };
 
 // Han, kana and Hangul that touch form one run, written as its overlapping pairs of characters, or as the character if there is
-// only one; marks stay with their character. Other words are whole. Close to Lucene's CJKBigramFilter.
+// only one; marks stay with their character. Other words are whole. Close to Lucene's CJKBigramFilter. `all` does the same to
+// South-East Asian scripts, whose words have no spaces between them either.
 class Bigrams : public Words {
  public:
-  using Words::Words;
+  Bigrams(std::string_view text, Case letter_case, bool all, Writer& out) : Words(text, letter_case, out), all_(all) {}
 
   size_t plain(const char* text, size_t left) {
     flush();
     return Words::plain(text, left);
   }
   void token(size_t at, size_t length, Kind kind, bool ascii) {
-    if (kind == Kind::word || at != end_) flush();
-    if (kind == Kind::word) return Words::token(at, length, kind, ascii);
+    const bool whole = kind == Kind::word || (kind == Kind::south_east_asian && !all_);
+    if (whole || at != end_) flush();
+    if (whole) return Words::token(at, length, kind, ascii);
     end_ = at + length;
     for (size_t i = at; i < end_;) {
       const CodePoint c = decode(text_.data() + i, end_ - i);
-      if (!is_extender(class_of(c.value))) starts_.push_back(i);
+      if (i == at || !is_extender(class_of(c.value))) starts_.push_back(i);
       i += c.length;
     }
   }
@@ -229,6 +231,7 @@ class Bigrams : public Words {
   }
 
  private:
+  bool all_;
   std::vector<size_t> starts_;  // of the characters of the run
   size_t end_ = 0;              // of the run
 };
@@ -258,8 +261,8 @@ void segment(std::string_view utf8, Segmenter segmenter, Case letter_case, Token
   if (segmenter == Segmenter::words) {
     Words words(utf8, letter_case, writer);
     for_each_token(utf8, words);
-  } else if (segmenter == Segmenter::bigrams) {
-    Bigrams bigrams(utf8, letter_case, writer);
+  } else if (segmenter == Segmenter::bigrams || segmenter == Segmenter::all_bigrams) {
+    Bigrams bigrams(utf8, letter_case, segmenter == Segmenter::all_bigrams, writer);
     for_each_token(utf8, bigrams);
     bigrams.flush();
   } else {

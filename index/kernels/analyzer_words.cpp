@@ -172,7 +172,7 @@ Found token_at(const char* text, size_t left) {
     case HAN: return {with_marks(text, left, false), Kind::ideograph};
     case HIRAGANA: return {with_marks(text, left, false), Kind::kana};
     case COMPLEX:
-    case COMPLEX_EXTEND: return {with_marks(text, left, true), Kind::word};
+    case COMPLEX_EXTEND: return {with_marks(text, left, true), Kind::south_east_asian};
     case KATAKANA: {
       length = longest(words::machine, words::START, text, left);
       return {length, only(KATAKANA, text, length) ? Kind::kana : Kind::word};

@@ -10,7 +10,7 @@ namespace spaniel {
 
 constexpr size_t kMaxUnits = 255;  // UTF-16 code units of a token; longer ones are cut
 
-enum class Kind : uint8_t { none, word, ideograph, kana, hangul };
+enum class Kind : uint8_t { none, word, ideograph, kana, hangul, south_east_asian };
 
 struct Found {
   size_t length;  // bytes; 0 if no token starts here

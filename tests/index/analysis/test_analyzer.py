@@ -42,6 +42,8 @@ def test_a_token_longer_than_255_units_is_cut() -> None:
             "我是中国人。ﾃｽﾄ Ａbc 한국어 字 x",
             ["我是", "是中", "中国", "国人", "テス", "スト", "abc", "한국", "국어", "字", "x"],
         ),
+        ("southeast_asian", "ภาษาที่ดี x", ["ภา", "าษ", "ษา", "าที่", "ที่ดี", "x"]),
+        ("cjk", "ภาษา 東京", ["ภาษา", "東京"]),
         ("cjk", "東京タワー tower2東京", ["東京", "京タ", "タワ", "ワー", "tower2", "東京"]),
         ("snowball_english", "generously running", ["generous", "run"]),
     ],
@@ -105,3 +107,6 @@ def test_an_unknown_name_hints_at_the_nearest() -> None:
     with pytest.raises(InvalidInput) as error:
         AnalyzerSpec("engish")
     assert "english" in error.value.hint
+    with pytest.raises(InvalidInput) as error:
+        AnalyzerSpec("Japanese")
+    assert error.value.hint == "use cjk"
