@@ -106,7 +106,7 @@ def lower_case(ucd: Path) -> dict[int, int]:
 
 
 def inert(ucd: Path) -> set[int]:
-    """Code points up to U+FFFF that NFKC leaves alone in every context; what lies between them can be normalised alone."""
+    """Code points up to U+FFFF that NFKC never touches: what lies between them can be normalised by itself."""
     lines = (ucd / "UnicodeData.txt").read_text(encoding="utf-8").splitlines()
     fields = [line.split(";") for line in lines]
     excluded = {
@@ -152,13 +152,14 @@ LICENCE = "Unicode data: copyright Unicode, Inc., used under the Unicode Licence
 
 
 def python_source(classes: list[str], lower: dict[int, int], space: list[int], old: set[int], inert: set[int]) -> str:
+    class_names = "".join(f'    "{name}",\n' for name in CLASSES)
     class_runs = runs([CLASSES.index(name) for name in classes])
     unassigned = runs([int(c not in old and not 0xD800 <= c < 0xE000) for c in range(N_CODE_POINTS)])
     untouched = runs([int(c in inert) for c in range(0x10000)])
     spaces = runs([int(c in space) for c in range(0x3001)])
     return (
         f'"""{HEADER}\n\n{LICENCE}\n"""\n\n'
-        f"CLASSES = (\n{wrap([repr(name) + ',' for name in CLASSES])})\n"
+        f"CLASSES = (\n{class_names})\n"
         "# start-end:class, hexadecimal; code points that are left out are OTHER.\n"
         f'CLASS_RUNS = """\n{wrap([f"{a:X}-{b:X}:{k:X}" for a, b, k in class_runs])}"""\n'
         "# start-end:step:delta; the simple lower-case mapping.\n"
