@@ -78,6 +78,8 @@ class Encoder:
         length_code: NDArray[np.uint8],
         impact: list[NDArray[np.uint8]],
         decoded: list[NDArray[np.uint16]],
+        n_medium: int = 0,
+        n_long: int = 0,
     ) -> None: ...
     def encode(
         self, field: NDArray[np.uint8], ptr: NDArray[np.uint64], doc: NDArray[np.uint32], tf: NDArray[np.uint16]

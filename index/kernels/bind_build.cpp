@@ -95,7 +95,10 @@ std::vector<ImpactTable> tables_of(const std::vector<In<uint8_t>>& impact, const
 
 nb::dict encoded_to_python(Encoded&& e) {
   nb::dict out;
-  out["df"] = to_numpy(std::move(e.df));
+  out["small_df"] = to_numpy(std::move(e.small_df));
+  out["medium_df"] = to_numpy(std::move(e.medium_df));
+  out["long_df"] = to_numpy(std::move(e.long_df));
+  out["dense_df"] = to_numpy(std::move(e.dense_df));
   out["ref"] = to_numpy(std::move(e.ref));
   out["rare_doc"] = to_numpy(std::move(e.rare_doc));
   out["rare_impact"] = to_numpy(std::move(e.rare_impact));
@@ -190,11 +193,12 @@ void bind_build(nb::module_& m) {
 
   nb::class_<PyEncoder>(m, "Encoder")
       .def("__init__", [](PyEncoder* self, uint32_t n_docs, In<uint8_t> length_code, std::vector<In<uint8_t>> impact,
-                          std::vector<In<uint16_t>> decoded) {
+                          std::vector<In<uint16_t>> decoded, uint32_t n_medium, uint32_t n_long) {
         std::vector<ImpactTable> tables = tables_of(impact, decoded);
-        Encoder encoder(n_docs, span_of(length_code), std::move(tables));
+        Encoder encoder(n_docs, span_of(length_code), std::move(tables), n_medium, n_long);
         new (self) PyEncoder{nb::none(), std::move(impact), std::move(decoded), std::move(length_code), std::move(encoder)};
-      }, nb::arg("n_docs"), nb::arg("length_code"), nb::arg("impact"), nb::arg("decoded"))
+      }, nb::arg("n_docs"), nb::arg("length_code"), nb::arg("impact"), nb::arg("decoded"),
+         nb::arg("n_medium") = 0, nb::arg("n_long") = 0)
       .def("encode", [](PyEncoder& self, In<uint8_t> field, In<uint64_t> ptr, In<uint32_t> doc, In<uint16_t> tf) {
         Encoded encoded;
         {

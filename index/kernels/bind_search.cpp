@@ -26,7 +26,10 @@ Segment map_segment(const nb::dict& arrays, uint32_t n_docs, uint32_t n_fields, 
   s.term_bytes = {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
   s.term_end = span_of<uint32_t>(arrays, "term_end");
   s.bucket = span_of<uint32_t>(arrays, "bucket");
-  s.df = span_of<uint32_t>(arrays, "df");
+  s.small_df = span_of<uint8_t>(arrays, "small_df");
+  s.medium_df = span_of<uint32_t>(arrays, "medium_df");
+  s.long_df = span_of<uint32_t>(arrays, "long_df");
+  s.dense_df = span_of<uint32_t>(arrays, "dense_df");
   s.ref = span_of<uint32_t>(arrays, "ref");
   s.rare_doc = span_of<uint32_t>(arrays, "rare_doc");
   s.rare_impact = span_of<uint8_t>(arrays, "rare_impact");

@@ -32,8 +32,10 @@ void append_block_max(std::vector<uint8_t>& out, std::span<const uint32_t> doc, 
 
 }  // namespace
 
-Encoder::Encoder(uint32_t n_docs, std::span<const uint8_t> length_code, std::vector<ImpactTable> tables)
-    : layout_(Layout::of(n_docs)), length_code_(length_code), tables_(std::move(tables)) {
+Encoder::Encoder(uint32_t n_docs, std::span<const uint8_t> length_code, std::vector<ImpactTable> tables, uint32_t n_medium,
+                 uint32_t n_long)
+    : layout_(Layout::of(n_docs)), length_code_(length_code), tables_(std::move(tables)), next_long_(n_medium),
+      next_dense_(n_medium + n_long) {
   if (length_code.size() != static_cast<size_t>(n_docs) * tables_.size()) {
     throw std::invalid_argument("length codes do not fit the documents");
   }
@@ -79,8 +81,9 @@ Encoded Encoder::encode(std::span<const uint8_t> field, std::span<const uint64_t
         out.exception_tf.push_back(static_cast<uint16_t>(count));
       }
     }
-    out.df.push_back(df);
-    switch (layout_.class_of(df)) {
+    TermClass kind = layout_.class_of(df);
+    out.small_df.push_back(kind == TermClass::rare ? static_cast<uint8_t>(df) : 0);
+    switch (kind) {
       case TermClass::rare:
         out.ref.push_back(next_rare_);
         out.rare_doc.insert(out.rare_doc.end(), docs.begin(), docs.end());
@@ -88,14 +91,17 @@ Encoded Encoder::encode(std::span<const uint8_t> field, std::span<const uint64_t
         next_rare_ += df;
         break;
       case TermClass::medium:
+        out.medium_df.push_back(df);
         out.ref.push_back(next_medium_++);
         encode_list(out, docs, impacts, false);
         break;
       case TermClass::longer:
+        out.long_df.push_back(df);
         out.ref.push_back(next_long_++);
         encode_list(out, docs, impacts, true);
         break;
       case TermClass::dense: {
+        out.dense_df.push_back(df);
         out.ref.push_back(next_dense_++);
         size_t base = out.dense_impact.size();
         out.dense_impact.resize(base + layout_.dense_stride, 0);

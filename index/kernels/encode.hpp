@@ -21,7 +21,9 @@ struct ImpactTable {
 
 // The next terms' share of each array, in the order of the vocabulary.
 struct Encoded {
-  std::vector<uint32_t> df, ref;
+  std::vector<uint8_t> small_df;  // of rare terms, 0: see the class's df
+  std::vector<uint32_t> ref;      // rare: first posting; else the row, counted through medium, long, dense
+  std::vector<uint32_t> medium_df, long_df, dense_df;
   std::vector<uint32_t> rare_doc;
   std::vector<uint8_t> rare_impact;
   std::vector<uint16_t> list_doc;
@@ -37,7 +39,9 @@ struct Encoded {
 
 class Encoder {
  public:
-  Encoder(uint32_t n_docs, std::span<const uint8_t> length_code, std::vector<ImpactTable> tables);
+  // n_medium, n_long: how many terms of those classes there will be in all; references to rows count through the classes.
+  Encoder(uint32_t n_docs, std::span<const uint8_t> length_code, std::vector<ImpactTable> tables, uint32_t n_medium = 0,
+          uint32_t n_long = 0);
   // Terms in vocabulary order; `field` (n_terms,) picks the tables, ptr (n_terms + 1,) bounds each list in doc and tf.
   Encoded encode(std::span<const uint8_t> field, std::span<const uint64_t> ptr, std::span<const uint32_t> doc,
                  std::span<const uint16_t> tf);
@@ -50,7 +54,7 @@ class Encoder {
   Layout layout_;
   std::span<const uint8_t> length_code_;  // (n_fields * n_docs,)
   std::vector<ImpactTable> tables_;
-  uint32_t next_term_ = 0, next_rare_ = 0, next_list_ = 0, next_medium_ = 0, next_long_ = 0, next_dense_ = 0;
+  uint32_t next_term_ = 0, next_rare_ = 0, next_list_ = 0, next_medium_ = 0, next_long_, next_dense_;
 };
 
 }  // namespace spaniel

@@ -30,7 +30,7 @@ struct Layout {
     layout.n_blocks = (n_docs + kBlock - 1) / kBlock;
     layout.dense_stride = (n_docs + 63) / 64 * 64;
     // Where a list's tables cost less than the two bytes a posting they save.
-    layout.rare_max = std::max<uint32_t>(32, 2 * layout.n_windows + 4);
+    layout.rare_max = std::clamp<uint32_t>(2 * layout.n_windows + 4, 32, 255);  // its df fits a byte
     // Tables of at most 3 / 8 byte a posting.
     layout.long_min = std::max<uint32_t>(8 * layout.n_blocks, std::max<uint32_t>(256, layout.rare_max + 1));
     layout.dense_min = std::max<uint32_t>((n_docs + 7) / 8, layout.long_min);

@@ -1,66 +1,61 @@
 // Float64 scores, in the order of the query's terms: for the candidates of a traversal, or for every posting.
 #include <algorithm>
+#include <bit>
 #include <tuple>
 
 #include "plan.hpp"
+#include "radix.hpp"
 
 namespace spaniel {
 namespace {
 
-// What one posting adds to the true score.
+constexpr size_t kRadix = 64;  // from this many keys on, digits beat comparisons
+
+// The values of one term's postings.
 class Value {
  public:
   Value(const Segment& segment, const Request& request, const QueryTerm& query)
-      : segment_(segment), weight_(query.weight), table_(request.tables[query.field]),
-        codes_(segment.length_code.data() + static_cast<size_t>(query.field) * segment.layout.n_docs) {
+      : segment_(segment), weight_(query.weight), table_(request.tables[query.field]) {
     std::tie(first_, last_) = segment.exceptions_of(query.term.id);
   }
-  double operator()(uint32_t doc, uint8_t impact) const {
+  // row: 256 * the document's length code.
+  double operator()(uint32_t doc, uint32_t row, uint8_t impact) const {
     if (first_ != last_) {
       const uint32_t* docs = segment_.exception_doc.data();
       const uint32_t* found = std::lower_bound(docs + first_, docs + last_, doc);
       if (found != docs + last_ && *found == doc) return weight_ * table_.exception_value[found - docs];
     }
-    return weight_ * table_.value[static_cast<size_t>(codes_[doc]) * 256 + impact];
+    return weight_ * table_.value[row + impact];
   }
 
  private:
   const Segment& segment_;
   double weight_;
   const ValueTable& table_;
-  const uint8_t* codes_;
   uint32_t first_, last_;
 };
 
-// Calls add(candidate, impact) for each candidate (sorted by document) that holds the term.
-template <typename Add>
-void for_candidates(const uint32_t* list, const uint8_t* impact, uint32_t n, const uint32_t* doc, size_t n_candidates, Add add) {
-  const uint32_t* end = list + n;
-  const uint32_t* at = list;
-  for (size_t c = 0; c < n_candidates && at != end; ++c) {
-    at = std::lower_bound(at, end, doc[c]);
-    if (at != end && *at == doc[c]) add(c, impact[at - list]);
-  }
-}
-
 class Rescorer {
  public:
-  Rescorer(const Segment& segment, const Request& request, const std::vector<uint32_t>& docs, Workspace& workspace)
-      : segment_(segment), request_(request), docs_(docs), slots_(workspace.slots.data()), exact_(workspace.exact) {
-    exact_.assign(docs.size(), 0.0);
+  // docs: the candidates, ascending.
+  Rescorer(const Segment& segment, const Request& request, Workspace& workspace)
+      : segment_(segment), request_(request), docs_(workspace.docs), rows_(workspace.rows), slots_(workspace.slots.data()),
+        marked_(workspace.marked.data()), selected_(workspace.selected.data()), exact_(workspace.exact) {
+    exact_.assign(docs_.size(), 0.0);
+    rows_.resize(docs_.size());
   }
 
   void add_term(const QueryTerm& query) {
+    if (field_ != query.field) load_lengths(query.field);
     Value value(segment_, request_, query);
     const Term& term = query.term;
     if (term.kind == TermClass::dense) {
       const uint8_t* row = segment_.dense_impact.data() + static_cast<size_t>(term.ref) * segment_.layout.dense_stride;
       for (size_t c = 0; c < docs_.size(); ++c) {
-        if (uint8_t impact = row[docs_[c]]) exact_[c] += value(docs_[c], impact);
+        if (uint8_t impact = row[docs_[c]]) exact_[c] += value(docs_[c], rows_[c], impact);
       }
     } else if (term.kind == TermClass::rare) {
-      for_candidates(segment_.rare_doc.data() + term.ref, segment_.rare_impact.data() + term.ref, term.df, docs_.data(), docs_.size(),
-                     [&](size_t c, uint8_t impact) { exact_[c] += value(docs_[c], impact); });
+      add_rare(value, term);
     } else {
       const uint32_t* starts = segment_.window_starts(term);
       for (size_t c = 0; c < docs_.size();) {
@@ -74,16 +69,39 @@ class Rescorer {
   }
 
  private:
+  void load_lengths(uint32_t field) {
+    const uint8_t* codes = segment_.length_code.data() + static_cast<size_t>(field) * segment_.layout.n_docs;
+    for (size_t c = 0; c < docs_.size(); ++c) rows_[c] = codes[docs_[c]] * 256u;
+    field_ = field;
+  }
+
+  void add_rare(const Value& value, const Term& term) {
+    const uint32_t* doc = segment_.rare_doc.data() + term.ref;
+    size_t c = 0;
+    for (uint32_t i = 0; i < term.df && c < docs_.size(); ++i) {
+      c = static_cast<size_t>(std::lower_bound(docs_.begin() + static_cast<ptrdiff_t>(c), docs_.end(), doc[i]) - docs_.begin());
+      if (c < docs_.size() && docs_[c] == doc[i]) exact_[c] += value(doc[i], rows_[c], segment_.rare_impact[term.ref + i]);
+    }
+  }
+
   // Candidates [first, last) lie in one window, the list's postings there are [start, end).
   void add_window(const Value& value, uint32_t start, uint32_t end, size_t first, size_t last) {
     const uint16_t* doc = segment_.list_doc.data();
     const uint8_t* impact = segment_.list_impact.data();
-    if ((last - first) * 12 > end - start) {  // many candidates: one pass over the list, each posting asking a table
-      for (size_t c = first; c < last; ++c) slots_[docs_[c] % kWindow] = static_cast<uint16_t>(c - first + 1);
-      for (uint32_t i = start; i < end; ++i) {
-        if (uint16_t slot = slots_[doc[i]]) exact_[first + slot - 1] += value(docs_[first + slot - 1], impact[i]);
+    if ((last - first) * 24 > end - start) {  // many candidates: one pass over the list, each posting asking a bitmap
+      for (size_t c = first; c < last; ++c) {
+        uint32_t local = docs_[c] % kWindow;
+        marked_[local / 32] |= 1u << (local % 32);
+        slots_[local] = static_cast<uint16_t>(c - first);
       }
-      for (size_t c = first; c < last; ++c) slots_[docs_[c] % kWindow] = 0;
+      uint32_t left = std::min<uint32_t>(end - start, 65536);
+      size_t n = kernels().select(doc + start, left, marked_, selected_);
+      for (size_t i = 0; i < n; ++i) {
+        uint32_t at = start + selected_[i];
+        size_t c = first + slots_[doc[at]];
+        exact_[c] += value(docs_[c], rows_[c], impact[at]);
+      }
+      for (size_t c = first; c < last; ++c) marked_[docs_[c] % kWindow / 32] = 0;
       return;
     }
     uint32_t at = start;
@@ -94,42 +112,61 @@ class Rescorer {
         at += doc[at + half] <= local ? half : 0;
         n -= half;
       }
-      if (doc[at] == local) exact_[c] += value(docs_[c], impact[at]);
+      if (doc[at] == local) exact_[c] += value(docs_[c], rows_[c], impact[at]);
     }
   }
 
   const Segment& segment_;
   const Request& request_;
   const std::vector<uint32_t>& docs_;
+  std::vector<uint32_t>& rows_;
   uint16_t* slots_;
+  uint32_t *marked_, *selected_;
   std::vector<double>& exact_;
+  uint32_t field_ = UINT32_MAX;
 };
 
-bool better(const Scored& a, const Scored& b) { return a.score != b.score ? a.score > b.score : a.ordinal < b.ordinal; }
-
-std::vector<Scored> best(std::vector<Scored>& scored, uint32_t k) {
-  if (scored.size() > k) {
-    std::nth_element(scored.begin(), scored.begin() + k, scored.end(), better);
-    scored.resize(k);
+// The best k by (descending score, ascending ordinal); scores are positive, so their bits order as they do. `keys` holds
+// ~score bits << 32 | ordinal.
+std::vector<Scored> best(std::vector<uint64_t>& keys, std::vector<uint64_t>& scratch, uint32_t k, bool by_ordinal) {
+  if (keys.size() >= kRadix && keys.size() <= 4 * static_cast<size_t>(k)) {
+    if (!by_ordinal) radix_sort(keys, scratch, 0, 32);
+    radix_sort(keys, scratch, 32, 32);
+  } else {
+    size_t n = std::min<size_t>(k, keys.size());
+    std::partial_sort(keys.begin(), keys.begin() + static_cast<ptrdiff_t>(n), keys.end());
   }
-  std::sort(scored.begin(), scored.end(), better);
-  return scored;
+  std::vector<Scored> out(std::min<size_t>(k, keys.size()));
+  for (size_t i = 0; i < out.size(); ++i) {
+    out[i] = {std::bit_cast<float>(~static_cast<uint32_t>(keys[i] >> 32)), static_cast<uint32_t>(keys[i])};
+  }
+  return out;
+}
+
+uint64_t key_of(double score, uint32_t ordinal) {
+  return static_cast<uint64_t>(~std::bit_cast<uint32_t>(static_cast<float>(score))) << 32 | ordinal;
 }
 
 }  // namespace
 
 std::vector<Scored> rescore(const Segment& segment, const Request& request, std::vector<uint64_t>& candidates,
                             Workspace& workspace) {
-  std::vector<uint32_t> docs(candidates.size());
+  std::vector<uint32_t>& docs = workspace.docs;
+  docs.resize(candidates.size());
   for (size_t i = 0; i < docs.size(); ++i) docs[i] = static_cast<uint32_t>(candidates[i]);
-  std::sort(docs.begin(), docs.end());
-  Rescorer rescorer(segment, request, docs, workspace);
-  for (const QueryTerm& query : request.terms) rescorer.add_term(query);
-  workspace.scored.clear();
-  for (size_t i = 0; i < docs.size(); ++i) {
-    workspace.scored.push_back({static_cast<float>(workspace.exact[i]), segment.ordinal_of(docs[i])});
+  if (!std::is_sorted(docs.begin(), docs.end())) {
+    if (docs.size() >= kRadix) {
+      radix_sort(candidates, workspace.scratch, 0, static_cast<uint32_t>(std::bit_width(segment.layout.n_docs)));
+      for (size_t i = 0; i < docs.size(); ++i) docs[i] = static_cast<uint32_t>(candidates[i]);
+    } else {
+      std::sort(docs.begin(), docs.end());
+    }
   }
-  return best(workspace.scored, request.k);
+  Rescorer rescorer(segment, request, workspace);
+  for (const QueryTerm& query : request.terms) rescorer.add_term(query);
+  std::vector<uint64_t>& keys = candidates;
+  for (size_t i = 0; i < docs.size(); ++i) keys[i] = key_of(workspace.exact[i], segment.ordinal_of(docs[i]));
+  return best(keys, workspace.scratch, request.k, segment.ordinal.empty());
 }
 
 std::vector<Scored> search_exhaustive(const Segment& segment, const Request& request, Workspace& workspace) {
@@ -139,9 +176,10 @@ std::vector<Scored> search_exhaustive(const Segment& segment, const Request& req
   for (const QueryTerm& query : request.terms) {
     Value value(segment, request, query);
     const Term& term = query.term;
+    const uint8_t* codes = segment.length_code.data() + static_cast<size_t>(query.field) * n_docs;
     auto add = [&](uint32_t doc, uint8_t impact) {
       if (doc >= n_docs) throw std::out_of_range("a list names a document beyond the last");
-      score[doc] += value(doc, impact);
+      score[doc] += value(doc, codes[doc] * 256u, impact);
       matched[doc] = true;
     };
     if (term.kind == TermClass::dense) {
@@ -158,12 +196,13 @@ std::vector<Scored> search_exhaustive(const Segment& segment, const Request& req
       }
     }
   }
-  workspace.scored.clear();
+  std::vector<uint64_t>& keys = workspace.candidates;
+  keys.clear();
   for (uint32_t doc = 0; doc < n_docs; ++doc) {
     if (!matched[doc] || (request.allowed && !(request.allowed[doc / 64] >> (doc % 64) & 1))) continue;
-    workspace.scored.push_back({static_cast<float>(score[doc]), segment.ordinal_of(doc)});
+    keys.push_back(key_of(score[doc], segment.ordinal_of(doc)));
   }
-  return best(workspace.scored, request.k);
+  return best(keys, workspace.scratch, request.k, segment.ordinal.empty());
 }
 
 }  // namespace spaniel

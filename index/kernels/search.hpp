@@ -63,12 +63,13 @@ struct Workspace {
   std::vector<uint16_t> accumulator = std::vector<uint16_t>(65536 + 64);
   std::vector<uint32_t> hits = std::vector<uint32_t>(kWindow + 64);
   std::vector<uint16_t> slots = std::vector<uint16_t>(65536);
+  std::vector<uint32_t> marked = std::vector<uint32_t>(2048), selected = std::vector<uint32_t>(65536 + 64);
   std::vector<uint16_t> copied_doc, bound;
   std::vector<uint32_t> walked_start, order;
   std::vector<uint8_t> walked_max;
   std::vector<uint64_t> candidates, scratch;
   std::vector<double> exact;
-  std::vector<Scored> scored;
+  std::vector<uint32_t> docs, rows;
 };
 
 // The top k of the segment by (descending score, ascending ordinal). O(postings of the terms + documents / 32) at worst.

@@ -22,10 +22,10 @@ void expect(bool fits, const char* what) {
 void Segment::check() const {
   size_t n_terms = term_end.size(), windows = layout.n_windows + 1, blocks = layout.n_blocks;
   expect(length_code.size() == static_cast<size_t>(n_fields) * layout.n_docs, "lengths");
-  expect(df.size() == n_terms && ref.size() == n_terms && bucket.size() >= 2 && std::has_single_bit(bucket.size() - 1), "terms");
+  expect(small_df.size() == n_terms && ref.size() == n_terms && bucket.size() >= 2 && std::has_single_bit(bucket.size() - 1), "terms");
   expect(rare_doc.size() == rare_impact.size(), "rare terms");
   expect(list_doc.size() == list_impact.size(), "lists");
-  size_t n_medium = medium_top.size() / 4, n_long = long_top.size() / 4, n_dense = dense_top.size() / 4;
+  size_t n_medium = medium_df.size(), n_long = long_df.size(), n_dense = dense_df.size();
   expect(medium_top.size() == n_medium * 4 && medium_start.size() == n_medium * windows, "medium terms");
   expect(long_top.size() == n_long * 4 && long_start.size() == n_long * windows && long_block_start.size() == n_long * blocks &&
              long_block_max.size() == n_long * blocks, "long terms");
@@ -41,6 +41,18 @@ std::string_view Segment::term_text(uint32_t id) const {
   return {term_bytes.data() + start, end - start};
 }
 
+Term Segment::entry(uint32_t id) const {
+  if (small_df[id]) return {id, small_df[id], ref[id], TermClass::rare};
+  // Longer terms: the reference is into the three classes' tables one after the other.
+  uint64_t row = ref[id];
+  for (TermClass kind : {TermClass::medium, TermClass::longer, TermClass::dense}) {
+    std::span<const uint32_t> table = kind == TermClass::medium ? medium_df : kind == TermClass::longer ? long_df : dense_df;
+    if (row < table.size()) return {id, table[row], static_cast<uint32_t>(row), kind};
+    row -= table.size();
+  }
+  outside("a term's reference");
+}
+
 std::optional<Term> Segment::find(std::string_view key) const {
   uint64_t hash = term_hash(key);
   uint32_t bits = static_cast<uint32_t>(std::bit_width(bucket.size() - 1)) - 1;
@@ -49,14 +61,8 @@ std::optional<Term> Segment::find(std::string_view key) const {
   if (first > last || last > term_end.size()) outside("a bucket of the vocabulary");
   for (uint32_t id = first; id < last; ++id) {
     if (term_text(id) != key) continue;
-    Term term{id, df[id], ref[id], layout.class_of(df[id])};
-    bool inside = false;
-    switch (term.kind) {
-      case TermClass::rare: inside = static_cast<uint64_t>(term.ref) + term.df <= rare_doc.size(); break;
-      case TermClass::medium: inside = term.ref < medium_top.size() / 4; break;
-      case TermClass::longer: inside = term.ref < long_top.size() / 4; break;
-      case TermClass::dense: inside = term.ref < dense_top.size() / 4; break;
-    }
+    Term term = entry(id);
+    bool inside = term.kind != TermClass::rare || static_cast<uint64_t>(term.ref) + term.df <= rare_doc.size();
     if (!inside || term.df == 0 || term.df > layout.n_docs) outside("a term's reference");
     return term;
   }
@@ -72,7 +78,7 @@ const uint32_t* Segment::window_starts(const Term& term) const {
   std::span<const uint32_t> starts = term.kind == TermClass::medium ? medium_start : long_start;
   const uint32_t* row = starts.data() + static_cast<size_t>(term.ref) * (layout.n_windows + 1);
   for (uint32_t w = 0; w < layout.n_windows; ++w) {
-    if (row[w] > row[w + 1]) outside("a list's start");
+    if (row[w] > row[w + 1] || row[w + 1] - row[w] > kWindow) outside("a list's start");
   }
   if (row[layout.n_windows] > list_doc.size()) outside("a list's end");
   return row;

@@ -23,7 +23,9 @@ struct Segment {
   uint32_t n_fields = 1;
   std::span<const uint8_t> length_code;  // (n_fields, n_docs)
   std::span<const char> term_bytes;
-  std::span<const uint32_t> term_end, bucket, df, ref;
+  std::span<const uint32_t> term_end, bucket, ref;
+  std::span<const uint8_t> small_df;  // of rare terms, 0: the term is longer
+  std::span<const uint32_t> medium_df, long_df, dense_df;
   std::span<const uint32_t> rare_doc;
   std::span<const uint8_t> rare_impact;
   std::span<const uint16_t> list_doc;
@@ -42,6 +44,7 @@ struct Segment {
   // Throws std::out_of_range when the vocabulary points outside the arrays.
   std::optional<Term> find(std::string_view key) const;
   std::string_view term_text(uint32_t id) const;
+  Term entry(uint32_t id) const;  // of a term that exists; throws as find
   uint32_t ordinal_of(uint32_t local) const { return ordinal.empty() ? first_ordinal + local : ordinal[local]; }
   // Exceptions of a term: [first, last) in the exception arrays.
   std::pair<uint32_t, uint32_t> exceptions_of(uint32_t term) const;

@@ -1,6 +1,9 @@
 // See simd.hpp. One body per instruction set; the portable one is also what the others are tested against.
 #include "simd.hpp"
 
+// g++ 12 warns of its own AVX-512 intrinsics (gcc bug 105593).
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+
 #include <atomic>
 #include <cstring>
 
@@ -32,13 +35,22 @@ size_t sweep_portable(uint16_t* acc, size_t n, uint16_t threshold, uint32_t* hit
   return found;
 }
 
+size_t select_portable(const uint16_t* doc, size_t n, const uint32_t* bits, uint32_t* found) {
+  size_t n_found = 0;
+  for (size_t i = 0; i < n; ++i) {
+    found[n_found] = static_cast<uint32_t>(i);
+    n_found += bits[doc[i] >> 5] >> (doc[i] & 31) & 1;
+  }
+  return n_found;
+}
+
 uint8_t max_byte_portable(const uint8_t* values, size_t n) {
   uint8_t best = 0;
   for (size_t i = 0; i < n; ++i) best = values[i] > best ? values[i] : best;
   return best;
 }
 
-constexpr Kernels kPortable{"portable", add_postings_portable, add_dense_portable, sweep_portable, max_byte_portable};
+constexpr Kernels kPortable{"portable", add_postings_portable, add_dense_portable, sweep_portable, select_portable, max_byte_portable};
 
 #if SPANIEL_X86
 
@@ -158,18 +170,28 @@ __attribute__((target(SPANIEL_AVX512))) void add_dense_avx512(uint16_t* acc, con
   add_dense_portable(acc + i, impact + i, n - i, w);
 }
 
+// hits[found...] = index << 16 | value for the lanes of `mask`, by compression: no branch a hit.
+__attribute__((target(SPANIEL_AVX512))) inline size_t append_hits(uint32_t* hits, __m512i values, uint32_t mask, __m512i index) {
+  __m512i low = _mm512_cvtepu16_epi32(_mm512_castsi512_si256(values));
+  __m512i high = _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(values, 1));
+  __m512i high_index = _mm512_add_epi32(index, _mm512_set1_epi32(16 << 16));
+  __mmask16 low_mask = static_cast<__mmask16>(mask), high_mask = static_cast<__mmask16>(mask >> 16);
+  size_t n_low = static_cast<size_t>(__builtin_popcount(low_mask));
+  // Compressed in the register and stored whole: compressing to memory is microcoded on some processors.
+  _mm512_storeu_si512(hits, _mm512_maskz_compress_epi32(low_mask, _mm512_or_si512(low, index)));
+  _mm512_storeu_si512(hits + n_low, _mm512_maskz_compress_epi32(high_mask, _mm512_or_si512(high, high_index)));
+  return n_low + static_cast<size_t>(__builtin_popcount(high_mask));
+}
+
 __attribute__((target(SPANIEL_AVX512))) size_t sweep_avx512(uint16_t* acc, size_t n, uint16_t threshold, uint32_t* hits) {
   const __m512i least = _mm512_set1_epi16(static_cast<short>(threshold));
   const __m512i zero = _mm512_setzero_si512();
+  const __m512i lanes = _mm512_slli_epi32(_mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15), 16);
   size_t found = 0, i = 0;
   for (; i + 32 <= n; i += 32) {
     __m512i values = _mm512_loadu_si512(acc + i);
     uint32_t mask = _mm512_cmpge_epu16_mask(values, least);
-    while (mask) {
-      uint32_t j = static_cast<uint32_t>(i) + static_cast<uint32_t>(__builtin_ctz(mask));
-      hits[found++] = j << 16 | acc[j];
-      mask &= mask - 1;
-    }
+    if (mask) found += append_hits(hits + found, values, mask, _mm512_add_epi32(lanes, _mm512_set1_epi32(static_cast<int>(i << 16))));
     _mm512_storeu_si512(acc + i, zero);
   }
   for (; i < n; ++i) {
@@ -179,8 +201,26 @@ __attribute__((target(SPANIEL_AVX512))) size_t sweep_avx512(uint16_t* acc, size_
   return found;
 }
 
-constexpr Kernels kAvx2{"avx2", add_postings_avx2, add_dense_avx2, sweep_avx2, max_byte_avx2};
-constexpr Kernels kAvx512{"avx512", add_postings_avx512, add_dense_avx512, sweep_avx512, max_byte_avx2};
+__attribute__((target(SPANIEL_AVX512))) size_t select_avx512(const uint16_t* doc, size_t n, const uint32_t* bits, uint32_t* found) {
+  __m512i index = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  const __m512i sixteen = _mm512_set1_epi32(16), low5 = _mm512_set1_epi32(31), one = _mm512_set1_epi32(1);
+  size_t n_found = 0, i = 0;
+  for (; i + 16 <= n; i += 16) {
+    __m512i docs = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(doc + i)));
+    __m512i words = _mm512_i32gather_epi32(_mm512_srli_epi32(docs, 5), bits, 4);
+    __mmask16 hit = _mm512_test_epi32_mask(_mm512_srlv_epi32(words, _mm512_and_si512(docs, low5)), one);
+    _mm512_storeu_si512(found + n_found, _mm512_maskz_compress_epi32(hit, index));
+    n_found += static_cast<size_t>(__builtin_popcount(hit));
+    index = _mm512_add_epi32(index, sixteen);
+  }
+  for (; i < n; ++i) {
+    if (bits[doc[i] >> 5] >> (doc[i] & 31) & 1) found[n_found++] = static_cast<uint32_t>(i);
+  }
+  return n_found;
+}
+
+constexpr Kernels kAvx2{"avx2", add_postings_avx2, add_dense_avx2, sweep_avx2, select_portable, max_byte_avx2};
+constexpr Kernels kAvx512{"avx512", add_postings_avx512, add_dense_avx512, sweep_avx512, select_avx512, max_byte_avx2};
 
 #endif  // SPANIEL_X86
 

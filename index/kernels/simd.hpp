@@ -1,4 +1,4 @@
-// The four inner loops of the sparse kernels, chosen once at load for the processor at hand (AVX-512, AVX2 or portable).
+// The five inner loops of the sparse kernels, chosen once at load for the processor at hand (AVX-512, AVX2 or portable).
 //
 // All scores here are uint16 and cannot wrap: the caller scales the weights so that the largest possible sum of
 // contributions is at most 65,535 (search.hpp, `scale`).
@@ -19,8 +19,11 @@ struct Kernels {
   // acc[i] += contribution(w, impact[i]) where impact[i] is not 0, for i < n.
   void (*add_dense)(uint16_t* acc, const uint8_t* impact, size_t n, uint32_t w);
   // Appends every i < n with acc[i] >= threshold (threshold >= 1) to `hits`, in ascending order, as i << 16 | acc[i];
-  // zeroes acc[0, n). Returns how many.
+  // zeroes acc[0, n). Returns how many. `hits` has room for n + 16.
   size_t (*sweep)(uint16_t* acc, size_t n, uint16_t threshold, uint32_t* hits);
+  // Writes to `found`, ascending, every i < n whose document has its bit set (bits: 65,536); returns how many. `found` has
+  // room for n + 16.
+  size_t (*select)(const uint16_t* doc, size_t n, const uint32_t* bits, uint32_t* found);
   // The largest of n bytes, 0 when n is 0.
   uint8_t (*max_byte)(const uint8_t* values, size_t n);
 };

@@ -147,7 +147,8 @@ def write_sparse(
         for name, array in known.items():
             writer.write(name, array)
         written = 0
-        encoder = _native.Encoder(n_passages, codes, *_native_tables(tables))
+        n_medium, n_long = shapes["medium_df"][1][0], shapes["long_df"][1][0]
+        encoder = _native.Encoder(n_passages, codes, *_native_tables(tables), n_medium, n_long)
         for postings in _chunks(merger):
             for name, piece in encoder.encode(*postings).items():
                 writer.write(name, piece.reshape(-1, *shapes[name][1][1:]))
@@ -218,12 +219,15 @@ def _shapes(
     windows, blocks = layout["n_windows"] + 1, layout["n_blocks"]
     u8, u16, u32 = np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.uint32)
     return {
-        "df": (u32, (len(df),)),
+        "small_df": (u8, (len(df),)),
         "ref": (u32, (len(df),)),
         "rare_doc": (u32, (n_rare,)),
         "rare_impact": (u8, (n_rare,)),
         "list_doc": (u16, (n_listed,)),
         "list_impact": (u8, (n_listed,)),
+        "medium_df": (u32, (n_medium,)),
+        "long_df": (u32, (n_long,)),
+        "dense_df": (u32, (n_dense,)),
         "medium_start": (u32, (n_medium, windows)),
         "medium_top": (u8, (n_medium, 4)),
         "long_start": (u32, (n_long, windows)),
