@@ -32,14 +32,17 @@ def latency_table(name: str, n: int, results: Sequence[Mapping[str, Any]]) -> st
     """Markdown: mean / p50 / p99 microseconds for each k, the ratio of means to the first row, build, bytes, memory."""
     ks = sorted({k for result in results for k in result["us"]})
     head = ["engine", *[f"k={k} mean / p50 / p99 us" for k in ks], *[f"k={k} ratio mean (p99)" for k in ks]]
-    head += ["build s", "index MB", "build RSS MB", "search RSS MB", "kept"]
+    head += ["build s (cpu)", "index MB", "build RSS MB", "search RSS MB", "kept"]
     rows = []
     for result in results:
         us = result["us"]
         row = [result["engine"]]
         row += [f"{us[k]['mean']:,.0f} / {us[k]['p50']:,.0f} / {us[k]['p99']:,.0f}" for k in ks]
         row += [_ratio(us[k], results[0]["us"][k]) for k in ks]
-        row += [f"{result['build']['seconds']:.1f}", f"{result['build']['bytes'] / 1e6:,.0f}"]
+        row += [
+            f"{result['build']['seconds']:.1f} ({result['build']['cpu']:.1f})",
+            f"{result['build']['bytes'] / 1e6:,.0f}",
+        ]
         row += [f"{result['build']['rss'] / 1e6:,.0f}", f"{result['rss'] / 1e6:,.0f}", f"{result['kept']:.4f}"]
         rows.append(row)
     return f"\n### {name}: {n:,} passages\n\n" + markdown(head, rows)

@@ -134,19 +134,19 @@ def measure(corpus: Corpus, engines: list[str], options: argparse.Namespace) -> 
         print(f"  {engine}: built in {result.build['seconds']:.1f} s, kept {result.kept:.4f}", file=sys.stderr)
     for _ in range(options.rounds):
         for k in options.k:
-            _one_round(running, k, len(picked), options.slice)
+            _one_round(running, k, len(picked), options)
     for _, process in running:
         process.close()
     return [result for result, _ in running]
 
 
-def _one_round(running: list[tuple[Measured, Process]], k: int, n_queries: int, size: int) -> None:
+def _one_round(running: list[tuple[Measured, Process]], k: int, n_queries: int, options: argparse.Namespace) -> None:
     for result, _ in running:
         result.latency.setdefault(k, np.full(n_queries, np.inf))
-    for start in range(0, n_queries, size):
-        stop = min(n_queries, start + size)
+    for start in range(0, n_queries, options.slice):
+        stop = min(n_queries, start + options.slice)
         for result, process in running:
-            answer = process.ask("run", k=k, start=start, stop=stop)
+            answer = process.ask("run", k=k, start=start, stop=stop, clock=options.clock)
             part = result.latency[k][start:stop]
             np.minimum(part, np.array(answer["ns"]) / 1000, out=part)
             result.rss = answer["rss"]
@@ -179,12 +179,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--slice", type=int, default=250, help="queries an engine runs before the next one's turn")
     parser.add_argument("--k", type=int, nargs="+", default=[10, 100, 1000])
+    parser.add_argument("--clock", choices=["wall", "cpu"], default="wall", help="cpu: on a busy machine")
     parser.add_argument("--cpu", type=int, help="pin every engine to this core")
     parser.add_argument("--rebuild", action="store_true", help="build the peers' indexes again")
     parser.add_argument("--cache", type=Path, default=ROOT / "benchmarks" / "out" / "cache")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "out")
     options = parser.parse_args()
-    everything: dict[str, Any] = {"machine": machine(), "corpora": {}}
+    everything: dict[str, Any] = {"machine": machine() | {"clock": options.clock}, "corpora": {}}
     print(f"{everything['machine']}", file=sys.stderr)
     for name in options.corpus or ["wiki-200k", "arxiv-40k"]:
         corpus = prepare(name, options.cache)
