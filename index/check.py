@@ -22,7 +22,7 @@ from .fs import open_regular, read_exactly
 from .manifest import FileEntry, Manifest, Segment, generation_of
 from .store import LOCK_NAME, MANIFEST_NAME, PARTIAL_NAME, read_manifest
 
-__all__ = ["DeepCheck", "Finding", "Report", "verify"]
+__all__ = ["DeepCheck", "Finding", "Report", "damage_of", "verify"]
 
 _PIECE_BYTES = 1 << 20
 
@@ -107,10 +107,9 @@ def _check_generation(path: Path, manifest: Manifest, on_progress: Callable[[int
 
 def _check_file(path: Path, entry: FileEntry, segment: Segment, on_bytes: Callable[[int], None]) -> Iterator[str]:
     """One sentence for each thing wrong with the file; the deep check only when its bytes are right."""
-    check = bad_blocks if path.suffix == ".bin" else _bad_whole
     whole = True
     try:
-        for reason in check(path, entry, on_bytes):
+        for reason in damage_of(path, entry, on_bytes):
             whole = False
             yield reason
         if whole and entry.kind in (deep := _deep_checks()):
@@ -119,6 +118,15 @@ def _check_file(path: Path, entry: FileEntry, segment: Segment, on_bytes: Callab
         yield error.reason
     except (IndexTooNew, IndexTooOld) as error:
         yield str(error)
+
+
+def damage_of(path: Path, entry: FileEntry, on_bytes: Callable[[int], None] = lambda size_bytes: None) -> Iterator[str]:
+    """Compare every byte of one file with its checksums; one sentence for each thing wrong.
+
+    Raises:
+        IndexCorrupt, IndexTooNew, IndexTooOld: the file is missing, of another size, or cannot be read at all.
+    """
+    return (bad_blocks if path.suffix == ".bin" else _bad_whole)(path, entry, on_bytes)
 
 
 def _deep_checks() -> dict[str, DeepCheck]:

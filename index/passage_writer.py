@@ -13,7 +13,7 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
-from spaniel.retrieval.errors import InvalidInput
+from spaniel.retrieval.errors import IndexCorrupt, InvalidInput
 from spaniel.retrieval.types import Document, Passage
 
 from .passage_rows import (
@@ -58,8 +58,12 @@ class PassageWriter:
             raise InvalidInput("PassageWriter", f"{self._path} exists already")
         uri = f"file:{quote(str(self._path.absolute()))}"  # as a URI, because `copy_from` attaches one
         self._connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
-        with corruption_named(self._path):
-            self._prepare(resume_at)
+        try:
+            with corruption_named(self._path):
+                self._prepare(resume_at)
+        except BaseException:
+            self._connection.close()
+            raise
         marks = ", ".join("?" * (9 + len(self._columns)))
         self._insert = f"INSERT INTO passages VALUES ({marks})"
 
@@ -75,6 +79,12 @@ class PassageWriter:
         if resume_at is None:
             self._connection.execute(table_sql(self._columns))
         else:
+            [(verdict,)] = self._connection.execute("PRAGMA quick_check(1)").fetchall()
+            if verdict != "ok":
+                raise IndexCorrupt(self._path, f"SQLite says: {verdict}")
+            # An attempt that was killed after `finish` left them; repeated ids may still come.
+            for name in ("by_id", *(f"by.{field}" for field in self._columns)):
+                self._connection.execute(f'DROP INDEX IF EXISTS "{name}"')
             self._connection.execute("DELETE FROM passages WHERE ordinal >= ?", [resume_at])
         self._connection.execute("BEGIN")
 

@@ -50,7 +50,7 @@ class Passages:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self._path = Path(path)
+        self.path = Path(path)
         self._local = threading.local()
         self._open: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
@@ -58,8 +58,8 @@ class Passages:
         self.columns = self._read_columns()
 
     def _read_columns(self) -> dict[str, ColumnType]:
-        if not self._path.is_file() or self._path.is_symlink():
-            raise IndexCorrupt(self._path, "is missing or no regular file")
+        if not self.path.is_file() or self.path.is_symlink():
+            raise IndexCorrupt(self.path, "is missing or no regular file")
         with self._reading() as connection:
             found = {sql for (sql,) in connection.execute("SELECT sql FROM sqlite_schema")}
             info = connection.execute("PRAGMA table_info(passages)").fetchall()
@@ -67,17 +67,17 @@ class Passages:
         try:
             columns = checked_columns(named)
         except InvalidInput as error:
-            raise IndexCorrupt(self._path, f"its tables are not those of a passages file: {error}") from error
+            raise IndexCorrupt(self.path, f"its tables are not those of a passages file: {error}") from error
         # A schema that is not ours to the letter could hold views or triggers that run on reading.
         if found != {table_sql(columns), INDEX_BY_ID, *map(index_sql, columns)}:
-            raise IndexCorrupt(self._path, "its tables are not those of a passages file")
+            raise IndexCorrupt(self.path, "its tables are not those of a passages file")
         return columns
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
         """This thread's connection; SQLite's errors become `IndexCorrupt`, since nothing else can go wrong here."""
         connection = getattr(self._local, "connection", None)
-        with corruption_named(self._path):
+        with corruption_named(self.path):
             if connection is None or self._closed:
                 connection = self._connect()
             yield connection
@@ -85,7 +85,7 @@ class Passages:
     def _connect(self) -> sqlite3.Connection:
         if self._closed:
             raise InvalidInput("index", "it has been closed", hint="open it again with spaniel.open(path)")
-        connection = sqlite3.connect(read_only_uri(self._path), uri=True, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(read_only_uri(self.path), uri=True, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA trusted_schema = OFF")
         connection.execute("PRAGMA cell_size_check = ON")
         connection.execute("PRAGMA mmap_size = 0")  # a truncated file must be an error, not a SIGBUS
@@ -113,11 +113,11 @@ class Passages:
             for some in _slices(wanted, _IDS_PER_QUERY):
                 marks = ", ".join("?" * len(some))
                 for row in connection.execute(f"SELECT {ROW} FROM passages WHERE ordinal IN ({marks})", some):
-                    ordinal, passage = checked_row(row, self._path)
+                    ordinal, passage = checked_row(row, self.path)
                     found[ordinal] = passage
         missing = [ordinal for ordinal in wanted if ordinal not in found]
         if missing:
-            raise IndexCorrupt(self._path, f"has no passage {missing[0]}")
+            raise IndexCorrupt(self.path, f"has no passage {missing[0]}")
         return [found[ordinal] for ordinal in wanted]
 
     def ordinals_of(self, ids: Iterable[str]) -> dict[str, int]:
@@ -156,7 +156,7 @@ class Passages:
                     f"SELECT {ROW} FROM passages WHERE ordinal > ? ORDER BY ordinal LIMIT {_ROWS_PER_FETCH}", [after]
                 ).fetchall()
             for row in rows:
-                after, passage = checked_row(row, self._path)
+                after, passage = checked_row(row, self.path)
                 yield after, passage
             if len(rows) < _ROWS_PER_FETCH:
                 return

@@ -1,0 +1,170 @@
+"""Building an index, and adding to it: one commit each, or nothing.
+
+A build happens in its final directory and can be interrupted at any moment: until the manifest is there, there is no
+index, and an older one stays as it is. The same command then goes on from the last checkpoint (`partial.py`).
+"""
+
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from spaniel.retrieval.errors import InvalidInput
+
+from .analysis import AnalyzerSpec
+from .index import Index, open_index
+from .ingest import Limits, OnDuplicate
+from .input import InputOptions, Problem
+from .manifest import Manifest
+from .progress import OnProgress, Progress, Reporter
+from .segments import Segments
+from .settings import IndexSettings
+from .sparse.scorers import Scorer
+from .store import MANIFEST_NAME, begin
+from .stream import Sources, open_stream
+from .where_sql import ColumnType
+from .write_segment import write_segment
+
+__all__ = ["add", "build", "update"]
+
+
+def build(
+    sources: Sources,
+    path: str | os.PathLike[str],
+    *,
+    language: str = "english",
+    analyzer: AnalyzerSpec | None = None,
+    fields: Mapping[str, float] | None = None,
+    scorer: Scorer | None = None,
+    columns: Mapping[str, ColumnType] | None = None,
+    id_field: str | None = None,
+    text_field: str | None = None,
+    title_field: str | None = None,
+    input_options: InputOptions | None = None,
+    on_duplicate: OnDuplicate = "fail",
+    on_error: Literal["fail", "skip"] = "fail",
+    on_problem: Callable[[Problem], None] | None = None,
+    on_progress: OnProgress | None = None,
+    memory_bytes: int = 512 << 20,
+    checkpoint_s: float = 5.0,
+    threads: int = 1,
+    overwrite: bool = False,
+) -> Index:
+    """Build an index from files, folders or documents, and open it.
+
+    Args:
+        sources: a path, a list of paths (see `read_documents` for what they may be), or `Document`s.
+        path: directory of the index; made if need be.
+        language: name of an analyser, such as "english", "german", "cjk"; see `AnalyzerSpec` for all.
+        analyzer: instead of `language`, with all its options.
+        fields: `{"title": 2.0, "text": 1.0}` scores title and text apart; by default they are one text.
+        scorer: BM25 with Anserini's k1 and b by default.
+        columns: `{"year": "integer"}` makes filters on `meta` fields fast.
+        id_field, text_field, title_field: names in the records, where they are not the usual ones.
+        input_options: everything else about reading.
+        on_duplicate: an id that comes twice is an error, "replace" keeps the last document of it, "skip" the first.
+        on_error: a malformed record is an error, or skipped and told to `on_problem`.
+        on_progress: told how far it is, a few times a second.
+        memory_bytes: budget; more input spills to disk.
+        checkpoint_s: seconds of work that an interruption may cost.
+        threads: with two or more, text is analysed while the next is read and stored; the index is the same.
+        overwrite: replace an index that is there; its readers keep what they have opened.
+
+    Raises:
+        InvalidInput: sources, records, ids or options that cannot be used; an index is there and not `overwrite`.
+        IndexLocked: another process is writing to this index.
+        OSError: the disk is full, or fails. The index is then as it was.
+
+    Example:
+        >>> import tempfile
+        >>> from spaniel.retrieval.types import Document
+        >>> documents = [Document("a", "Dogs bark."), Document("b", "Cats do not.")]
+        >>> with build(documents, tempfile.mkdtemp()) as index:
+        ...     [hit.id for hit in index.search("barking dog")]
+        ['a']
+    """
+    settings = IndexSettings(
+        analyzer or AnalyzerSpec(language), dict(fields or {"contents": 1.0}), scorer or Scorer(), dict(columns or {})
+    )
+    options = _input_options(input_options, id_field, text_field, title_field, on_error, on_problem)
+    stream = open_stream(sources, options)
+    report = Reporter(on_progress)
+    with begin(Path(path), create=True) as txn:
+        if txn.base is not None and not overwrite:
+            raise InvalidInput(str(path), "an index is already there", hint="add to it, or replace it with overwrite")
+        limits = Limits(on_duplicate, memory_bytes, checkpoint_s, threads)
+        segments, next_ordinal = write_segment(txn, stream, settings, options, limits, report, older=None)
+        if stream.resumable and not next_ordinal:
+            txn.discard_partial()
+            raise InvalidInput("sources", "there is no document in them", hint="check the paths and the field names")
+        txn.commit(Manifest(0, secrets.token_hex(16), next_ordinal, settings.to_json(), segments))
+        txn.discard_partial()
+    report(Progress("done", next_ordinal))
+    return open_index(path)
+
+
+def add(
+    sources: Sources,
+    path: str | os.PathLike[str],
+    *,
+    id_field: str | None = None,
+    text_field: str | None = None,
+    title_field: str | None = None,
+    input_options: InputOptions | None = None,
+    on_duplicate: OnDuplicate = "fail",
+    on_error: Literal["fail", "skip"] = "fail",
+    on_problem: Callable[[Problem], None] | None = None,
+    on_progress: OnProgress | None = None,
+    memory_bytes: int = 512 << 20,
+    checkpoint_s: float = 5.0,
+    threads: int = 1,
+) -> Index:
+    """Add documents to an index, as one new segment, and open the result. Options as for `build`.
+
+    Raises:
+        IndexNotFound: there is no index to add to.
+        InvalidInput, IndexLocked, OSError: as `build`.
+    """
+    options = _input_options(input_options, id_field, text_field, title_field, on_error, on_problem)
+    stream = open_stream(sources, options)
+    report = Reporter(on_progress)
+    with begin(Path(path)) as txn:
+        assert txn.base is not None
+        base = txn.base
+        settings = IndexSettings.from_json(base.settings, txn.path / MANIFEST_NAME)
+        limits = Limits(on_duplicate, memory_bytes, checkpoint_s, threads)
+        with closing(Segments(txn.path, base)) as older:
+            segments, next_ordinal = write_segment(txn, stream, settings, options, limits, report, older=older)
+        if next_ordinal > base.next_ordinal:
+            txn.commit(replace(base, next_ordinal=next_ordinal, segments=segments))
+        txn.discard_partial()
+    report(Progress("done", next_ordinal - base.next_ordinal))
+    return open_index(path)
+
+
+def update(sources: Sources, path: str | os.PathLike[str], **options: object) -> Index:
+    """Add documents, each taking the place of the one that had its id. Options as for `add`."""
+    return add(sources, path, **{"on_duplicate": "replace", **options})  # type: ignore[arg-type]
+
+
+def _input_options(
+    options: InputOptions | None,
+    id_field: str | None,
+    text_field: str | None,
+    title_field: str | None,
+    on_error: Literal["fail", "skip"],
+    on_problem: Callable[[Problem], None] | None,
+) -> InputOptions:
+    """The options in full; what was given by itself wins."""
+    options = options or InputOptions()
+    return replace(
+        options,
+        on_error=on_error,
+        on_problem=on_problem,
+        id_field=id_field or options.id_field,
+        text_field=text_field or options.text_field,
+        title_field=title_field or options.title_field,
+    )

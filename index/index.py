@@ -1,0 +1,229 @@
+"""An open index: one generation, searched and read by any number of threads.
+
+    with spaniel.open("kb") as kb:
+        for hit in kb.search("how do I rotate a key?", k=5, where={"year": {"$gte": 2024}}):
+            print(hit.rank, hit.id, hit.text)
+
+A reader keeps the generation it opened, whatever a writer does meanwhile; `reopen` moves on to the newest.
+"""
+
+import os
+import time
+from collections.abc import Collection
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from spaniel.retrieval.errors import InvalidInput
+from spaniel.retrieval.protocols import Where
+from spaniel.retrieval.results import Results
+from spaniel.retrieval.types import JSON, Passage, Query, QueryLike, StageRecord, as_queries
+
+from .analysis import Analyzer
+from .check import Report, verify
+from .manifest import Manifest
+from .segments import Segments
+from .settings import IndexSettings
+from .sparse.retriever import Bm25Retriever
+from .sparse.scorers import Method
+from .sparse.settings import SparseSettings
+from .store import MANIFEST_NAME, open_snapshot, read_manifest
+
+__all__ = ["Index", "open_index"]
+
+
+def open_index(path: str | os.PathLike[str]) -> "Index":
+    """Open the newest generation of an index.
+
+    Raises:
+        IndexNotFound: nothing was ever committed there.
+        IndexCorrupt, IndexTooNew, IndexTooOld: it cannot be used.
+
+    Cost: milliseconds, whatever its size; arrays are mapped, not read.
+    """
+    return Index(path)
+
+
+class Index:
+    """One generation of an index; a context manager, safe to read from several threads.
+
+    Attributes:
+        path: its directory.
+        manifest: the generation it shows.
+        settings: what it was built with.
+        passages: its living and dead passages by ordinal; a `PassageStore`.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self.manifest, self.settings, self.passages = open_snapshot(self.path, self._load)
+        self._analyzer = Analyzer(self.settings.analyzer)
+        self._default: Bm25Retriever | None = None
+        self._older: list[Segments] = []
+        self._closed = False
+
+    def _load(self, manifest: Manifest) -> tuple[Manifest, IndexSettings, Segments]:
+        settings = IndexSettings.from_json(manifest.settings, self.path / MANIFEST_NAME)
+        return manifest, settings, Segments(self.path, manifest)
+
+    @property
+    def generation(self) -> int:
+        """Number of the generation shown; grows with every commit."""
+        return self.manifest.generation
+
+    def __len__(self) -> int:
+        """How many passages can be found."""
+        return len(self.passages)
+
+    def search(
+        self, query: QueryLike, k: int = 10, *, where: Where | None = None, exclude: Collection[int] | None = None
+    ) -> Results:
+        """The k best passages by BM25, with their texts.
+
+        Args:
+            where: a filter on meta, id or title; see `where.py`.
+            exclude: ordinals that must not come back.
+
+        Returns:
+            At most k hits, by descending score, ties by ascending ordinal; fewer only if fewer match.
+
+        Raises:
+            InvalidInput: k below 1, several queries at once, or the index has been closed.
+            InvalidQuery, LimitExceeded: a query or filter that cannot be run.
+        """
+        self._check_open()
+        if not isinstance(query, str | Query):
+            raise InvalidInput("search", f"takes one query, got {type(query).__name__}; use bm25() for several")
+        [only] = as_queries(query)
+        start = time.perf_counter()
+        if self._default is None:
+            self._default = self.bm25()
+        excluded = None if exclude is None else [exclude]
+        [ranking] = self._default.search([only], k=k, where=where, exclude=excluded)
+        found_ms = (time.perf_counter() - start) * 1e3
+        trace = [StageRecord(self._default.name, 0, len(ranking), found_ms)]
+        results = Results.fetch(only.text, ranking, self.passages, trace=trace, steps=[(self._default.name, ranking)])
+        return results.timed((time.perf_counter() - start) * 1e3)
+
+    def bm25(
+        self,
+        k: int = 1000,
+        *,
+        method: Method | None = None,
+        k1: float | None = None,
+        b: float | None = None,
+        delta: float | None = None,
+        threads: int | None = 1,
+        schedule: str = "auto",
+        alpha: float = 1.0,
+        beta: float = 1.0,
+        gamma: int = 0,
+    ) -> Bm25Retriever:
+        """A retriever over this index, for batches and pipelines.
+
+        Args:
+            k: how many passages it returns when a search does not say.
+            method, k1, b, delta: scorer; the index's own where not given. Others are exact too, only slower.
+            threads: for batches; None for one a core.
+            schedule, alpha, beta, gamma: see `Bm25Retriever`; exact by default.
+
+        Raises:
+            InvalidInput: an option out of range, or the index has been closed.
+        """
+        self._check_open()
+        given = {"method": method, "k1": k1, "b": b, "delta": delta}
+        changed: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+        return Bm25Retriever(
+            [segment.sparse for segment in self.passages],
+            self._analyzer,
+            SparseSettings(self.settings.fields, replace(self.settings.scorer, **changed)),
+            depth=k,
+            passages=self.passages,
+            matching=self.passages.matching,
+            threads=threads,
+            schedule=schedule,
+            alpha=alpha,
+            beta=beta,
+            gamma=gamma,
+        )
+
+    def get(self, passage_id: str) -> Passage:
+        """The passage of this id.
+
+        Raises:
+            InvalidInput: there is none, or it was deleted.
+        """
+        self._check_open()
+        found = self.passages.ordinals_of([passage_id])
+        if not found:
+            raise InvalidInput("get", f"the index has no passage {passage_id!r}")
+        return self.passages.get(list(found.values()))[0]
+
+    def __contains__(self, passage_id: object) -> bool:
+        self._check_open()
+        return isinstance(passage_id, str) and bool(self.passages.ordinals_of([passage_id]))
+
+    def info(self) -> dict[str, JSON]:
+        """Counts, bytes by part, and settings, as plain JSON.
+
+        `{"passages", "documents", "deleted", "segments", "generation", "bytes": {part: n}, "models", "settings"}`
+        """
+        self._check_open()
+        size_bytes: dict[str, int] = {}
+        for record in self.manifest.segments:
+            for part, entry in record.files.items():
+                size_bytes[part] = size_bytes.get(part, 0) + entry.size_bytes
+        return {
+            "passages": len(self),
+            "documents": len(self),
+            "deleted": sum(record.n_deleted for record in self.manifest.segments),
+            "segments": len(self.manifest.segments),
+            "generation": self.generation,
+            "bytes": {**size_bytes},
+            "models": [],
+            "settings": self.settings.to_json(),
+        }
+
+    def verify(self) -> Report:
+        """Check every byte of the newest generation; see `check.verify`."""
+        return verify(self.path)
+
+    def reopen(self) -> bool:
+        """Move on to the newest generation; whether there was a newer one.
+
+        Retrievers made before keep the old one, and its passages stay readable through them until `close`.
+        Not to be called while another thread searches through this object.
+
+        Raises:
+            IndexNotFound, IndexCorrupt, IndexTooNew, IndexTooOld: as `open_index`; the old generation then stays open.
+        """
+        self._check_open()
+        if read_manifest(self.path).generation == self.generation:
+            return False
+        newer = Index(self.path)
+        self._older.append(self.passages)
+        self.manifest, self.settings, self.passages = newer.manifest, newer.settings, newer.passages
+        self._analyzer, self._default = newer._analyzer, None
+        return True
+
+    def close(self) -> None:
+        """Close the files. Repeating it does nothing."""
+        self._closed, self._default = True, None
+        for segments in (*self._older, self.passages):
+            segments.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Index({str(self.path)!r}, generation={self.generation}, passages={len(self)})"
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise InvalidInput("index", f"{self.path} has been closed", hint="open it again with spaniel.open(path)")

@@ -1,0 +1,378 @@
+"""From a stream of documents to the files of one new segment: the part that building and adding share.
+
+    batches -> ids checked -> passages (SQLite) and sparse accumulator, side by side
+            -> a checkpoint whenever the memory budget or some seconds of work are reached
+            -> at the end: runs merged into the sparse file, repeated ids resolved, passages indexed
+
+Memory is the budget, plus eight bytes a document to notice repeated ids. One document is one passage.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from typing import Literal, get_args
+
+from spaniel.retrieval.errors import IndexCorrupt, InvalidInput, LimitExceeded
+from spaniel.retrieval.types import Document, Passage
+
+from .analysis import Analyzer
+from .duplicates import SeenIds
+from .input import Batch, InputOptions, Position, Problem
+from .manifest import FileEntry
+from .partial import Checkpoint, Partial
+from .passages import PassageWriter
+from .progress import Progress, Reporter
+from .settings import IndexSettings
+from .sparse.build import SparseBuilder, write_sparse
+from .store import Transaction
+from .stream import DocumentStream
+
+__all__ = ["Ingest", "Ingested", "Limits", "OnDuplicate"]
+
+OnDuplicate = Literal["fail", "replace", "skip"]
+Known = Callable[[Sequence[str]], dict[str, int]]
+
+MAX_PASSAGES = 2**31 - 1  # a Ranking's ids are int32
+_OVERHEAD_BYTES = 96 << 20  # the interpreter, SQLite's cache, one batch
+_MIN_MEMORY_BYTES = 64 << 20
+_MIN_BUILDER_BYTES = 4 << 20
+_ROWS_PER_LOOK_UP = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """A new segment, written but not committed.
+
+    Attributes:
+        n_documents: including those of `dead`.
+        dead: (local number, passage) of documents that another one of the same id took the place of.
+        replaced: ordinals in older segments whose ids came again.
+        passages, sparse: its files.
+    """
+
+    n_documents: int
+    dead: list[tuple[int, Passage]]
+    replaced: list[int]
+    passages: FileEntry
+    sparse: FileEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How to go about it.
+
+    Attributes:
+        on_duplicate: an id that comes again is an error, takes the place of the older, or is left out.
+        memory_bytes: budget for everything.
+        checkpoint_s: seconds of work that may be lost; later checkpoints are a twentieth of the time so far apart.
+            0 makes one after every batch.
+        threads: with more than one, text is analysed beside reading and storing it.
+
+    Raises:
+        InvalidInput: a value out of range.
+    """
+
+    on_duplicate: OnDuplicate
+    memory_bytes: int
+    checkpoint_s: float
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        if self.on_duplicate not in get_args(OnDuplicate):
+            known = ", ".join(get_args(OnDuplicate))
+            raise InvalidInput("on_duplicate", f"{self.on_duplicate!r} is not one of {known}")
+        if self.memory_bytes < _MIN_MEMORY_BYTES:
+            raise InvalidInput("memory_bytes", f"{self.memory_bytes} is less than {_MIN_MEMORY_BYTES} (64 MiB)")
+        if not self.checkpoint_s >= 0:
+            raise InvalidInput("checkpoint_s", f"{self.checkpoint_s} must be at least 0")
+        if self.threads < 1:
+            raise InvalidInput("threads", f"{self.threads} must be at least 1")
+
+
+class Ingest:
+    """One run over a stream, under a transaction.
+
+    Args:
+        known: gives the ordinals of those ids that the index holds already.
+    """
+
+    def __init__(
+        self,
+        txn: Transaction,
+        partial: Partial,
+        settings: IndexSettings,
+        options: InputOptions,
+        limits: Limits,
+        *,
+        first_ordinal: int,
+        known: Known,
+        report: Reporter,
+    ) -> None:
+        self._txn, self._partial, self._settings, self._options = txn, partial, settings, options
+        self._first, self._known, self._report = first_ordinal, known, report
+        self._on_duplicate, self._checkpoint_s = limits.on_duplicate, limits.checkpoint_s
+        # Taking a run holds the postings twice for a moment.
+        self._builder_bytes = max((limits.memory_bytes - _OVERHEAD_BYTES) // 2, _MIN_BUILDER_BYTES)
+        self._analyzer = Analyzer(settings.analyzer)
+        self._beside = ThreadPoolExecutor(1, "spaniel-analysis") if limits.threads > 1 else None
+        self._begin()
+
+    def _begin(self) -> None:
+        self._builder = SparseBuilder(self._analyzer, self._settings.sparse)
+        self._seen = SeenIds()
+        self._suspects: dict[str, None] = {}
+        self._replaced: dict[str, int] = {}
+        self._n = self._n_safe = self._skipped = 0
+        self._analysing: Future[None] | None = None
+        self._held_bytes = 0
+        self._position: Position | None = None
+        self._writer: PassageWriter | None = None
+
+    def run(self, stream: DocumentStream) -> Ingested:
+        """Read the stream to its end, from the last checkpoint if there is one.
+
+        Raises:
+            InvalidInput: a malformed document or a repeated id, where these are errors.
+            LimitExceeded: more passages than ordinals.
+            OSError: the disk is full, or fails.
+        """
+        try:
+            self._resume()
+            self._started_s = self._safe_s = time.monotonic()
+            for batch in stream.batches(self._position):
+                self._take(batch, stream)
+                progress = Progress(
+                    "reading", self._n, batch.bytes_read, stream.total_bytes, self._skipped, self._n_replaced
+                )
+                self._report(progress)
+                if self._checkpoint_due(stream.resumable):
+                    self._checkpoint(batch.bytes_read)
+            return self._finish(stream.total_bytes)
+        finally:
+            if self._beside is not None:
+                self._beside.shutdown()
+            if self._writer is not None:
+                self._writer.close()
+
+    # --- Going on from a checkpoint ---
+
+    def _resume(self) -> None:
+        checkpoint = self._partial.checkpoint
+        if checkpoint.n_documents:
+            try:
+                self._restore(checkpoint)
+            except IndexCorrupt as error:
+                if self._writer is not None:
+                    self._writer.close()
+                self._partial.start_afresh(f"the unfinished build is damaged ({error}); starting afresh")
+                self._begin()
+        if self._writer is None:
+            self._writer = PassageWriter(self._partial.passages_path, columns=self._settings.columns)
+        note = f"going on after {self._n:,} documents of an unfinished build" if self._n else self._partial.note
+        if note:
+            self._report(Progress("reading", self._n, checkpoint.bytes_read, 0, self._skipped, note=note))
+
+    def _restore(self, checkpoint: Checkpoint) -> None:
+        """Take up the passages of a checkpoint: every row is checked, and its id remembered."""
+        expected = self._first
+        end = self._first + checkpoint.n_documents
+        self._writer = PassageWriter(self._partial.passages_path, columns=self._settings.columns, resume_at=end)
+        rows = self._writer.rows()
+        while some := list(islice(rows, _ROWS_PER_LOOK_UP)):
+            if [ordinal for ordinal, _ in some] != list(range(expected, expected + len(some))):
+                raise IndexCorrupt(self._partial.passages_path, f"passages are missing after ordinal {expected}")
+            expected += len(some)
+            ids = [passage.id for _, passage in some]
+            self._seen.suspects(ids)
+            self._replaced.update(self._known(ids))
+        if expected != end:
+            raise IndexCorrupt(
+                self._partial.passages_path, f"has {expected - self._first} passages, not {end - self._first}"
+            )
+        self._n = self._n_safe = checkpoint.n_documents
+        self._skipped = checkpoint.skipped
+        self._suspects = dict.fromkeys(checkpoint.suspects)
+        self._position = Position.from_json(checkpoint.position or {})
+
+    # --- Taking documents ---
+
+    def _take(self, batch: Batch, stream: DocumentStream) -> None:
+        assert self._writer is not None
+        documents = self._not_in_base(batch, stream)
+        if self._first + self._n + len(documents) > MAX_PASSAGES:
+            raise LimitExceeded(
+                "passages ever added to the index", self._first + self._n + len(documents), MAX_PASSAGES
+            )
+        documents = self._stored(documents, stream)
+        suspects = self._seen.suspects([document.id for document in documents])
+        if suspects and self._on_duplicate == "fail":
+            self._refuse_repeated(suspects, stream)
+        self._suspects.update(dict.fromkeys(suspects))
+        self._analyse([self._settings.field_texts(document) for document in documents])
+        self._n += len(documents)
+        self._skipped += batch.skipped - (self._position.skipped if self._position else 0)
+        self._position = batch.position
+
+    def _analyse(self, texts: list[tuple[str, ...]]) -> None:
+        """Hand the texts to the sparse builder; beside us if we have a second thread, since it needs no GIL."""
+        if self._beside is None:
+            self._builder.add(texts)
+        else:
+            self._settle()
+            self._analysing = self._beside.submit(self._builder.add, texts)
+
+    def _settle(self) -> None:
+        """Wait until the sparse builder has everything."""
+        if self._analysing is not None:
+            analysing, self._analysing = self._analysing, None
+            analysing.result()
+        self._held_bytes = self._builder.memory_bytes
+
+    def _not_in_base(self, batch: Batch, stream: DocumentStream) -> list[Document]:
+        """The documents of the batch, those whose ids the index holds dealt with as asked."""
+        found = self._known([document.id for document in batch.documents])
+        if not found:
+            return batch.documents
+        if self._on_duplicate == "fail":
+            name, place = next(iter(stream.places(found, self._position)), (next(iter(found)), "the sources"))
+            raise InvalidInput(
+                place, f"id {name!r} is in the index already", hint="replace the older document, or skip the newer one"
+            )
+        if self._on_duplicate == "skip":
+            return [document for document in batch.documents if document.id not in found]
+        self._replaced.update(found)
+        return batch.documents
+
+    def _stored(self, documents: list[Document], stream: DocumentStream) -> list[Document]:
+        """Store the documents; those that cannot be stored are malformed, and dealt with as asked."""
+        assert self._writer is not None
+        try:
+            self._writer.add_many(self._first + self._n, documents)
+            return documents
+        except InvalidInput:
+            problems = {id(document): reason for document in documents if (reason := self._objection(document))}
+        wrong = {document.id for document in documents if id(document) in problems}
+        places = dict(stream.places(wrong, self._position))
+        for document in documents:
+            if id(document) in problems:
+                self._malformed(places.get(document.id, f"document {document.id!r}"), problems[id(document)])
+        good = [document for document in documents if id(document) not in problems]
+        self._writer.add_many(self._first + self._n, good)
+        return good
+
+    def _objection(self, document: Document) -> InvalidInput | None:
+        assert self._writer is not None
+        try:
+            self._writer.check(document)
+        except InvalidInput as error:
+            return error
+        return None
+
+    def _malformed(self, place: str, error: InvalidInput) -> None:
+        if self._options.on_error == "fail":
+            raise InvalidInput(place, error.what, hint=error.hint) from error
+        self._skipped += 1
+        file, _, line = place.rpartition(":")
+        if self._options.on_problem is not None:
+            self._options.on_problem(Problem(file or place, int(line) if line.isdigit() else 0, 0, error.what))
+
+    def _refuse_repeated(self, suspects: Sequence[str], stream: DocumentStream) -> None:
+        """Raise if one of the ids really stands twice among the passages; equal hashes alone prove nothing."""
+        assert self._writer is not None
+        seen: set[str] = set()
+        for _, passage in self._writer.rows(suspects):
+            if passage.id in seen:
+                places = [place for _, place in islice(stream.places([passage.id]), 2)]
+                first, second = places if len(places) == 2 else ("an earlier document", f"document {passage.id!r}")
+                raise InvalidInput(
+                    second,
+                    f"id {passage.id!r} stands already at {first}",
+                    hint="make ids unique, or choose to replace the older document or to skip the newer one",
+                )
+            seen.add(passage.id)
+
+    # --- Checkpoints ---
+
+    def _checkpoint_due(self, resumable: bool) -> bool:
+        if self._analysing is None:
+            self._settle()
+        if self._held_bytes >= self._builder_bytes:  # with a second thread, as of the batch before
+            return True
+        now_s = time.monotonic()
+        wait_s = max(self._checkpoint_s, (now_s - self._started_s) / 20) if self._checkpoint_s else 0.0
+        return resumable and now_s - self._safe_s >= wait_s and self._n > self._n_safe
+
+    def _checkpoint(self, bytes_read: int) -> None:
+        """Spill the run, commit the passages, and only then say so in the journal."""
+        assert self._writer is not None and self._position is not None
+        self._settle()
+        runs = self._partial.checkpoint.runs
+        run = self._builder.take_run(self._n_safe)
+        entry = self._partial.write_run(run)
+        self._writer.commit()
+        self._partial.save(
+            Checkpoint(
+                n_documents=self._n,
+                position=self._position.to_json(),
+                skipped=self._skipped,
+                bytes_read=bytes_read,
+                suspects=tuple(self._suspects),
+                runs=(*runs, entry),
+            )
+        )
+        self._n_safe, self._safe_s = self._n, time.monotonic()
+
+    # --- The end ---
+
+    @property
+    def _n_replaced(self) -> int:
+        return len(self._replaced)
+
+    def _finish(self, total_bytes: int) -> Ingested:
+        assert self._writer is not None
+        self._report(Progress("writing", self._n, total_bytes, total_bytes, self._skipped, self._n_replaced))
+        self._settle()
+        runs = self._partial.open_runs()
+        if self._n > self._n_safe:
+            runs.append(self._builder.take_run(self._n_safe))
+        path = self._txn.fresh_path("sparse")
+        sparse = write_sparse(self._txn.fs, path, runs, self._settings.sparse, n_passages=self._n)
+        dead = self._resolve_repeated()
+        self._writer.drop(self._first + local for local, _ in dead)
+        self._writer.finish()
+        self._report(
+            Progress("committing", self._n, total_bytes, total_bytes, self._skipped, self._n_replaced + len(dead))
+        )
+        return Ingested(self._n, dead, list(self._replaced.values()), self._moved_passages(), sparse)
+
+    def _resolve_repeated(self) -> list[tuple[int, Passage]]:
+        """(local number, passage) of each document that another of its id displaces: all but the last, or the first."""
+        assert self._writer is not None
+        if not self._suspects:
+            return []
+        kept: dict[str, tuple[int, Passage]] = {}
+        dead = []
+        for ordinal, passage in self._writer.rows(self._suspects):
+            this = (ordinal - self._first, passage)
+            if passage.id in kept and self._on_duplicate == "skip":
+                dead.append(this)
+                continue
+            if passage.id in kept:
+                dead.append(kept[passage.id])
+            kept[passage.id] = this
+        return sorted(dead, key=lambda item: item[0])
+
+    def _moved_passages(self) -> FileEntry:
+        """Give the finished passages file its name in the index.
+
+        A second name for the same file, so that the working folder stays whole until the commit; a file system that
+        has no hard links gets a rename, and an interrupted build starts afresh there.
+        """
+        target = self._txn.fresh_path("passages", ".sqlite")
+        try:
+            target.hardlink_to(self._partial.passages_path)
+        except OSError:
+            self._txn.fs.rename(self._partial.passages_path, target)
+        return self._txn.adopt(target, "passages")

@@ -1,0 +1,160 @@
+"""The segments of one generation, opened to be read: passages and sparse parts side by side.
+
+Everything that looks things up by id, ordinal or filter over the whole index goes through `Segments`; it knows which
+passages are alive.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spaniel.retrieval.errors import IndexCorrupt, InvalidInput
+from spaniel.retrieval.types import Passage
+
+from .manifest import Manifest, Segment
+from .passages import Passages
+from .sparse.segment import SparseSegment
+from .store import MANIFEST_NAME
+from .where import Node, parse
+
+__all__ = ["OpenSegment", "Segments"]
+
+_FILTERS_KEPT = 32  # a bit a passage each
+
+
+class OpenSegment:
+    """One segment.
+
+    Attributes:
+        record: what the manifest says of it.
+        passages, sparse: its parts; the sparse part knows the tombstones.
+
+    Raises:
+        IndexCorrupt: a part is missing or damaged.
+    """
+
+    def __init__(self, folder: Path, record: Segment) -> None:
+        self.record = record
+        for part in ("passages", "sparse"):
+            if part not in record.files:
+                raise IndexCorrupt(folder / MANIFEST_NAME, f"segment {record.id} has no part {part!r}")
+        self.sparse = SparseSegment.open(folder, record)
+        dead = self.sparse.tombstones.n_dead if self.sparse.tombstones else 0
+        if dead != record.n_deleted:
+            reason = f"counts {record.n_deleted} deleted passages in segment {record.id}, its tombstones {dead}"
+            raise IndexCorrupt(folder / MANIFEST_NAME, reason)
+        self.passages = Passages(folder / record.files["passages"].name)
+
+    @cached_property
+    def live(self) -> NDArray[np.bool_]:
+        """Which local passages are alive: bool (n,)."""
+        return self.sparse.live_mask()
+
+    def living(self, ordinals: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which of these ordinals, all of this segment, are alive: bool, the shape of ordinals.
+
+        Raises:
+            IndexCorrupt: the sparse part does not know one of them.
+        """
+        local = self.sparse.local_of(ordinals)
+        if len(local) != len(ordinals):
+            raise IndexCorrupt(self.passages.path, "holds a passage that the sparse part does not know")
+        alive: NDArray[np.bool_] = self.live[local]
+        return alive
+
+    def matching(self, where: Node) -> NDArray[np.int64]:
+        """Ordinals of the living passages that match: int64, ascending."""
+        found = self.passages.matching(where)
+        return found[self.living(found)]
+
+
+class Segments:
+    """All segments of a generation, in order of their ordinals; a `PassageStore`. Safe to use from several threads."""
+
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
+        self.open: list[OpenSegment] = []
+        try:
+            for record in manifest.segments:
+                self.open.append(OpenSegment(folder, record))
+        except BaseException:
+            self.close()
+            raise
+        self._first = np.array([segment.record.first_ordinal for segment in self.open], dtype=np.int64)
+        self._next_ordinal = manifest.next_ordinal
+        self._filters: OrderedDict[str, NDArray[np.uint8]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __iter__(self) -> Iterator[OpenSegment]:
+        return iter(self.open)
+
+    def __len__(self) -> int:
+        """How many passages are alive."""
+        return sum(segment.record.n_passages - segment.record.n_deleted for segment in self.open)
+
+    def get(self, ordinals: Sequence[int] | NDArray[np.integer[Any]]) -> list[Passage]:
+        """The passages of these ordinals, in the order asked; deleted ones too, as long as they are on disk.
+
+        Raises:
+            InvalidInput: an ordinal that the index never gave out.
+            IndexCorrupt: a passage is missing or damaged.
+        """
+        wanted = np.asarray(ordinals, dtype=np.int64).reshape(-1)
+        outside = wanted[(wanted < (self._first[0] if len(self._first) else 0)) | (wanted >= self._next_ordinal)]
+        if len(outside) or (len(wanted) and not self.open):
+            raise InvalidInput("ordinals", f"{outside.tolist() or wanted.tolist()} are not of this index")
+        owner = np.searchsorted(self._first, wanted, side="right") - 1
+        found: dict[int, Passage] = {}
+        for number in np.unique(owner):
+            here = wanted[owner == number]
+            found.update(zip(here.tolist(), self.open[number].passages.get(here), strict=True))
+        return [found[ordinal] for ordinal in wanted.tolist()]
+
+    def ordinals_of(self, ids: Iterable[str]) -> dict[str, int]:
+        """Ordinal of each of these ids that is alive."""
+        wanted = list(ids)
+        found: dict[str, int] = {}
+        for segment in self.open:
+            here = segment.passages.ordinals_of(wanted)
+            if here:
+                alive = segment.living(np.fromiter(here.values(), dtype=np.int64, count=len(here)))
+                found.update((id_, n) for (id_, n), lives in zip(here.items(), alive, strict=True) if lives)
+        return found
+
+    def matching(self, where: Mapping[str, object]) -> NDArray[np.int64]:
+        """Ordinals of the living passages that match a filter: int64 (n,), ascending. Recent filters are kept.
+
+        Raises:
+            InvalidQuery, LimitExceeded: the filter cannot be run.
+        """
+        node = parse(where)
+        key = repr(node)  # not the node itself: 1, 1.0 and True are equal to Python
+        with self._lock:
+            if key in self._filters:
+                self._filters.move_to_end(key)
+                return np.flatnonzero(np.unpackbits(self._filters[key])).astype(np.int64)
+        found = [segment.matching(node) for segment in self.open]
+        ordinals = np.concatenate([np.zeros(0, dtype=np.int64), *found])
+        mask = np.zeros(self._next_ordinal, dtype=bool)
+        mask[ordinals] = True
+        with self._lock:
+            self._filters[key] = np.packbits(mask)
+            while len(self._filters) > _FILTERS_KEPT:
+                self._filters.popitem(last=False)
+        return ordinals
+
+    def by_segment(self, ordinals: Iterable[int]) -> dict[int, NDArray[np.int64]]:
+        """Number of a segment -> those of the ordinals that it holds, ascending."""
+        wanted = np.unique(np.fromiter(ordinals, dtype=np.int64))
+        owner = np.searchsorted(self._first, wanted, side="right") - 1
+        return {int(number): wanted[owner == number] for number in np.unique(owner)}
+
+    def close(self) -> None:
+        """Close the passages files. The arrays stay mapped while something refers to them."""
+        for segment in self.open:
+            segment.passages.close()

@@ -1,0 +1,93 @@
+"""What an index is built with and keeps: analyser, fields, scorer, named columns. Plain data in the manifest.
+
+A document's words lie in one field `contents` (its title, then its text), as Anserini indexes flat collections; or in
+`title` and `text` apart, each with its weight in the score.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from spaniel.retrieval.errors import IndexCorrupt, InvalidInput
+from spaniel.retrieval.types import JSON, Document, Passage
+
+from .analysis import AnalyzerSpec
+from .passage_rows import checked_columns
+from .sparse.scorers import Scorer
+from .sparse.settings import SparseSettings
+from .where_sql import ColumnType
+
+__all__ = ["FIELDS", "IndexSettings"]
+
+FIELDS = ("contents", "title", "text")
+
+
+@dataclass(frozen=True, slots=True)
+class IndexSettings:
+    """Fixed when the index is built; adding to it and searching it follow them.
+
+    Attributes:
+        analyzer: how text becomes terms.
+        fields: field -> weight, in the order in which the sparse part numbers them.
+        scorer: the scorer that impacts are built for, and that `bm25()` uses unless told otherwise.
+        columns: field of `meta` -> type, for the fields that get a column and an index of their own.
+
+    Raises:
+        InvalidInput: a field, weight or column that cannot be.
+    """
+
+    analyzer: AnalyzerSpec = field(default_factory=AnalyzerSpec)
+    fields: Mapping[str, float] = field(default_factory=lambda: {"contents": 1.0})
+    scorer: Scorer = field(default_factory=Scorer)
+    columns: Mapping[str, ColumnType] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.fields:
+            raise InvalidInput("fields", f"none given; known are {', '.join(FIELDS)}")
+        for name, weight in self.fields.items():
+            if name not in FIELDS:
+                raise InvalidInput("fields", f"{name!r} is not one of {', '.join(FIELDS)}")
+            if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight < math.inf:
+                raise InvalidInput("fields", f"the weight of {name!r} is {weight!r}; it must be a number above 0")
+        if "contents" in self.fields and len(self.fields) > 1:
+            raise InvalidInput("fields", "'contents' is title and text together and stands alone")
+        checked_columns(self.columns)
+
+    @property
+    def sparse(self) -> SparseSettings:
+        """The part of them that the sparse part is made with."""
+        return SparseSettings(self.fields, self.scorer)
+
+    def field_texts(self, document: Document | Passage) -> tuple[str, ...]:
+        """The document's text in each field, in the order of `fields`."""
+        if "contents" in self.fields:
+            return (f"{document.title}\n{document.text}" if document.title else document.text,)
+        return tuple(document.title if name == "title" else document.text for name in self.fields)
+
+    def to_json(self) -> dict[str, JSON]:
+        """As it stands in the manifest."""
+        return {
+            "analyzer": self.analyzer.to_dict(),
+            "fields": {name: float(weight) for name, weight in self.fields.items()},
+            "scorer": asdict(self.scorer),
+            "columns": dict(self.columns),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any], path: Path) -> "IndexSettings":
+        """The inverse of `to_json`.
+
+        Raises:
+            IndexCorrupt: `path`, the manifest, says something else.
+        """
+        if set(data) != {"analyzer", "fields", "scorer", "columns"} or not all(
+            isinstance(v, dict) for v in data.values()
+        ):
+            raise IndexCorrupt(path, f"its settings {sorted(data)} are not those of an index of this release")
+        try:
+            analyzer = AnalyzerSpec.from_dict(data["analyzer"])
+            return cls(analyzer, data["fields"], Scorer(**data["scorer"]), checked_columns(data["columns"]))
+        except (TypeError, InvalidInput) as error:
+            raise IndexCorrupt(path, f"its settings cannot be used: {error}") from error

@@ -1,0 +1,73 @@
+"""A stream of documents as the newest segment of an index, ready to be committed."""
+
+import secrets
+from contextlib import closing
+
+from spaniel.retrieval.types import JSON
+
+from .bury import buried, buried_in_new
+from .ingest import Ingest, Ingested, Limits
+from .input import InputOptions
+from .manifest import Segment
+from .partial import Partial, command_fingerprint
+from .progress import Reporter
+from .segments import OpenSegment, Segments
+from .settings import IndexSettings
+from .store import Transaction
+from .stream import DocumentStream
+
+__all__ = ["write_segment"]
+
+_BUILDER_VERSION = 1  # raised whenever a build could not go on from working files of the version before
+
+
+def write_segment(
+    txn: Transaction,
+    stream: DocumentStream,
+    settings: IndexSettings,
+    options: InputOptions,
+    limits: Limits,
+    report: Reporter,
+    *,
+    older: Segments | None,
+) -> tuple[tuple[Segment, ...], int]:
+    """(all segments of the index to commit, its next ordinal).
+
+    Args:
+        older: the segments to add to; None for a new index.
+
+    Raises:
+        InvalidInput, LimitExceeded, OSError: as `Ingest.run`.
+    """
+    base = txn.base if older is not None else None
+    first = base.next_ordinal if base else 0
+    partial = Partial(txn, _fingerprint(txn, stream, settings, limits, adding=base is not None))
+    known = older.ordinals_of if older is not None else lambda ids: {}
+    ingest = Ingest(txn, partial, settings, options, limits, first_ordinal=first, known=known, report=report)
+    done = ingest.run(stream)
+    segments = buried(txn, older, settings, done.replaced) if older is not None else ()
+    if not done.n_documents:
+        return segments, first
+    return (*segments, _new_segment(txn, settings, first, done)), first + done.n_documents
+
+
+def _new_segment(txn: Transaction, settings: IndexSettings, first: int, done: Ingested) -> Segment:
+    files = {"passages": done.passages, "sparse": done.sparse}
+    segment = Segment(txn.generation, first, done.n_documents, 0, files)
+    if not done.dead:
+        return segment
+    opened = OpenSegment(txn.path, segment)
+    with closing(opened.passages):
+        return buried_in_new(txn, opened, settings, done.dead)
+
+
+def _fingerprint(
+    txn: Transaction, stream: DocumentStream, settings: IndexSettings, limits: Limits, *, adding: bool
+) -> dict[str, str]:
+    """What must be the same for an interrupted command to go on; objects of the caller never are."""
+    index: JSON = [txn.base.index_id, txn.base.generation] if txn.base else None
+    command: JSON = ["add" if adding else "build", limits.on_duplicate, _BUILDER_VERSION]
+    same = stream.fingerprint()
+    if not stream.resumable:
+        same["sources"] = secrets.token_hex(16)
+    return command_fingerprint(command=command, index=index, settings=settings.to_json(), **same)

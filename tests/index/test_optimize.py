@@ -1,0 +1,127 @@
+"""Merging: results stay, to the bit where they can, files shrink, damage is not copied on."""
+
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spaniel.index.build import add, build
+from spaniel.index.edit import delete
+from spaniel.index.index import Index, open_index
+from spaniel.index.optimize import optimize
+from spaniel.index.progress import Progress
+from spaniel.retrieval.errors import IndexCorrupt
+from spaniel.retrieval.types import Document
+
+from .index_checks import assert_index_is
+
+WORDS = [f"w{i}" for i in range(40)]
+QUERIES = ["w1 w2 w3", "w39", "w0 w10 w20 w30", "nothing"]
+
+
+def documents(n: int) -> list[Document]:
+    generator = random.Random(9)
+    topics = [generator.sample(WORDS, 8) for _ in range(6)]
+    return [
+        Document(
+            f"d{i}",
+            " ".join(generator.choices(topics[generator.randrange(6)], k=generator.randrange(1, 30))),
+            "",
+            {"n": i},
+        )
+        for i in range(n)
+    ]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    some = documents(300)
+    build(some[:120], tmp_path / "kb", columns={"n": "integer"}).close()
+    add(some[120:130], tmp_path / "kb").close()
+    add(some[130:], tmp_path / "kb").close()
+    delete(tmp_path / "kb", [f"d{i}" for i in range(0, 300, 7)])
+    return tmp_path / "kb"
+
+
+ALIVE = [document for i, document in enumerate(documents(300)) if i % 7]
+
+
+def answers(index: Index) -> list[Any]:
+    where: Any = {"n": {"$gt": 100}}
+    found = []
+    for query in QUERIES:
+        for options in ({}, {"where": where}):
+            [ranking] = index.bm25().search([query], k=50, **options)
+            found.append((ranking.ids.tolist(), ranking.scores.tolist()))
+    return found
+
+
+@pytest.mark.parametrize("reorder", [False, True])
+def test_results_and_ordinals_stay(path: Path, reorder: bool) -> None:
+    with open_index(path) as before:
+        told: list[Progress] = []
+        manifest = optimize(path, reorder=reorder, on_progress=told.append)
+        assert [len(m.segments) for m in (before.manifest, manifest)] == [3, 1]
+        assert manifest.next_ordinal == before.manifest.next_ordinal == 300
+        assert manifest.index_id == before.manifest.index_id
+        stages = ["copying", "reordering", "writing", "committing", "done"]
+        assert [p.stage for p in told] == [stage for stage in stages if reorder or stage != "reordering"]
+        with open_index(path) as after:
+            assert_index_is(after, ALIVE, QUERIES)
+            expected, found = answers(before), answers(after)
+            assert [ids for ids, _ in found] == [ids for ids, _ in expected]
+            assert [s for _, scores in found for s in scores] == pytest.approx(
+                [s for _, scores in expected for s in scores]
+            )
+            ordinals = after.passages.open[0].sparse.ordinals
+            assert sorted(ordinals.tolist()) == [i for i in range(300) if i % 7]
+            assert (ordinals.tolist() != sorted(ordinals.tolist())) == reorder
+            assert after.passages.open[0].passages.columns == {"n": "integer"}
+            assert_index_is(before, ALIVE, QUERIES[:1])  # the old reader still has its files
+
+
+def test_editing_goes_on_after_a_reordering(path: Path) -> None:
+    optimize(path, reorder=True)
+    delete(path, ["d1", "d2", "d299"])
+    with add([Document("d1", "w1 w2"), Document("new", "w39")], path) as index:
+        alive = [d for d in ALIVE if d.id not in ("d1", "d2", "d299")]
+        assert_index_is(index, [*alive, Document("d1", "w1 w2"), Document("new", "w39")], QUERIES)
+    optimize(path, reorder=True)
+    with open_index(path) as index:
+        assert_index_is(index, [*alive, Document("d1", "w1 w2"), Document("new", "w39")], QUERIES)
+
+
+def test_it_ends(path: Path) -> None:
+    generation = optimize(path).generation
+    assert optimize(path).generation == generation
+    assert optimize(path, reorder=True).generation == generation + 1
+
+
+def test_the_dead_are_gone_from_the_disk(path: Path) -> None:
+    with open_index(path) as index:
+        texts = [passage.text.encode() for passage in index.passages.get([0, 7, 14])]
+    optimize(path)
+    # The files of the generation before stay for readers that are just opening it; one more commit removes them.
+    add([Document("new", "x")], path).close()
+    data = b"".join(file.read_bytes() for file in sorted(path.iterdir()))
+    assert not any(text in data for text in texts if len(text) > 30)
+
+
+@pytest.mark.parametrize("part", ["passages", "sparse", "tombstones"])
+def test_damage_is_refused_and_named(path: Path, part: str) -> None:
+    with open_index(path) as index:
+        entry = index.manifest.segments[0].files[part]
+    file = path / entry.name
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 4
+    file.write_bytes(data)
+    with pytest.raises(IndexCorrupt, match=entry.name):
+        optimize(path)
+    assert open_generation(path) == 4
+
+
+def open_generation(path: Path) -> int:
+    from spaniel.index.store import read_manifest
+
+    return read_manifest(path).generation
