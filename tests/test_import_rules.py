@@ -28,7 +28,7 @@ def climbing_imports(source: str) -> list[str]:
     return [
         f"{'.' * node.level}{node.module}"
         for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.ImportFrom) and node.level and (node.module or "").partition(".")[0] in FOLDERS
+        if isinstance(node, ast.ImportFrom) and node.level > 1 and (node.module or "").partition(".")[0] in FOLDERS
     ]
 
 
