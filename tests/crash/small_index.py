@@ -79,7 +79,7 @@ def give_up(path: Path, fs: FS | None = None) -> Content:
 
 def _with_segment(txn: Transaction, base: Manifest, values: Content) -> Manifest:
     arrays = {"values": np.array(values, np.int64), "padding": np.zeros(3, np.uint8)}
-    sparse = write_arrays(txn.fs, txn.fresh_path("sparse"), kind="sparse", meta={"k1": 0.9}, arrays=arrays)
+    sparse = write_arrays(txn.fs, txn.fresh_path("sparse"), kind="numbers", meta={"k1": 0.9}, arrays=arrays)
     rows = txn.fresh_path("passages", ".sqlite")
     with closing(sqlite3.connect(rows)) as database:
         database.execute("PRAGMA page_size=512")
@@ -87,7 +87,7 @@ def _with_segment(txn: Transaction, base: Manifest, values: Content) -> Manifest
         database.execute("CREATE TABLE passages (value INTEGER)")
         database.executemany("INSERT INTO passages VALUES (?)", [(value,) for value in values])
         database.commit()
-    files = {"sparse": sparse, "passages": txn.adopt(rows, "passages")}
+    files = {"sparse": sparse, "passages": txn.adopt(rows, "rows")}
     segment = Segment(txn.generation, base.next_ordinal, len(values), 0, files)
     return replace(base, next_ordinal=base.next_ordinal + len(values), segments=(*base.segments, segment))
 
@@ -112,7 +112,7 @@ def _living(path: Path, segment: Segment) -> Content:
 def _values(path: Path, segment: Segment) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
     """From the arrays, after comparing them with the database."""
     entry, rows = segment.files["sparse"], segment.files["passages"]
-    stored = ArrayFile.open(path / entry.name, kind="sparse", entry=entry, verify=True).arrays["values"]
+    stored = ArrayFile.open(path / entry.name, kind="numbers", entry=entry, verify=True).arrays["values"]
     with open_regular(path / rows.name, rows.size_bytes):
         pass
     address = f"file:{path / rows.name}?mode=ro&immutable=1"

@@ -20,7 +20,7 @@ from spaniel.index.fs import RealFS
 from spaniel.index.manifest import decode_manifest, encode_manifest
 from spaniel.retrieval.errors import IndexCorrupt, IndexTooNew, IndexTooOld
 
-SHORT, LONG = 3_000, 1_000_000
+SHORT, LONG = 3_000, 200_000
 NAMED = (IndexCorrupt, IndexTooNew, IndexTooOld)
 
 MANIFEST: dict[str, Any] = {

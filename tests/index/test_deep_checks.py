@@ -1,0 +1,84 @@
+"""What `verify` sees inside files whose checksums are right: a writer's fault, or a forgery."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from spaniel.index.analysis import Analyzer, AnalyzerSpec
+from spaniel.index.check import verify
+from spaniel.index.format import ArrayFile, write_arrays
+from spaniel.index.manifest import Manifest, Segment
+from spaniel.index.passages import PassageWriter
+from spaniel.index.sparse.build import SparseBuilder, write_sparse
+from spaniel.index.sparse.scorers import Scorer
+from spaniel.index.sparse.settings import SparseSettings
+from spaniel.index.store import begin
+from spaniel.retrieval.types import Document
+
+Arrays = dict[str, np.ndarray[Any, Any]]
+TEXTS = [f"common word{n} again{n % 3}" for n in range(40)]
+
+
+def committed(path: Path, change: Callable[[Arrays], None] = lambda arrays: None, **segment: int) -> None:
+    """An index of one segment; `change` alters the sparse arrays before they get their checksums."""
+    settings = SparseSettings({"contents": 1.0}, Scorer())
+    builder = SparseBuilder(Analyzer(AnalyzerSpec("english")), settings)
+    builder.add([(text,) for text in TEXTS])
+    with begin(path, create=True) as txn:
+        first = write_sparse(txn.fs, txn.fresh_path("sparse"), [builder.take_run()], settings, n_passages=len(TEXTS))
+        file = ArrayFile.open(path / first.name, kind="sparse", entry=first)
+        arrays = {name: array.copy() for name, array in file.arrays.items()}
+        change(arrays)
+        sparse = write_arrays(txn.fs, txn.fresh_path("sparse"), kind="sparse", meta=dict(file.meta), arrays=arrays)
+        rows = txn.fresh_path("passages", ".sqlite")
+        writer = PassageWriter(rows)
+        writer.add_many(0, [Document(f"d{n}", text) for n, text in enumerate(TEXTS)])
+        writer.finish()
+        files = {"sparse": sparse, "passages": txn.adopt(rows, "passages")}
+        record = replace(Segment(1, 0, len(TEXTS), 0, files), **segment)
+        txn.commit(Manifest(0, "deep", 1000, {}, (record,)))
+
+
+def test_whole_index(tmp_path: Path) -> None:
+    committed(tmp_path)
+    assert verify(tmp_path).problems == ()
+
+
+def alter(name: str, value: int) -> Callable[[Arrays], None]:
+    def change(arrays: Arrays) -> None:
+        arrays[name].reshape(-1)[-1] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (alter("rare_doc", 40), "rare_doc names 40, there are only 40"),
+        (alter("df", 7), "the document frequencies ask for"),
+        (lambda arrays: arrays.update(rare_doc=arrays["rare_doc"][:-1]), "do not fit together"),
+        (lambda arrays: arrays.pop("df"), "is no sparse part"),
+        (lambda arrays: arrays.update(ordinal=np.zeros(40, np.uint32)), "two passages have the same ordinal"),
+    ],
+)
+def test_forged_sparse_part(tmp_path: Path, change: Callable[[Arrays], None], reason: str) -> None:
+    committed(tmp_path, change)
+    [problem] = verify(tmp_path).problems
+    assert problem.file.startswith("sparse-") and reason in problem.reason
+
+
+def test_segment_that_does_not_fit_its_rows(tmp_path: Path) -> None:
+    committed(tmp_path, n_passages=60)
+    problems = {problem.file.split("-")[0]: problem.reason for problem in verify(tmp_path).problems}
+    assert problems["passages"] == "has 40 rows for 60 passages, 0 of them deleted"
+    assert "the manifest says 60" in problems["sparse"]
+
+
+def test_rows_before_the_segment(tmp_path: Path) -> None:
+    committed(tmp_path, first_ordinal=39)
+    reasons = [problem.reason for problem in verify(tmp_path).problems if problem.file.startswith("passages")]
+    assert reasons[0] == "passage 0 lies before the segment's first, 39" and len(reasons) == 39
