@@ -58,17 +58,22 @@ def alter(name: str, value: int) -> Callable[[Arrays], None]:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (alter("rare_doc", 40), "rare_doc names 40, there are only 40"),
-        (alter("df", 7), "the document frequencies ask for"),
+        (alter("rare_doc", 40), "names a document beyond the last"),
+        (lambda arrays: arrays.update(rare_doc=arrays["rare_doc"][::-1].copy()), "names passages out of order"),
+        (alter("rare_impact", 0), "without an impact"),
+        (alter("small_df", 2), "points outside the file's arrays"),
+        (alter("term_bytes", ord("x")), "looking it up gives (term, passages) None"),
+        (alter("ref", 1 << 30), "points outside the file's arrays"),
         (lambda arrays: arrays.update(rare_doc=arrays["rare_doc"][:-1]), "do not fit together"),
-        (lambda arrays: arrays.pop("df"), "is no sparse part"),
+        (lambda arrays: arrays.pop("ref"), "is no sparse part"),
         (lambda arrays: arrays.update(ordinal=np.zeros(40, np.uint32)), "two passages have the same ordinal"),
     ],
 )
 def test_forged_sparse_part(tmp_path: Path, change: Callable[[Arrays], None], reason: str) -> None:
     committed(tmp_path, change)
-    [problem] = verify(tmp_path).problems
-    assert problem.file.startswith("sparse-") and reason in problem.reason
+    problems = verify(tmp_path).problems
+    assert {problem.file for problem in problems} == {"sparse-00000001-1.bin"}
+    assert reason in problems[0].reason
 
 
 def test_segment_that_does_not_fit_its_rows(tmp_path: Path) -> None:
