@@ -62,7 +62,7 @@ def alter(name: str, value: int) -> Callable[[Arrays], None]:
         (lambda arrays: arrays.update(rare_doc=arrays["rare_doc"][::-1].copy()), "names passages out of order"),
         (alter("rare_impact", 0), "without an impact"),
         (alter("small_df", 2), "points outside the file's arrays"),
-        (alter("term_bytes", ord("x")), "looking it up gives (term, passages) None"),
+        (alter("term_bytes", ord("x")), "the vocabulary is out of order"),
         (alter("ref", 1 << 30), "points outside the file's arrays"),
         (lambda arrays: arrays.update(rare_doc=arrays["rare_doc"][:-1]), "do not fit together"),
         (lambda arrays: arrays.pop("ref"), "is no sparse part"),
