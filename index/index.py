@@ -25,6 +25,7 @@ from .check import Report, verify
 from .manifest import Manifest
 from .segments import Segments
 from .settings import IndexSettings
+from .sparse.explain import explain_score
 from .sparse.retriever import Bm25Retriever
 from .sparse.scorers import Method
 from .sparse.settings import SparseSettings
@@ -148,17 +149,31 @@ class Index:
             gamma=gamma,
         )
 
+    def explain_score(self, query: QueryLike, passage_id: str) -> dict[str, JSON]:
+        """Where a passage's score comes from, term by term; see `sparse/explain.py`.
+
+        Raises:
+            InvalidInput: there is no such passage, or it was deleted.
+        """
+        ordinal = self._ordinal(passage_id)
+        if self._default is None:
+            self._default = self.bm25()
+        return {"id": passage_id, **explain_score(self._default, query, ordinal).to_dict()}
+
     def get(self, passage_id: str) -> Passage:
         """The passage of this id.
 
         Raises:
             InvalidInput: there is none, or it was deleted.
         """
+        return self.passages.get([self._ordinal(passage_id)])[0]
+
+    def _ordinal(self, passage_id: str) -> int:
         self._check_open()
         found = self.passages.ordinals_of([passage_id])
-        if not found:
-            raise InvalidInput("get", f"the index has no passage {passage_id!r}")
-        return self.passages.get(list(found.values()))[0]
+        if passage_id not in found:
+            raise InvalidInput("index", f"it has no passage {passage_id!r}")
+        return found[passage_id]
 
     def __contains__(self, passage_id: object) -> bool:
         self._check_open()

@@ -62,6 +62,14 @@ class IndexContract:
             assert [hit.score for hit in results] == ranking.scores.tolist()
             assert [hit.id for hit in results] == [p.id for p in subject.index.passages.get(ranking.ids)]
 
+    def test_scores_can_be_taken_apart(self, subject: IndexSubject) -> None:
+        for query in subject.queries:
+            for hit in subject.index.search(query, k=3):
+                told = subject.index.explain_score(query, hit.id)
+                assert (told["id"], told["score"]) == (hit.id, pytest.approx(hit.score, rel=1e-6))
+        with pytest.raises(InvalidInput, match="'no such id'"):
+            subject.index.explain_score("a", "no such id")
+
     def test_exclude_and_where(self, subject: IndexSubject) -> None:
         query = subject.queries[0]
         everything = subject.index.bm25().search([query], k=1000)[0]
