@@ -77,10 +77,15 @@ void Analyzer::analyze(std::string_view utf8, Tokens& out) const {
 
 namespace {
 
-// The UTF-8 of a Python string. Lone surrogates are kept in their three-byte form, so the analyser sees what the string holds.
+// The UTF-8 of a Python string, or bytes as they are (files hold anything). Lone surrogates are kept in their three-byte form.
 class Utf8 {
  public:
   explicit Utf8(nb::handle text) {
+    if (PyBytes_Check(text.ptr())) {
+      view_ = {PyBytes_AS_STRING(text.ptr()), static_cast<size_t>(PyBytes_GET_SIZE(text.ptr()))};
+      return;
+    }
+    if (!PyUnicode_Check(text.ptr())) throw nb::type_error("text must be str or UTF-8 bytes");
     Py_ssize_t size = 0;
     if (const char* data = PyUnicode_AsUTF8AndSize(text.ptr(), &size)) {
       view_ = {data, static_cast<size_t>(size)};
@@ -141,20 +146,20 @@ void bind_analyzer(nb::module_& m) {
            nb::arg("stop_words"), nb::arg("stemming"), nb::arg("prepare").none(), nb::arg("stem").none())
       .def(
           "surface",
-          [](const Analyzer& self, nb::str text) {
+          [](const Analyzer& self, nb::object text) {
             Tokens tokens;
             self.tokenize(Utf8(text).view(), tokens);
             return to_list(tokens);
           },
-          nb::arg("text"))
+          nb::arg("text"), nb::sig("def surface(self, text: str | bytes) -> list[str]"))
       .def(
           "tokens",
-          [](const Analyzer& self, nb::str text) {
+          [](const Analyzer& self, nb::object text) {
             Tokens tokens;
             self.analyze(Utf8(text).view(), tokens);
             return to_list(tokens);
           },
-          nb::arg("text"))
+          nb::arg("text"), nb::sig("def tokens(self, text: str | bytes) -> list[str]"))
       .def(
           "normalise",
           [](const Analyzer& self, nb::str token) -> nb::object {
@@ -167,14 +172,14 @@ void bind_analyzer(nb::module_& m) {
           nb::arg("token"), nb::sig("def normalise(self, token: str) -> str | None"))
       .def(
           "count",
-          [](const Analyzer& self, nb::str text) {
+          [](const Analyzer& self, nb::object text) {
             const Utf8 utf8(text);  // lives as long as the argument
             Tokens tokens;
             const nb::gil_scoped_release released;
             self.tokenize(utf8.view(), tokens);
             return tokens.size();
           },
-          nb::arg("text"), "Number of surface tokens; makes no Python objects and releases the GIL.")
+          nb::arg("text"), nb::sig("def count(self, text: str | bytes) -> int"), "Number of surface tokens; makes no Python objects and releases the GIL.")
       .def_prop_ro("cheap_normalise", &Analyzer::cheap_normalise);
 }
 

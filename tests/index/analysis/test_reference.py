@@ -1,5 +1,6 @@
 """The native analysers equal the reference in Python, on random text of many scripts."""
 
+from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from spaniel.index.analysis import Analyzer, AnalyzerSpec, reference
 from spaniel.index.analysis.porter import porter_stem
 from spaniel.index.analysis.unicode_tables import CLASS_RUNS, CLASSES, LOWER_RUNS
+from spaniel.index.kernels import _native
 
 SPECS = [
     AnalyzerSpec("english"),
@@ -81,6 +83,35 @@ def test_porter_equals_the_reference(stem: str, suffix: str) -> None:
     analyzer = Analyzer(AnalyzerSpec("english", stop_words="none"))
     for word in (stem + suffix, suffix + stem, "𝒳" + stem + suffix):
         assert (analyzer.normalise(word) or "") == porter_stem(word)
+
+
+@given(data=st.lists(st.one_of(st.binary(max_size=6), texts.map(lambda t: t.encode("utf-8", "replace")))).map(b"".join))
+def test_bytes_that_are_not_utf8_separate_words(data: bytes) -> None:
+    """Python's decoder may use one U+FFFD for several bytes, which makes no difference: it is in no token."""
+    for spec in (AnalyzerSpec("english"), AnalyzerSpec("cjk"), AnalyzerSpec("cjk", normalize="none")):
+        assert Analyzer(spec).native.tokens(data) == reference.tokens(spec, data.decode("utf-8", "replace"))
+
+
+@pytest.mark.parametrize("name", ["english", "german", "cjk"])
+def test_many_threads_share_one_analyser(name: str) -> None:
+    analyzer = Analyzer(name)
+    lines = [f"Die Häuser {i} in den Straßen 東京タワー ＡＢＣ generalizations" for i in range(200)]
+    expected = [(analyzer.tokens(line), analyzer.native.count(line)) for line in lines]
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(lambda line: (analyzer.tokens(line), analyzer.native.count(line)), lines)) == expected
+
+
+def test_a_stemmer_that_fails_is_heard() -> None:
+    def stem(token: bytes) -> bytes:
+        raise RuntimeError("broken stemmer")
+
+    analyzer = _native.Analyzer(
+        segmenter="words", case="lower", possessive=False, stop_words=[], stemming="python", prepare=None, stem=stem
+    )
+    with pytest.raises(RuntimeError, match="broken stemmer"):
+        analyzer.tokens("a word")
+    with pytest.raises(TypeError, match="str or UTF-8 bytes"):
+        analyzer.tokens(3)  # type: ignore[arg-type]
 
 
 def test_a_step_of_normalise_takes_any_string() -> None:
