@@ -31,15 +31,9 @@ crash: dev  ## power loss, kills, I/O errors, damage, concurrent readers
 fuzz: dev
 	$(BIN)/python -m pytest -m fuzz --timeout 3600
 
-PEERS := .venv-bench
-$(PEERS)/.done: benchmarks/peers/requirements.txt
-	test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
-	$(PEERS)/bin/python -m pip install -q -r $<
-	$(PEERS)/bin/python -m pip install -q --no-deps pyserini==1.6.0
-	touch $@
-
-bench: dev $(PEERS)/.done  ## every engine in turn; BENCH="--corpus arxiv-40k --queries 300 --rounds 1" for a quick look
-	$(BIN)/python -m benchmarks.sparse $(BENCH)
+docs: dev  ## write the commands' page, check links, run the examples
+	$(BIN)/python tools/cli_docs.py
+	$(BIN)/python -m pytest tests/docs
 
 clean:
-	rm -rf $(VENV) $(PEERS) build .typing
+	rm -rf $(VENV) build .typing

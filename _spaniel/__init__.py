@@ -13,6 +13,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from spaniel.index.build import add as add
+    from spaniel.index.build import build as build
+    from spaniel.index.build import update as update
+    from spaniel.index.check import verify as verify
+    from spaniel.index.edit import delete as delete
+    from spaniel.index.index import Index as Index
+    from spaniel.index.index import open_index as open
+    from spaniel.index.optimize import optimize as optimize
     from spaniel.retrieval.errors import IndexCorrupt as IndexCorrupt
     from spaniel.retrieval.errors import IndexLocked as IndexLocked
     from spaniel.retrieval.errors import IndexNotFound as IndexNotFound
@@ -34,6 +42,7 @@ if TYPE_CHECKING:
 _HOME = {
     "Document": "retrieval.types",
     "Hit": "retrieval.results",
+    "Index": "index.index",
     "IndexCorrupt": "retrieval.errors",
     "IndexLocked": "retrieval.errors",
     "IndexNotFound": "retrieval.errors",
@@ -46,13 +55,21 @@ _HOME = {
     "Ranking": "retrieval.types",
     "Results": "retrieval.results",
     "SpanielError": "retrieval.errors",
+    "add": "index.build",
+    "build": "index.build",
+    "delete": "index.edit",
     "fuse": "retrieval.pipeline",
+    "open": "index.index:open_index",
+    "optimize": "index.optimize",
     "rrf": "retrieval.pipeline",
+    "update": "index.build",
+    "verify": "index.check",
 }
 
 __all__ = [
     "Document",
     "Hit",
+    "Index",
     "IndexCorrupt",
     "IndexLocked",
     "IndexNotFound",
@@ -65,8 +82,15 @@ __all__ = [
     "Ranking",
     "Results",
     "SpanielError",
+    "add",
+    "build",
+    "delete",
     "fuse",
+    "open",
+    "optimize",
     "rrf",
+    "update",
+    "verify",
 ]
 
 

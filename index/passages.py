@@ -120,6 +120,25 @@ class Passages:
             raise IndexCorrupt(self.path, f"has no passage {missing[0]}")
         return [found[ordinal] for ordinal in wanted]
 
+    def ids(self, ordinals: Sequence[int] | NDArray[np.integer]) -> list[str]:
+        """The ids of these ordinals, in the order asked; the texts are not read, nor checked.
+
+        Raises:
+            IndexCorrupt: a row is missing.
+
+        Cost: about 2 us each.
+        """
+        wanted = [int(ordinal) for ordinal in ordinals]
+        found: dict[int, str] = {}
+        with self._reading() as connection:
+            for some in _slices(wanted, _IDS_PER_QUERY):
+                marks = ", ".join("?" * len(some))
+                found.update(connection.execute(f"SELECT ordinal, id FROM passages WHERE ordinal IN ({marks})", some))
+        missing = [ordinal for ordinal in wanted if ordinal not in found]
+        if missing:
+            raise IndexCorrupt(self.path, f"has no passage {missing[0]}")
+        return [found[ordinal] for ordinal in wanted]
+
     def ordinals_of(self, ids: Iterable[str]) -> dict[str, int]:
         """Ordinal of each of these ids that stands in the file; unknown ids are left out.
 

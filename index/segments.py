@@ -6,10 +6,10 @@ passages are alive.
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ from .where import Node, parse
 
 __all__ = ["OpenSegment", "Segments"]
 
+T = TypeVar("T")
 _FILTERS_KEPT = 32  # a bit a passage each
 
 
@@ -104,15 +105,27 @@ class Segments:
             InvalidInput: an ordinal that the index never gave out.
             IndexCorrupt: a passage is missing or damaged.
         """
+        return self._gathered(ordinals, Passages.get)
+
+    def ids(self, ordinals: Sequence[int] | NDArray[np.integer[Any]]) -> list[str]:
+        """The passages' ids alone, in the order asked; errors as for `get`. Texts are neither read nor checked."""
+        return self._gathered(ordinals, Passages.ids)
+
+    def _gathered(
+        self,
+        ordinals: Sequence[int] | NDArray[np.integer[Any]],
+        read: Callable[[Passages, NDArray[np.int64]], list[T]],
+    ) -> list[T]:
+        """What `read` gives for these ordinals, each asked of the segment that holds it."""
         wanted = np.asarray(ordinals, dtype=np.int64).reshape(-1)
         outside = wanted[(wanted < (self._first[0] if len(self._first) else 0)) | (wanted >= self._next_ordinal)]
         if len(outside) or (len(wanted) and not self.open):
             raise InvalidInput("ordinals", f"{outside.tolist() or wanted.tolist()} are not of this index")
         owner = np.searchsorted(self._first, wanted, side="right") - 1
-        found: dict[int, Passage] = {}
+        found: dict[int, T] = {}
         for number in np.unique(owner):
             here = wanted[owner == number]
-            found.update(zip(here.tolist(), self.open[number].passages.get(here), strict=True))
+            found.update(zip(here.tolist(), read(self.open[number].passages, here), strict=True))
         return [found[ordinal] for ordinal in wanted.tolist()]
 
     def ordinals_of(self, ids: Iterable[str]) -> dict[str, int]:

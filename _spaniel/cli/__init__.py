@@ -17,6 +17,9 @@ from .lazy import LazyGroup
 __all__ = ["cli", "main"]
 
 COMMANDS = {
+    "index": ("index_group:index", "Build an index and look after it."),
+    "search": ("search:search", "Search an index: one question, or a file of them."),
+    "demo": ("demo:demo", "Index the documentation inside the Python installation and search it."),
     "doctor": ("doctor:doctor", "Say what is installed and what this machine can do."),
     "completion": ("completion:completion", "Print a script that completes commands in your shell."),
 }

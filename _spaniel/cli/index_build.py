@@ -1,0 +1,153 @@
+"""`spaniel index build` and `spaniel index add`."""
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from . import values
+from .console import Console, printable, with_console
+from .progress import ProgressLine
+from .sizes import index_size
+
+if TYPE_CHECKING:
+    from spaniel.index.progress import Progress
+
+__all__ = ["add", "build"]
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+_SHOWN_PROBLEMS = 20
+
+
+def _reading_options(command: Command) -> Command:
+    """Options of everything that reads documents."""
+    for option in reversed(
+        [
+            click.option("--id-field", metavar="NAME", help="Field with the id; common names are found without it."),
+            click.option("--text-field", metavar="NAME", help="Field with the text; likewise."),
+            click.option("--title-field", metavar="NAME", help="Field with the title; likewise."),
+            click.option(
+                "--on-duplicate",
+                type=click.Choice(["fail", "replace", "skip"]),
+                default="fail",
+                show_default=True,
+                help="What a second document of the same id does.",
+            ),
+            click.option(
+                "--on-error",
+                type=click.Choice(["fail", "skip"]),
+                default="fail",
+                show_default=True,
+                help="What a malformed record does; skipped ones are named and counted.",
+            ),
+            click.option(
+                "--memory",
+                "memory_bytes",
+                metavar="SIZE",
+                default="512M",
+                show_default=True,
+                callback=values.read_by(values.memory),
+                help="How much to hold before spilling to disk.",
+            ),
+        ]
+    ):
+        command = option(command)
+    return command
+
+
+@click.command()
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+@click.argument("index")
+@click.option(
+    "--language",
+    metavar="NAME",
+    default="english",
+    show_default=True,
+    help="How text becomes words: a language, `cjk` or `whitespace`.",
+)
+@click.option(
+    "--fields",
+    metavar="FIELD:WEIGHT,...",
+    callback=values.read_by(values.fields),
+    help="Search title and text as fields of their own, such as title:2,text:1.",
+)
+@click.option(
+    "--columns",
+    metavar="NAME:TYPE,...",
+    callback=values.read_by(values.columns),
+    help="Metadata that --where uses often, such as year:integer.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace an index that is there; it stays whole until the new one is.")
+@_reading_options
+@with_console
+def build(console: Console, sources: tuple[str, ...], index: str, **options: Any) -> None:
+    """Build an index from files or folders.
+
+    SOURCE is a file or folder: .jsonl, .csv, .tsv (each also .gz), .txt, .md, .html, or a BEIR folder. INDEX is the
+    folder to make. A killed or interrupted build leaves no half index behind, and the same command goes on where it
+    stopped.
+    """
+    from spaniel.index.build import build as build_index
+
+    _run(console, build_index, sources, index, options)
+
+
+@click.command()
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+@click.argument("index")
+@_reading_options
+@with_console
+def add(console: Console, sources: tuple[str, ...], index: str, **options: Any) -> None:
+    """Add documents to an index.
+
+    They become a new segment, in one commit. Readers go on with what they opened; analyser and fields are those the
+    index was built with.
+    """
+    from spaniel.index.build import add as add_to_index
+
+    _run(console, add_to_index, sources, index, options)
+
+
+def _run(
+    console: Console, work: Callable[..., Any], sources: tuple[str, ...], path: str, options: dict[str, Any]
+) -> None:
+    """Do it with a progress line, then say what there is now."""
+    problems: list[object] = []
+    given = {name: value for name, value in options.items() if value is not None}
+    start = time.perf_counter()
+    with console.progress() as line:
+        index = work(
+            list(sources),
+            path,
+            on_progress=partial(_show, console, line),
+            on_problem=problems.append,
+            **given,
+        )
+    seconds = time.perf_counter() - start
+    _tell_problems(console, problems)
+    with index:
+        info = index.info()
+    text = (
+        f"{path}: {info['passages']:,} passages of {info['documents']:,} documents, {index_size(info)}, {seconds:.1f} s"
+    )
+    console.emit({"path": path, **info, "skipped": len(problems), "seconds": round(seconds, 3)}, text)
+
+
+def _show(console: Console, line: ProgressLine, progress: "Progress") -> None:
+    """Move the line on; a note is a sentence that stays."""
+    if progress.note:
+        line.clear()
+        console.note(printable(progress.note))
+    line.update(progress.stage, progress.bytes_read, progress.total_bytes, progress.documents)
+
+
+def _tell_problems(console: Console, problems: list[object]) -> None:
+    """The first records that were skipped, by file and line, and how many there were."""
+    for problem in problems[:_SHOWN_PROBLEMS]:
+        console.warn(printable(str(problem)))
+    if len(problems) > _SHOWN_PROBLEMS:
+        console.warn(f"and {len(problems) - _SHOWN_PROBLEMS:,} more")
+    if problems:
+        console.warn(f"{len(problems):,} malformed records skipped")

@@ -1,0 +1,84 @@
+"""`spaniel search`: one question for a person, or a file of them for a TREC run."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from . import values
+from .console import Console, with_console
+
+if TYPE_CHECKING:
+    from spaniel.index.index import Index
+    from spaniel.retrieval.types import JSON
+
+__all__ = ["search"]
+
+_K, _K_BATCH = 10, 1000
+
+
+@click.command()
+@click.argument("index")
+@click.argument("query", required=False)
+@click.option("-k", "k", type=click.IntRange(min=1), metavar="N", help=f"How many hits [{_K}; {_K_BATCH} in a batch].")
+@click.option("--where", metavar="JSON", callback=values.read_by(values.where), help="Only passages that match.")
+@click.option("--explain", is_flag=True, help="Show where each score comes from, and the time of each stage.")
+@click.option("--queries", "file", metavar="FILE", help="Many queries: .jsonl or .tsv, plain or .gz.")
+@click.option("--run", "run_file", metavar="OUT", help="Where a batch's TREC run goes (.gz is compressed) [stdout].")
+@click.option("--tag", metavar="NAME", default="spaniel", show_default=True, help="Name of the run, its last column.")
+@click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads of a batch [all cores].")
+@with_console
+def search(console: Console, index: str, query: str | None, file: str | None, **options: Any) -> int:
+    """Search an index: one question, or a file of them.
+
+    Give one QUERY, or a file with --queries. Exits with 1 when nothing is found.
+    """
+    if (query is None) == (file is None):
+        raise click.UsageError("give one QUERY, or --queries FILE")
+    if query is not None and not _is_text(query):
+        raise click.UsageError("QUERY is not UTF-8")
+    from spaniel.index.index import open_index
+
+    with open_index(index) as opened:
+        if file is None:
+            assert query is not None
+            return _one(console, opened, query, options)
+        from .batch import search_batch
+
+        return search_batch(
+            console,
+            opened,
+            file,
+            run_file=options["run_file"],
+            k=options["k"] or _K_BATCH,
+            where=options["where"],
+            threads=options["threads"],
+            tag=options["tag"],
+        )
+
+
+def _is_text(query: str) -> bool:
+    """Bytes on the command line that are no text become lone surrogates, which nothing can print."""
+    return not any("\ud800" <= char <= "\udfff" for char in query)
+
+
+def _one(console: Console, index: "Index", query: str, options: dict[str, Any]) -> int:
+    """Search for one query and show what was found."""
+    for name in ("run_file", "threads"):
+        if options[name] is not None:
+            raise click.UsageError(f"--{name.removesuffix('_file')} belongs to a batch; give --queries FILE with it")
+    from .show import plain_lines, show_on_terminal
+
+    results = index.search(query, k=options["k"] or _K, where=options["where"])
+    reasons: list[JSON] = [index.explain_score(query, hit.id) for hit in results] if options["explain"] else []
+    if console.json:
+        found = results.to_dict()
+        if options["explain"]:
+            found["explain"] = {"scores": reasons, "stages": results.explain()}
+        console.emit(found)
+    elif console.rich:
+        show_on_terminal(results, reasons)
+    else:
+        console.emit(None, "\n".join(plain_lines(results, reasons)))
+    if not results:
+        console.note("nothing found")
+    return 0 if results else 1

@@ -1,0 +1,136 @@
+"""`spaniel search`: one question for a person or a program, many for a run."""
+
+import gzip
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import spaniel as sp
+from spaniel.retrieval.trec import read_run
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def questions(tmp_path: Path) -> Path:
+    path = tmp_path / "questions.tsv"
+    path.write_text("q1\trotate keys\nq2\tdogs\nq3\tzebras\n")
+    return path
+
+
+def test_json_has_the_published_shape(spaniel: Run, kb: Path) -> None:
+    done = spaniel("search", kb, "rotating keys", "--json")
+    assert done.code == 0
+    assert done.err == ""
+    assert done.data.keys() == {"query", "hits", "ms"}
+    (hit,) = done.data["hits"]
+    assert hit.pop("score") > 0
+    text = "Rotate every key once a year."
+    assert hit == {"rank": 1, "id": "keys", "title": "Key policy", "text": text, "meta": {"year": 2024}}
+
+
+def test_plain_lines_are_tab_separated(spaniel: Run, kb: Path) -> None:
+    done = spaniel("search", kb, "dogs", "-k", 2)
+    rows = [line.split("\t") for line in done.out.splitlines()]
+    with sp.open(kb) as index:
+        assert [row[2] for row in rows] == [hit.id for hit in index.search("dogs", k=2)]
+    assert [row[0] for row in rows] == ["1", "2"]
+    assert len(rows[0]) == 5
+
+
+def test_documents_cannot_steer_the_terminal(spaniel: Run, kb: Path) -> None:
+    done = spaniel("search", kb, "hostile")
+    assert done.out.startswith("1\t")
+    assert "\x1b" not in done.out
+    assert "\u202e" not in done.out
+
+
+def test_where(spaniel: Run, kb: Path) -> None:
+    done = spaniel("search", kb, "dogs", "--where", '{"year": {"$gte": 2024}}', "--json")
+    assert [hit["id"] for hit in done.data["hits"]] == ["cats"]
+    bad = spaniel("search", kb, "dogs", "--where", "{year}", "--json")
+    assert bad.code == 2
+    assert "not JSON" in bad.error["message"]
+    assert spaniel("search", kb, "dogs", "--where", '{"year": {"$near": 3}}', "--json").error["type"] == "InvalidQuery"
+
+
+def test_nothing_found_is_code_one(spaniel: Run, kb: Path) -> None:
+    done = spaniel("search", kb, "zebras", "--json")
+    assert (done.code, done.data["hits"], done.err) == (1, [], "")
+    done = spaniel("search", kb, "zebras")
+    assert (done.code, done.out, done.err) == (1, "", "nothing found\n")
+    assert spaniel("search", kb, "zebras", "--quiet").err == ""
+
+
+def test_explain(spaniel: Run, kb: Path) -> None:
+    done = spaniel("search", kb, "office dogs", "--explain", "--json")
+    explained = done.data["explain"]
+    assert len(explained["scores"]) == len(done.data["hits"])
+    assert "bm25" in explained["stages"]
+    assert "bm25" in spaniel("search", kb, "office dogs", "--explain").out
+
+
+def test_a_run_is_what_single_searches_give(spaniel: Run, kb: Path, questions: Path, tmp_path: Path) -> None:
+    run = tmp_path / "out.trec"
+    done = spaniel("search", kb, "--queries", questions, "--run", run, "--json", "--tag", "mine")
+    assert done.code == 0
+    found = read_run(run)
+    counts = {"run": str(run), "queries": 3, "hits": sum(map(len, found.values())), "without_hits": 1}
+    assert {name: done.data[name] for name in counts} == counts
+    with sp.open(kb) as index:
+        for id_, text in [("q1", "rotate keys"), ("q2", "dogs")]:
+            assert [hit.id for hit in index.search(text, k=1000)] == [hit.id for hit in found[id_]]
+    assert all(line.split()[-1] == "mine" for line in run.read_text().splitlines())
+    assert [path.name for path in tmp_path.iterdir() if ".tmp" in path.name] == []
+
+
+def test_without_run_the_run_is_the_output(spaniel: Run, kb: Path, questions: Path, tmp_path: Path) -> None:
+    run = tmp_path / "out.trec.gz"
+    spaniel("search", kb, "--queries", questions, "--run", run, "-k", 2)
+    done = spaniel("search", kb, "--queries", questions, "-k", 2, "--threads", 2)
+    assert done.out == gzip.decompress(run.read_bytes()).decode()
+    assert "1 queries found nothing" in done.err
+    lines = [json.loads(line) for line in spaniel("search", kb, "--queries", questions, "--json").out.splitlines()]
+    assert [line["query_id"] for line in lines] == ["q1", "q2", "q3"]
+    assert lines[0]["hits"][0].keys() == {"rank", "score", "id"}
+    assert lines[2]["hits"] == []
+
+
+def test_batch_of_nothing_found_is_code_one(spaniel: Run, kb: Path, tmp_path: Path) -> None:
+    (tmp_path / "q.tsv").write_text("1\tzebras\n")
+    assert spaniel("search", kb, "--queries", tmp_path / "q.tsv").code == 1
+
+
+def test_ids_with_blanks_do_not_break_a_run(spaniel: Run, tmp_path: Path) -> None:
+    source, queries, run = tmp_path / "d.jsonl", tmp_path / "q.tsv", tmp_path / "out.trec"
+    source.write_text('{"id": "two words", "text": "dogs"}\n')
+    queries.write_text("1\tdogs\n")
+    run.write_text("before")
+    spaniel("index", "build", source, tmp_path / "kb")
+    done = spaniel("search", tmp_path / "kb", "--queries", queries, "--run", run, "--json")
+    assert done.code == 2
+    assert "'two words'" in done.error["message"]
+    assert run.read_text() == "before"
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        ([], "QUERY"),
+        (["dogs", "--queries", "q.tsv"], "QUERY"),
+        (["dogs", "--run", "out"], "--run belongs to a batch"),
+        (["dogs", "--threads", "2"], "--threads belongs to a batch"),
+        (["dogs", "-k", "0"], "-k"),
+        (["--queries", "missing.tsv"], "missing.tsv"),
+        (["dogs", "--wehre", "{}"], "--wehre"),
+        (["\udcff"], "not UTF-8"),
+    ],
+)
+def test_usage_errors(spaniel: Run, kb: Path, words: list[str], named: str) -> None:
+    done = spaniel("search", kb, *words, "--json")
+    assert done.code == 2
+    assert done.out == ""
+    assert named in done.error["message"]

@@ -1,0 +1,74 @@
+"""An index through CIFF and back gives the same passages and scores."""
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import spaniel as sp
+from spaniel.index.analysis import Analyzer
+from spaniel.index.ciff import export_ciff, import_ciff
+from spaniel.index.sparse.ciff import CiffReader, DocRecord, Header, PostingsList, write_ciff
+
+WORDS = "red green blue fishes birds dogs cats houses trees running rivers stones clouds".split()  # noqa: SIM905
+QUERIES = ["red fish", "dogs", "clouds by the rivers", "runs run running"]
+
+
+def documents(first: int, n: int) -> list[sp.Document]:
+    rng = random.Random(first)
+    return [sp.Document(f"d{i}", " ".join(rng.choices(WORDS, k=rng.randint(1, 90)))) for i in range(first, first + n)]
+
+
+@pytest.mark.parametrize("name", ["kb.ciff", "kb.ciff.gz"])
+def test_there_and_back(tmp_path: Path, name: str) -> None:
+    """Three segments with deletions: the file holds the living ones, numbered anew."""
+    sp.build(documents(0, 40), tmp_path / "kb").close()
+    sp.add(documents(40, 30), tmp_path / "kb").close()
+    sp.add(documents(70, 1), tmp_path / "kb").close()
+    sp.delete(tmp_path / "kb", ["d0", "d13", "d45"])
+    with sp.open(tmp_path / "kb") as kb:
+        assert export_ciff(kb, tmp_path / name) == 68
+        analyzer = Analyzer(kb.settings.analyzer)
+        with import_ciff(tmp_path / name, tmp_path / "again") as again:
+            assert len(again) == 68
+            for query in QUERIES:
+                terms = " ".join(analyzer.tokens(query))
+                expected = [(hit.id, hit.score) for hit in kb.search(query, k=100)]
+                assert [(hit.id, hit.score) for hit in again.search(terms, k=100)] == expected
+    assert sp.verify(tmp_path / "again").ok
+
+
+def test_the_file_is_in_order_and_its_counts_are_right(tmp_path: Path) -> None:
+    with sp.build([sp.Document("x", "b a a"), sp.Document("y", "c b")], tmp_path / "kb", language="whitespace") as kb:
+        export_ciff(kb, tmp_path / "kb.ciff")
+    with CiffReader(tmp_path / "kb.ciff") as reader:
+        assert (reader.header.n_docs, reader.header.total_tokens, reader.header.average_length) == (2, 5, 2.5)
+        lists = [(part.term, part.docs.tolist(), part.tfs.tolist()) for part in reader.lists()]
+        assert lists == [("a", [0], [2]), ("b", [0, 1], [1, 1]), ("c", [1], [1])]
+        assert list(reader.documents()) == [DocRecord(0, "x", 3), DocRecord(1, "y", 2)]
+
+
+def test_impacts_add_up(tmp_path: Path) -> None:
+    """Weights of a learned model: a score is the sum of the weights of the query's terms."""
+    lists = [("fish", [0, 1], [200, 3]), ("red", [1], [7])]
+    parts = [PostingsList(term, np.array(docs, np.uint32), np.array(tfs, np.uint32)) for term, docs, tfs in lists]
+    header = Header(2, 2, 2, 2, 210, 105.0)
+    write_ciff(tmp_path / "w.ciff", header, parts, [DocRecord(0, "a", 200), DocRecord(1, "b", 10)])
+    with import_ciff(tmp_path / "w.ciff", tmp_path / "kb", impacts=True) as kb:
+        assert [(hit.id, hit.score) for hit in kb.search("red fish")] == [("a", 200.0), ("b", 10.0)]
+
+
+def test_what_the_format_cannot_carry_is_named(tmp_path: Path) -> None:
+    with (
+        sp.build(documents(0, 2), tmp_path / "kb", fields={"title": 2.0, "text": 1.0}) as kb,
+        pytest.raises(sp.InvalidInput, match="one field, the index has title, text"),
+    ):
+        export_ciff(kb, tmp_path / "kb.ciff")
+    assert not (tmp_path / "kb.ciff").exists()
+    part = PostingsList("two words", np.array([0], np.uint32), np.array([1], np.uint32))
+    write_ciff(tmp_path / "w.ciff", Header(1, 1, 1, 1, 1, 1.0), [part], [DocRecord(0, "a", 1)])
+    with pytest.raises(sp.InvalidInput, match="'two words'"):
+        import_ciff(tmp_path / "w.ciff", tmp_path / "again")
+    with pytest.raises(sp.IndexNotFound):
+        sp.open(tmp_path / "again")
