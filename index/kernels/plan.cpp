@@ -59,15 +59,21 @@ void walk_medium(const Segment& segment, const PlannedTerm& term, Walk walk) {
 
 void locate(const Segment& segment, PlannedTerm& planned) {
   const Term& term = planned.query->term;
+  size_t row = static_cast<size_t>(term.ref) * segment.layout.n_blocks;
   if (term.kind == TermClass::rare) {
     planned.impact = segment.rare_impact.data() + term.ref;
   } else if (term.kind == TermClass::dense) {
     planned.impact = segment.dense_impact.data() + static_cast<size_t>(term.ref) * segment.layout.dense_stride;
+    planned.block_max = segment.dense_block_max.data() + row;
   } else {
     planned.window_start = segment.window_starts(term);
     planned.base = planned.window_start[0];
     planned.doc = segment.list_doc.data() + planned.base;
     planned.impact = segment.list_impact.data() + planned.base;
+    if (term.kind == TermClass::longer) {
+      planned.block_max = segment.long_block_max.data() + row;
+      planned.block_start = segment.long_block_start.data() + row;
+    }
   }
 }
 
@@ -94,6 +100,7 @@ void walk_terms(const Segment& segment, Plan& plan, Schedule schedule, Workspace
     Walk walk{workspace.walked_start.data() + at * (n_parts + 1), workspace.walked_max.data() + at * n_parts, n_parts};
     term.walked_start = walk.start;
     term.walked_max = walk.max;
+    if (schedule == Schedule::blocks) term.block_max = walk.max;
     if (kind == TermClass::rare) {
       walk_rare(segment, term, part_docs, walk, workspace.copied_doc.data() + copied);
       copied += term.query->term.df;
@@ -145,30 +152,21 @@ Plan make_plan(const Segment& segment, const Request& request, Schedule schedule
 }
 
 Stretch block_stretch(const Segment& segment, const PlannedTerm& term, uint32_t block) {
-  const Layout& layout = segment.layout;
-  const Term& of = term.query->term;
+  uint8_t max = term.block_max[block];
+  if (!max) return {nullptr, nullptr, 0, 0, 0};
+  uint32_t bound = contribution(term.weight, max);
   if (term.walked_start) {
     uint32_t start = term.walked_start[block];
-    return {term.doc + start, term.impact + start, term.walked_start[block + 1] - start,
-            term.walked_max[block] ? contribution(term.weight, term.walked_max[block]) : 0u, term.weight};
+    return {term.doc + start, term.impact + start, term.walked_start[block + 1] - start, bound, term.weight};
   }
-  size_t row = static_cast<size_t>(of.ref) * layout.n_blocks;
-  if (of.kind == TermClass::dense) {
-    uint8_t max = segment.dense_block_max[row + block];
-    uint32_t first = block * kBlock;
-    return {nullptr, term.impact + first, max ? std::min(kBlock, layout.n_docs - first) : 0u,
-            max ? contribution(term.weight, max) : 0u, term.weight};
-  }
-  uint8_t max = segment.long_block_max[row + block];
-  if (!max) return {term.doc, term.impact, 0, 0, term.weight};
-  uint32_t window = block / kBlocksPerWindow;
-  uint32_t start = term.window_start[window] + segment.long_block_start[row + block];
-  bool ends_window = block % kBlocksPerWindow == kBlocksPerWindow - 1 || block + 1 == layout.n_blocks;
-  uint32_t end = ends_window ? term.window_start[window + 1]
-                             : term.window_start[window] + segment.long_block_start[row + block + 1];
-  if (start > end || end > term.window_start[window + 1]) corrupt("a block's start lies outside its window");
-  return {term.doc + (start - term.base), term.impact + (start - term.base), end - start, contribution(term.weight, max),
-          term.weight};
+  uint32_t first = block * kBlock;
+  if (!term.doc) return {nullptr, term.impact + first, std::min(kBlock, segment.layout.n_docs - first), bound, term.weight};
+  uint32_t window = block / kBlocksPerWindow, window_start = term.window_start[window], window_end = term.window_start[window + 1];
+  uint32_t start = window_start + term.block_start[block];
+  bool ends_window = block % kBlocksPerWindow == kBlocksPerWindow - 1 || block + 1 == segment.layout.n_blocks;
+  uint32_t end = ends_window ? window_end : window_start + term.block_start[block + 1];
+  if (start > end || end > window_end) corrupt("a block's start lies outside its window");
+  return {term.doc + (start - term.base), term.impact + (start - term.base), end - start, bound, term.weight};
 }
 
 Stretch window_stretch(const Segment& segment, const PlannedTerm& term, uint32_t window) {

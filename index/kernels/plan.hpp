@@ -30,6 +30,9 @@ struct PlannedTerm {
   // Walked terms (rare in both schedules, medium in `blocks`): their part of Workspace::walked_start and walked_max.
   const uint32_t* walked_start;
   const uint8_t* walked_max;
+  // `blocks`: the largest impact of each block, and of long terms each block's start within its window.
+  const uint8_t* block_max;
+  const uint16_t* block_start;
 };
 
 struct Plan {

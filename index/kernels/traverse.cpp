@@ -64,7 +64,8 @@ class Traversal {
       : segment_(segment), request_(request), acc_(workspace.accumulator.data()), hits_(workspace.hits.data()),
         candidates_(candidates), trace_(trace), refiner_(acc_, hits_) {}
 
-  // Scores documents [first, first + width), which lie in one window; stretches by descending bound, none empty. Reorders them.
+  // Scores documents [first, first + width), which lie in one window; stretches of the query's terms by
+  // descending bound in the whole segment, none empty; reorders them.
   void visit(uint32_t first, uint32_t width, Stretch* stretches, size_t n) {
     uint32_t least = candidates_.threshold(), rest = 0;
     size_t essential = n;
@@ -179,28 +180,52 @@ class Traversal {
   Refiner refiner_;
 };
 
-// By descending bound; a handful of stretches, nearly in order already.
-void sort_by_bound(Stretch* stretches, size_t n) {
-  for (size_t i = 1; i < n; ++i) {
-    Stretch moving = stretches[i];
-    size_t j = i;
-    for (; j > 0 && stretches[j - 1].bound < moving.bound; --j) stretches[j] = stretches[j - 1];
-    stretches[j] = moving;
+// The stretches of one block or window, fetched one step ahead of their use: lists lie far apart in memory, and the
+// processor cannot guess where the next block of each begins.
+class Upcoming {
+ public:
+  explicit Upcoming(size_t n_terms) : now_(n_terms), next_(n_terms) {}
+  template <typename Locate>
+  void fetch(const std::vector<PlannedTerm>& terms, Locate locate) {
+    n_next_ = 0;
+    for (const PlannedTerm& term : terms) {
+      Stretch stretch = locate(term);
+      if (!stretch.n) continue;
+      for (uint32_t line = 0; line < std::min(stretch.n, 128u); line += 64) {
+        if (stretch.doc) {
+          __builtin_prefetch(stretch.doc + line);
+          __builtin_prefetch(stretch.doc + line + 32);
+        }
+        __builtin_prefetch(stretch.impact + line);
+      }
+      next_[n_next_++] = stretch;
+    }
   }
-}
+  void advance() {
+    now_.swap(next_);
+    n_now_ = n_next_;
+  }
+  Stretch* stretches() { return now_.data(); }
+  size_t size() const { return n_now_; }
+
+ private:
+  std::vector<Stretch> now_, next_;
+  size_t n_now_ = 0, n_next_ = 0;
+};
 
 void visit_windows(const Segment& segment, const Plan& plan, Traversal& traversal, Trace& trace) {
-  std::vector<Stretch> stretches(plan.terms.size() + 1);
-  trace.blocks = segment.layout.n_windows;
-  for (uint32_t window = 0; window < segment.layout.n_windows; ++window) {
-    size_t n = 0;
-    for (const PlannedTerm& term : plan.terms) {
-      stretches[n] = window_stretch(segment, term, window);
-      n += stretches[n].n != 0;
-    }
-    sort_by_bound(stretches.data(), n);
+  uint32_t n_windows = segment.layout.n_windows;
+  trace.blocks = n_windows;
+  Upcoming upcoming(plan.terms.size());
+  auto fetch = [&](uint32_t window) {
+    upcoming.fetch(plan.terms, [&](const PlannedTerm& term) { return window_stretch(segment, term, window); });
+  };
+  fetch(0);
+  for (uint32_t window = 0; window < n_windows; ++window) {
+    upcoming.advance();
+    if (window + 1 < n_windows) fetch(window + 1);
     uint32_t first = window * kWindow;
-    traversal.visit(first, std::min(kWindow, segment.layout.n_docs - first), stretches.data(), n);
+    traversal.visit(first, std::min(kWindow, segment.layout.n_docs - first), upcoming.stretches(), upcoming.size());
   }
 }
 
@@ -208,12 +233,8 @@ void block_bounds(const Segment& segment, const Plan& plan, std::vector<uint16_t
   uint32_t n_blocks = segment.layout.n_blocks;
   bound.assign(n_blocks, 0);
   for (const PlannedTerm& term : plan.terms) {
-    size_t row = static_cast<size_t>(term.query->term.ref) * n_blocks;
-    const uint8_t* max = term.walked_start ? term.walked_max
-                         : term.doc        ? segment.long_block_max.data() + row
-                                           : segment.dense_block_max.data() + row;
     // Bounds add up exactly as scores do, by the same kernel.
-    kernels().add_dense(bound.data(), max, n_blocks, term.weight);
+    kernels().add_dense(bound.data(), term.block_max, n_blocks, term.weight);
   }
 }
 
@@ -230,18 +251,18 @@ void visit_blocks(const Segment& segment, const Request& request, const Plan& pl
   std::sort(by_bound.begin(), by_bound.end(), std::greater<>());
   if (request.gamma && by_bound.size() > request.gamma) by_bound.resize(request.gamma);
   trace.blocks = n_blocks;
-  std::vector<Stretch> stretches(plan.terms.size() + 1);
-  for (uint64_t entry : by_bound) {
-    if (static_cast<double>(entry >> 32) * request.alpha < candidates.threshold()) break;
-    uint32_t block = n_blocks - static_cast<uint32_t>(entry);
-    size_t n = 0;
-    for (const PlannedTerm& term : plan.terms) {
-      stretches[n] = block_stretch(segment, term, block);
-      n += stretches[n].n != 0;
-    }
-    sort_by_bound(stretches.data(), n);
-    uint32_t first = block * kBlock;
-    traversal.visit(first, std::min(kBlock, segment.layout.n_docs - first), stretches.data(), n);
+  Upcoming upcoming(plan.terms.size());
+  auto block_of = [&](size_t i) { return n_blocks - static_cast<uint32_t>(by_bound[i]); };
+  auto fetch = [&](size_t i) {
+    upcoming.fetch(plan.terms, [&](const PlannedTerm& term) { return block_stretch(segment, term, block_of(i)); });
+  };
+  if (!by_bound.empty()) fetch(0);
+  for (size_t i = 0; i < by_bound.size(); ++i) {
+    if (static_cast<double>(by_bound[i] >> 32) * request.alpha < candidates.threshold()) break;
+    upcoming.advance();
+    if (i + 1 < by_bound.size()) fetch(i + 1);
+    uint32_t first = block_of(i) * kBlock;
+    traversal.visit(first, std::min(kBlock, segment.layout.n_docs - first), upcoming.stretches(), upcoming.size());
   }
 }
 
