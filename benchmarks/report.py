@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["latency_table", "machine", "write"]
+__all__ = ["latency_table", "machine", "markdown", "write"]
 
 
 def machine() -> dict[str, Any]:
@@ -58,11 +58,9 @@ def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows]) + "\n"
 
 
-def write(stem: Path, figures: Mapping[str, Any]) -> None:
-    """`stem`.json and, where there are corpora with engines, `stem`.md."""
+def write(stem: Path, figures: Mapping[str, Any], text: str) -> None:
+    """`stem`.json with the figures, `stem`.md with the machine and `text`."""
     stem.parent.mkdir(parents=True, exist_ok=True)
     stem.with_suffix(".json").write_text(json.dumps(figures, indent=1, default=float))
-    text = "".join(f"{key}: {value}  \n" for key, value in figures.get("machine", {}).items())
-    for name, part in figures.get("corpora", {}).items():
-        text += latency_table(name, part["passages"], part["engines"])
-    stem.with_suffix(".md").write_text(text)
+    head = "".join(f"{key}: {value}  \n" for key, value in figures.get("machine", {}).items())
+    stem.with_suffix(".md").write_text(head + "\n" + text)

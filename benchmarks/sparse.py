@@ -101,7 +101,9 @@ def build(engine: str, corpus: Corpus, options: argparse.Namespace) -> dict[str,
     """Build in a process of its own, or give the figures of the index that is there."""
     folder = index_folder(engine, corpus, options.cache)
     stamp = folder.with_suffix(".json")
-    if stamp.exists() and not (options.rebuild or engine.startswith("spaniel")):
+    fresh = str(folder) in options.built  # engines of one family share an index
+    options.built.add(str(folder))
+    if stamp.exists() and (fresh or not (options.rebuild or engine.startswith("spaniel"))):
         cached: dict[str, Any] = json.loads(stamp.read_text())
         return cached
     shutil.rmtree(folder, ignore_errors=True)
@@ -184,8 +186,9 @@ def main() -> None:
     parser.add_argument("--rebuild", action="store_true", help="build the peers' indexes again")
     parser.add_argument("--cache", type=Path, default=ROOT / "benchmarks" / "out" / "cache")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "out")
-    options = parser.parse_args()
+    options = parser.parse_args(namespace=argparse.Namespace(built=set()))
     everything: dict[str, Any] = {"machine": machine() | {"clock": options.clock}, "corpora": {}}
+    tables: list[str] = []
     print(f"{everything['machine']}", file=sys.stderr)
     for name in options.corpus or ["wiki-200k", "arxiv-40k"]:
         corpus = prepare(name, options.cache)
@@ -194,8 +197,9 @@ def main() -> None:
         engines = [e for e in options.engine or ENGINES if ENGINES[e][2] == kind]
         results = [result.summary() for result in measure(corpus, engines, options)]
         everything["corpora"][name] = {"passages": corpus.n, "engines": results}
-        print(latency_table(name, corpus.n, results))
-    write(options.out / "sparse", everything)
+        tables.append(latency_table(name, corpus.n, results))
+        print(tables[-1], flush=True)
+        write(options.out / "sparse", everything, "".join(tables))
 
 
 if __name__ == "__main__":

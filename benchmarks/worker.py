@@ -40,6 +40,12 @@ class _Session:
         spent = {"seconds": time.perf_counter() - start, "cpu": time.process_time() - cpu}
         return spent | {"rss": _peak_rss(), "bytes": _disk_bytes(folder)}
 
+    def build_text(self, source: Path, folder: Path) -> Answer:
+        start, cpu = time.perf_counter(), time.process_time()
+        self.engine.build_text(source, folder)
+        spent = {"seconds": time.perf_counter() - start, "cpu": time.process_time() - cpu}
+        return spent | {"rss": _peak_rss(), "bytes": _disk_bytes(folder)}
+
     def open(self, corpus: Corpus, folder: Path, picked: list[int]) -> Answer:
         start = time.perf_counter()
         self.engine.open(corpus, folder)
@@ -78,7 +84,7 @@ def main() -> None:
     for line in sys.stdin:
         command = json.loads(line)
         name = command.pop("do")
-        for key, kind in (("corpus", lambda v: Corpus(Path(v))), ("folder", Path)):
+        for key, kind in (("corpus", lambda v: Corpus(Path(v))), ("folder", Path), ("source", Path)):
             if key in command:
                 command[key] = kind(command[key])
         print(json.dumps(getattr(session, name)(**command)), file=answers, flush=True)

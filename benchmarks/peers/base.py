@@ -5,13 +5,14 @@ under a folder. `search` is what is timed: from a query's tokens to results that
 """
 
 import importlib
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks.corpora import Corpus
 
-__all__ = ["ENGINES", "Engine", "load"]
+__all__ = ["ENGINES", "Engine", "load", "records"]
 
 # name -> (module, class, kind of corpus, name of the index: engines with the same one share it)
 ENGINES: dict[str, tuple[str, str, str, str]] = {
@@ -40,6 +41,13 @@ class Engine:
         """Write the index under `folder`, one thread."""
         raise NotImplementedError
 
+    def build_text(self, source: Path, folder: Path) -> None:
+        """Write an index of JSON lines (`_id`, `title`, `text`) with the engine's own English analysis, one thread.
+
+        Texts are stored with it where the engine can store them.
+        """
+        raise NotImplementedError
+
     def open(self, corpus: Corpus, folder: Path) -> None:
         """Make ready to search."""
         raise NotImplementedError
@@ -58,6 +66,14 @@ class Engine:
 
     def forget(self, result: Any) -> None:
         """Not timed. Called for each result, before the next search."""
+
+
+def records(source: Path) -> Iterator[tuple[str, str]]:
+    """(id, title and text) of a file of JSON lines."""
+    with source.open(encoding="utf-8") as file:
+        for line in file:
+            record = json.loads(line)
+            yield record["_id"], f"{record['title']} {record['text']}"
 
 
 def load(name: str) -> Engine:

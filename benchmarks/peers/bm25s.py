@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import bm25s
+import Stemmer
 
 from benchmarks.corpora import Corpus
 
-from .base import Engine
+from .base import Engine, records
 
 
 class Bm25s(Engine):
@@ -17,6 +18,13 @@ class Bm25s(Engine):
         engine = bm25s.BM25(k1=self.k1, b=self.b, method="lucene", backend="numba")
         engine.index([line.split() for line in corpus.lines()], show_progress=False)
         engine.save(os.fspath(folder), show_progress=False)
+
+    def build_text(self, source: Path, folder: Path) -> None:
+        texts = [text for _, text in records(source)]
+        tokens = bm25s.tokenize(texts, stopwords="en", stemmer=Stemmer.Stemmer("porter"), show_progress=False)
+        engine = bm25s.BM25(k1=self.k1, b=self.b, method="lucene", backend="numba")
+        engine.index(tokens, show_progress=False)
+        engine.save(os.fspath(folder), corpus=texts, show_progress=False)
 
     def open(self, corpus: Corpus, folder: Path) -> None:
         self._engine = bm25s.BM25.load(os.fspath(folder))

@@ -57,6 +57,12 @@ class Lucene(Engine):
         )
         (source / "passages.jsonl").unlink()
 
+    def build_text(self, source: Path, folder: Path) -> None:
+        options = {"collection": "BeirFlatCollection", "generator": "DefaultLuceneDocumentGenerator", "threads": "1"}
+        options |= {"input": os.fspath(source.parent), "index": os.fspath(folder)}
+        pairs = [part for name, value in options.items() for part in (f"-{name}", value)]
+        _java()("io.anserini.index.IndexCollection").main([*pairs, "-storeRaw", "-optimize"])
+
     def open(self, corpus: Corpus, folder: Path) -> None:
         java = _java()
         directory = java("org.apache.lucene.store.MMapDirectory")(java("java.nio.file.Paths").get(os.fspath(folder)))

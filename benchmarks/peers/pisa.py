@@ -10,7 +10,7 @@ from pyterrier_pisa import PisaIndex, _pisathon
 
 from benchmarks.corpora import Corpus
 
-from .base import Engine
+from .base import Engine, records
 
 
 class _Pisa(Engine):
@@ -21,6 +21,11 @@ class _Pisa(Engine):
         index.index({"docno": str(i), "text": line} for i, line in enumerate(corpus.lines()))
         # Opening it the first time writes the compressed lists and the block maxima: part of the build.
         self._retriever(folder)
+
+    def build_text(self, source: Path, folder: Path) -> None:
+        index = PisaIndex(os.fspath(folder), text_field="text", stemmer="porter2", threads=1, overwrite=True)
+        index.index({"docno": name, "text": text} for name, text in records(source))
+        index.bm25(k1=self.k1, b=self.b, threads=1, precompute_impact=True)
 
     def _retriever(self, folder: Path) -> Any:
         index = PisaIndex(os.fspath(folder), text_field="text", stemmer="none", stops="none", threads=1)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import spaniel
 from benchmarks.corpora import Corpus
 from benchmarks.ours import build_sparse, open_sparse
 from spaniel.retrieval.types import Query
@@ -14,6 +15,9 @@ from .base import Engine
 class Spaniel(Engine):
     def build(self, corpus: Corpus, folder: Path) -> None:
         build_sparse(corpus, folder / "sparse-00000001-0.bin")
+
+    def build_text(self, source: Path, folder: Path) -> None:
+        spaniel.build(source, folder / "index").close()
 
     def open(self, corpus: Corpus, folder: Path) -> None:
         self._retriever = open_sparse(corpus, folder / "sparse-00000001-0.bin")

@@ -9,7 +9,7 @@ import tantivy
 
 from benchmarks.corpora import Corpus
 
-from .base import Engine
+from .base import Engine, records
 
 
 class Tantivy(Engine):
@@ -26,6 +26,19 @@ class Tantivy(Engine):
             document = tantivy.Document()
             document.add_text("body", line)
             document.add_unsigned("id", i)
+            writer.add_document(document)
+        writer.commit()
+        writer.wait_merging_threads()
+
+    def build_text(self, source: Path, folder: Path) -> None:
+        schema = tantivy.SchemaBuilder()
+        schema.add_text_field("body", stored=True, tokenizer_name="en_stem", index_option="freq")
+        schema.add_text_field("id", stored=True, tokenizer_name="raw")
+        writer = tantivy.Index(schema.build(), path=os.fspath(folder)).writer(heap_size=500_000_000, num_threads=1)
+        for name, text in records(source):
+            document = tantivy.Document()
+            document.add_text("body", text)
+            document.add_text("id", name)
             writer.add_document(document)
         writer.commit()
         writer.wait_merging_threads()

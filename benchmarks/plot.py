@@ -1,0 +1,74 @@
+"""A log-log line plot as SVG, without a plotting library, readable on light and dark pages."""
+
+import html
+import math
+from collections.abc import Mapping, Sequence
+
+__all__ = ["log_log"]
+
+WIDTH, HEIGHT = 720, 420
+LEFT, RIGHT, TOP, BOTTOM = 70, 20, 20, 50
+COLOURS = ("#1f77b4", "#d95f02", "#1b9e77", "#9467bd", "#c51b7d", "#7f7f7f")
+
+
+def log_log(lines: Mapping[str, Sequence[tuple[float, float]]], *, x: str, y: str) -> str:
+    """SVG text. lines: label -> points with both coordinates above 0; x, y: names of the axes."""
+    points = [point for line in lines.values() for point in line]
+    x_axis = _Axis([p[0] for p in points], LEFT, WIDTH - RIGHT)
+    y_axis = _Axis([p[1] for p in points], HEIGHT - BOTTOM, TOP)
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif"'
+        ' font-size="12">',
+        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
+    ]
+    for tick in x_axis.ticks():
+        at = x_axis.place(tick)
+        parts.append(_line(at, TOP, at, HEIGHT - BOTTOM) + _text(at, HEIGHT - BOTTOM + 16, _short(tick), "middle"))
+    for tick in y_axis.ticks():
+        at = y_axis.place(tick)
+        parts.append(_line(LEFT, at, WIDTH - RIGHT, at) + _text(LEFT - 6, at + 4, _short(tick), "end"))
+    for i, (label, line) in enumerate(lines.items()):
+        colour = COLOURS[i % len(COLOURS)]
+        places = [(f"{x_axis.place(a):.1f}", f"{y_axis.place(b):.1f}") for a, b in line]
+        path = " ".join(f"{a},{b}" for a, b in places)
+        parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        parts += [
+            f'<circle cx="{x_axis.place(a):.1f}" cy="{y_axis.place(b):.1f}" r="3" fill="{colour}"/>' for a, b in line
+        ]
+        parts.append(_text(LEFT + 12, TOP + 18 + 16 * i, label, "start", colour))
+    parts.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 12, x, "middle"))
+    parts.append(f'<g transform="rotate(-90 16 {HEIGHT / 2})">{_text(16, HEIGHT / 2, y, "middle")}</g>')
+    return "\n".join([*parts, "</svg>\n"])
+
+
+class _Axis:
+    """Places of values on one logarithmic axis, from `start` to `stop` pixels."""
+
+    def __init__(self, values: Sequence[float], start: float, stop: float) -> None:
+        self.low, self.high = min(values) / 1.25, max(values) * 1.25
+        self.start, self.stop = start, stop
+
+    def place(self, value: float) -> float:
+        share = math.log(value / self.low) / math.log(self.high / self.low)
+        return self.start + share * (self.stop - self.start)
+
+    def ticks(self) -> list[float]:
+        """1, 2 and 5 times powers of ten inside the axis."""
+        powers = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
+        every = [m * 10.0**p for p in powers for m in (1, 2, 5)]
+        return [t for t in every if self.low <= t <= self.high]
+
+
+def _short(value: float) -> str:
+    for limit, letter in ((1e6, "M"), (1e3, "k")):
+        if value >= limit:
+            return f"{value / limit:g}{letter}"
+    return f"{value:g}"
+
+
+def _line(x1: float, y1: float, x2: float, y2: float) -> str:
+    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="#ddd"/>'
+
+
+def _text(x: float, y: float, text: str, anchor: str, colour: str = "#333") -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}">{html.escape(text)}</text>'
