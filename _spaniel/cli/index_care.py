@@ -31,12 +31,13 @@ def delete(console: Console, index: str, ids: tuple[str, ...], missing_ok: bool)
 
 @click.command()
 @click.argument("index")
+@click.option("--reorder/--no-reorder", default=True, help="Put similar passages side by side, or keep their order.")
 @with_console
-def optimize(console: Console, index: str) -> None:
+def optimize(console: Console, index: str, reorder: bool) -> None:
     """Merge segments and drop what was deleted.
 
-    Passages are put into an order that searches faster. Results stay the same, ties included. Readers go on with what
-    they opened.
+    Similar passages are put side by side, which makes searches faster, takes longer, and changes no result. Readers go
+    on with what they opened.
     """
     from spaniel.index.index import open_index
     from spaniel.index.optimize import optimize as optimize_index
@@ -45,7 +46,9 @@ def optimize(console: Console, index: str) -> None:
         n_before = before.info()["segments"]
     start = time.perf_counter()
     with console.progress() as line:
-        optimize_index(index, on_progress=lambda p: line.update(p.stage, p.documents, p.total_bytes, p.documents))
+        optimize_index(
+            index, reorder=reorder, on_progress=lambda p: line.update(p.stage, p.documents, p.total_bytes, p.documents)
+        )
     seconds = time.perf_counter() - start
     with open_index(index) as after:
         info = after.info()

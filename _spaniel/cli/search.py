@@ -69,11 +69,13 @@ def _one(console: Console, index: "Index", query: str, options: dict[str, Any]) 
     from .show import plain_lines, show_on_terminal
 
     results = index.search(query, k=options["k"] or _K, where=options["where"])
-    reasons: list[JSON] = [index.explain_score(query, hit.id) for hit in results] if options["explain"] else []
+    reasons: list[dict[str, JSON]] = []
+    if options["explain"]:
+        reasons = [index.explain_score(query, hit.id) for hit in results]
     if console.json:
         found = results.to_dict()
         if options["explain"]:
-            found["explain"] = {"scores": reasons, "stages": results.explain()}
+            found["explain"] = {"scores": [*reasons], "stages": results.explain()}
         console.emit(found)
     elif console.rich:
         show_on_terminal(results, reasons)

@@ -1,31 +1,54 @@
 """Hits for a person on a terminal, and as tab-separated lines for anything else."""
 
-import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from spaniel.retrieval.results import Hit, Results
+from spaniel.retrieval.types import JSON
 
 from .console import printable
 
-__all__ = ["plain_lines", "show_on_terminal", "snippet"]
+__all__ = ["plain_lines", "reason_lines", "show_on_terminal", "snippet"]
 
 _SNIPPET = 240
 _WORD = re.compile(r"\w+")
 
 
-def plain_lines(results: Results, reasons: Sequence[object] = ()) -> Iterator[str]:
+def plain_lines(results: Results, reasons: Sequence[Mapping[str, JSON]] = ()) -> Iterator[str]:
     """`rank<TAB>score<TAB>id<TAB>title<TAB>snippet` for each hit, then what `--explain` adds."""
     for place, hit in enumerate(results):
         columns = [str(hit.rank), f"{hit.score:.4f}", hit.id, hit.title, snippet(hit.text, results.query)]
         yield "\t".join(printable(column) for column in columns)
         if reasons:
-            yield f"\t{json.dumps(reasons[place], ensure_ascii=False)}"
+            yield from (f"\t{line}" for line in reason_lines(reasons[place]))
     if reasons:
         yield results.explain()
 
 
-def show_on_terminal(results: Results, reasons: Sequence[object] = ()) -> None:
+def reason_lines(reason: Mapping[str, JSON]) -> Iterator[str]:
+    """One line for each term of a score, the greatest part first, then the terms that add nothing.
+
+    Args:
+        reason: from `Index.explain_score`.
+    """
+    parts, absent = reason["parts"], reason["absent"]
+    assert isinstance(parts, list)
+    assert isinstance(absent, list)
+    rows = [part for part in parts if isinstance(part, dict)]
+    for part in sorted(rows, key=lambda part: -_number(part["score"])):
+        score, weight, value = (_number(part[name]) for name in ("score", "weight", "value"))
+        counts = ", ".join(f"{name} {part[name]}" for name in ("tf", "df", "length"))
+        yield printable(f"{score:8.4f} = {weight:.4f} x {value:.4f}  {part['term']} in {part['field']}: {counts}")
+    if absent:
+        yield printable(f"  absent: {', '.join(map(str, absent))}")
+
+
+def _number(value: JSON) -> float:
+    assert isinstance(value, int | float)
+    return float(value)
+
+
+def show_on_terminal(results: Results, reasons: Sequence[Mapping[str, JSON]] = ()) -> None:
     """Titles, ids and snippets with the query's words in bold."""
     from rich.console import Console
     from rich.padding import Padding
@@ -35,7 +58,8 @@ def show_on_terminal(results: Results, reasons: Sequence[object] = ()) -> None:
         console.print(_heading(hit), overflow="ellipsis", no_wrap=True)
         console.print(Padding(_marked(snippet(hit.text, results.query), results.query), (0, 0, 0, 4)))
         if reasons:
-            console.print_json(data=reasons[place], indent=2)
+            for line in reason_lines(reasons[place]):
+                console.print(f"    {line}", style="dim", markup=False)
     if reasons:
         console.print(results.explain(), style="dim", markup=False)
     console.print(f"{len(results)} hits, {results.ms:.1f} ms", style="dim")

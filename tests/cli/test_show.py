@@ -39,6 +39,19 @@ def test_control_characters_never_reach_the_terminal() -> None:
 
 def test_explanations_follow_their_hit() -> None:
     results = Results("t", (Hit(1, 1.0, "a", Passage("a", "a", 0, 1, "t")),), ms=1.0)
-    lines = list(plain_lines(results, [{"score": 1.0}]))
-    assert lines[1] == '\t{"score": 1.0}'
-    assert "total" in lines[2]
+    small = {
+        "term": "t",
+        "field": "contents",
+        "tf": 2,
+        "df": 3,
+        "length": 4,
+        "weight": 0.5,
+        "value": 0.5,
+        "score": 0.25,
+    }
+    reason = {"id": "a", "score": 1.0, "parts": [small, {**small, "term": "u", "score": 0.75}], "absent": ["v"]}
+    lines = list(plain_lines(results, [reason]))
+    assert lines[1] == "\t  0.7500 = 0.5000 x 0.5000  u in contents: tf 2, df 3, length 4"
+    assert lines[2] == "\t  0.2500 = 0.5000 x 0.5000  t in contents: tf 2, df 3, length 4"
+    assert lines[3] == "\t  absent: v"
+    assert "total" in lines[-1]
