@@ -18,6 +18,7 @@ from spaniel.retrieval.pipeline import Stage
 from spaniel.retrieval.protocols import Exclude, PassageStore, Where
 from spaniel.retrieval.types import QueryLike, Ranking, as_queries
 
+from .damage import named_damage
 from .scorers import IDF_CODES, Scorer
 from .segment import SparseSegment
 from .settings import SparseSettings
@@ -85,8 +86,11 @@ class Bm25Retriever(Stage):
             list(settings.fields.values()),
             self.n_passages,
         )
-        for segment in self.segments:
-            self._add(segment, settings.scorer)
+        try:
+            for segment in self.segments:
+                self._add(segment, settings.scorer)
+        except IndexError as error:
+            raise named_damage(self.segments, error) from error
 
     def search(
         self,
@@ -103,6 +107,7 @@ class Bm25Retriever(Stage):
         Raises:
             InvalidInput: k below 1, or `exclude` of another length than `queries`.
             InvalidQuery: a text for an index of learned sparse vectors, or a filter where none can be applied.
+            IndexCorrupt: the search met damage; not every damage is met, `verify` finds it.
         """
         k = self.depth if k is None else _checked_k(k)
         asked = [self._terms(query) for query in as_queries(queries)]
@@ -121,9 +126,18 @@ class Bm25Retriever(Stage):
 
     def one(self, text: str, k: int) -> Ranking:
         """One query with the least overhead: no filter, no exclusions."""
-        return Ranking(*self._engine.search_one(text, k))
+        try:
+            return Ranking(*self._engine.search_one(text, k))
+        except IndexError as error:
+            raise named_damage(self.segments, error) from error
 
     def _rankings(self, asked: list[Any], k: int, where: Where | None) -> list[Ranking]:
+        try:
+            return self._found(asked, k, where)
+        except IndexError as error:
+            raise named_damage(self.segments, error) from error
+
+    def _found(self, asked: list[Any], k: int, where: Where | None) -> list[Ranking]:
         if len(asked) == 1 and where is None and self._knobs == _EXACT:
             return [Ranking(*self._engine.search_one(asked[0], k))]
         filters: dict[str, Any] = {}
