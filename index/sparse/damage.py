@@ -1,7 +1,7 @@
 """Which file an error of the native code speaks of.
 
-The kernels check what they read from mapped arrays where they use it, and refuse (IndexError) to leave them. They do not
-know file names; these are found out here, on the way of the error alone, so that a search pays nothing for it.
+The kernels check what they read from mapped arrays where they use it, and refuse (IndexError) to leave them. They do
+not know file names; these are found out here, on the way of the error alone, so that a search pays nothing for it.
 """
 
 from collections.abc import Sequence
