@@ -22,8 +22,8 @@ void Accumulator::count(uint32_t term, uint32_t times) {
   slot = forward_term_.size();
 }
 
-uint32_t Accumulator::term_of_surface(size_t field, std::string_view surface) {
-  uint32_t id = surfaces_[field].insert(surface);
+uint32_t Accumulator::term_of_surface(size_t field, std::string_view surface, uint64_t hash) {
+  uint32_t id = surfaces_[field].insert(surface, hash);
   std::vector<uint32_t>& known = surface_term_[field];
   if (id < known.size()) return known[id];
   uint32_t term = kDropped;
@@ -41,10 +41,15 @@ void Accumulator::add_text(const std::vector<std::string_view>& texts) {
   for (size_t field = 0; field < n_fields_; ++field) {
     scratch_.clear();
     analyzer_->tokenize(texts[field], scratch_);
-    uint32_t start = 0, length = 0;
-    for (uint32_t end : scratch_.ends) {
-      uint32_t term = term_of_surface(field, {scratch_.bytes.data() + start, end - start});
-      start = end;
+    // All hashes first: the table is larger than the caches, and its lines are on their way by the time they are needed.
+    scratch_hash_.clear();
+    for (size_t i = 0; i < scratch_.size(); ++i) {
+      scratch_hash_.push_back(term_hash(scratch_[i]));
+      surfaces_[field].prefetch(scratch_hash_.back());
+    }
+    uint32_t length = 0;
+    for (size_t i = 0; i < scratch_.size(); ++i) {
+      uint32_t term = term_of_surface(field, scratch_[i], scratch_hash_[i]);
       if (term == kDropped) continue;
       count(term, 1);
       ++length;

@@ -16,21 +16,22 @@
 
 namespace spaniel {
 
-// Open addressing from a string to its number in order of arrival; strings live in one arena.
+// Open addressing from a string to its number in order of arrival; strings live in one arena. A slot holds the number and
+// 32 bits of the hash, so that a probe almost always touches one cache line and then the string itself.
 class StringTable {
  public:
   StringTable() : slots_(1024, kFree) {}
   // The number of `key`, `size()` before the call if it was not there.
-  uint32_t insert(std::string_view key) {
-    uint64_t hash = term_hash(key);
+  uint32_t insert(std::string_view key) { return insert(key, term_hash(key)); }
+  void prefetch(uint64_t hash) const { __builtin_prefetch(&slots_[hash & (slots_.size() - 1)]); }
+  uint32_t insert(std::string_view key, uint64_t hash) {
     size_t mask = slots_.size() - 1, at = hash & mask;
-    while (slots_[at] != kFree) {
-      uint32_t id = slots_[at];
-      if (hashes_[id] == hash && view(id) == key) return id;
-      at = (at + 1) & mask;
+    uint64_t tag = hash >> 32 << 32;
+    for (uint64_t slot; (slot = slots_[at]) != kFree; at = (at + 1) & mask) {
+      if ((slot ^ tag) >> 32 == 0 && view(static_cast<uint32_t>(slot)) == key) return static_cast<uint32_t>(slot);
     }
     uint32_t id = static_cast<uint32_t>(hashes_.size());
-    slots_[at] = id;
+    slots_[at] = tag | id;
     hashes_.push_back(hash);
     arena_.append(key);
     ends_.push_back(arena_.size());
@@ -43,21 +44,20 @@ class StringTable {
     return {arena_.data() + start, static_cast<size_t>(ends_[id] - start)};
   }
   uint64_t hash(uint32_t id) const { return hashes_[id]; }
-  size_t memory_bytes() const { return slots_.capacity() * 4 + hashes_.capacity() * 16 + arena_.capacity(); }
+  size_t memory_bytes() const { return (slots_.capacity() + hashes_.capacity() + ends_.capacity()) * 8 + arena_.capacity(); }
 
  private:
-  static constexpr uint32_t kFree = UINT32_MAX;
+  static constexpr uint64_t kFree = UINT64_MAX;  // no table holds 2^32 - 1 strings
   void grow() {
     slots_.assign(slots_.size() * 2, kFree);
     size_t mask = slots_.size() - 1;
     for (uint32_t id = 0; id < hashes_.size(); ++id) {
       size_t at = hashes_[id] & mask;
       while (slots_[at] != kFree) at = (at + 1) & mask;
-      slots_[at] = id;
+      slots_[at] = hashes_[id] >> 32 << 32 | id;
     }
   }
-  std::vector<uint32_t> slots_;
-  std::vector<uint64_t> hashes_, ends_;
+  std::vector<uint64_t> slots_, hashes_, ends_;
   std::string arena_;
 };
 
@@ -88,7 +88,7 @@ class Accumulator {
  private:
   static constexpr uint32_t kDropped = UINT32_MAX;
   void count(uint32_t term, uint32_t times);
-  uint32_t term_of_surface(size_t field, std::string_view surface);
+  uint32_t term_of_surface(size_t field, std::string_view surface, uint64_t hash);
 
   const Analyzer* analyzer_;
   size_t n_fields_;
@@ -101,6 +101,7 @@ class Accumulator {
   std::vector<uint64_t> doc_start_;
   std::vector<uint32_t> length_;  // document by document, n_fields each
   Tokens scratch_;
+  std::vector<uint64_t> scratch_hash_;
   std::string normal_, key_;
 };
 

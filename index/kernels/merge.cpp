@@ -108,6 +108,18 @@ MergedPostings Merger::next(uint64_t max_postings) {
   std::vector<std::pair<uint32_t, size_t>> holders;
   std::vector<std::pair<uint32_t, uint16_t>> list;
   while (out.doc.size() < max_postings && step(holders)) {
+    const MergeInput& first = inputs_[holders[0].first];
+    if (holders.size() == 1 && first.map.empty()) {  // nothing to merge or to map
+      size_t at = holders[0].second, before = out.doc.size();
+      auto offset = [](uint64_t p) { return static_cast<ptrdiff_t>(p); };
+      out.doc.insert(out.doc.end(), first.doc.begin() + offset(first.ptr[at]), first.doc.begin() + offset(first.ptr[at + 1]));
+      out.tf.insert(out.tf.end(), first.tf.begin() + offset(first.ptr[at]), first.tf.begin() + offset(first.ptr[at + 1]));
+      if (out.doc.size() == before) continue;
+      for (size_t i = before; first.base && i < out.doc.size(); ++i) out.doc[i] += first.base;
+      out.field.push_back(static_cast<uint8_t>(first.term(at)[0]));
+      out.ptr.push_back(out.doc.size());
+      continue;
+    }
     list.clear();
     bool ascending = true;
     for (const auto& [i, at] : holders) {
