@@ -24,9 +24,10 @@ class TermPart:
     """What one term in one field adds to a score: `weight * value`.
 
     Attributes:
-        tf: how often the passage holds the term; df: how many passages do.
+        tf: how often the passage holds the term; df: how many passages do, of `n_passages` with a token in the field.
         length: of the passage in this field, as its one-byte code has it; average: the mean over the index.
-        weight: the query's own weight of the term, times the field's, times idf.
+        idf: what df makes the term worth; boost: the query's own weight of the term, or how often it says it.
+        weight: boost times the field's weight times idf.
         value: what the scorer makes of tf and length.
     """
 
@@ -34,8 +35,11 @@ class TermPart:
     field: str
     tf: int
     df: int
+    n_passages: int
     length: int
     average: float
+    idf: float
+    boost: float
     weight: float
     value: float
     score: float
@@ -111,14 +115,18 @@ def _part(
         return None
     scorer, (name, field_weight) = retriever.settings.scorer, list(retriever.settings.fields.items())[field]
     df = retriever.native.df(bytes([field]) + term)
-    weight = field_weight * boost * idf(scorer, df, retriever.n_passages[field])
+    n_passages = retriever.n_passages[field]
+    rarity = idf(scorer, df, n_passages)
+    weight = field_weight * boost * rarity
     if not weight > 0:
         return None
     code = int(segment.arrays["length_code"][field, local])
     tf = _count(segment, found[0], local, int(segment.impact_tables[field].decoded[code, impacts[at]]))
     length, average = int(LENGTHS[code]), retriever.averages[field]
     value = float(scorer.values(tf, length, average))
-    return TermPart(term.decode(), name, tf, df, length, average, weight, value, weight * value)
+    return TermPart(
+        term.decode(), name, tf, df, n_passages, length, average, rarity, boost, weight, value, weight * value
+    )
 
 
 def _count(segment: SparseSegment, term_id: int, local: int, usual: int) -> int:

@@ -23,7 +23,7 @@ from .scorers import IDF_CODES, Scorer
 from .segment import SparseSegment
 from .settings import SparseSettings
 
-__all__ = ["Bm25Retriever"]
+__all__ = ["Bm25Retriever", "Matching", "checked_k"]
 
 Matching = Callable[[Where], NDArray[np.int64]]
 MAX_K = 1 << 24
@@ -70,7 +70,7 @@ class Bm25Retriever(Stage):
             raise InvalidInput("gamma", f"{gamma} must be at least 0; 0 is exact")
         if schedule not in ("auto", "windows", "blocks"):
             raise InvalidInput("schedule", f"{schedule!r} is not auto, windows or blocks")
-        self.name, self.depth, self.passages = name, _checked_k(depth), passages
+        self.name, self.depth, self.passages = name, checked_k(depth), passages
         self.settings, self.segments, self.analyzer = settings, list(segments), analyzer
         self.threads = threads if threads is not None else os.cpu_count() or 1
         self._matching = matching
@@ -109,7 +109,7 @@ class Bm25Retriever(Stage):
             InvalidQuery: a text for an index of learned sparse vectors, or a filter where none can be applied.
             IndexCorrupt: the search met damage; not every damage is met, `verify` finds it.
         """
-        k = self.depth if k is None else _checked_k(k)
+        k = self.depth if k is None else checked_k(k)
         asked = [self._terms(query) for query in as_queries(queries)]
         if exclude is None:
             return self._rankings(asked, k, where)
@@ -180,7 +180,12 @@ class Bm25Retriever(Stage):
 _EXACT = {"schedule": "auto", "alpha": 1.0, "beta": 1.0, "gamma": 0}
 
 
-def _checked_k(k: int) -> int:
+def checked_k(k: int) -> int:
+    """k itself.
+
+    Raises:
+        InvalidInput: out of range.
+    """
     if not 1 <= k <= MAX_K:
         raise InvalidInput("k", f"{k} must be between 1 and {MAX_K}")
     return k

@@ -53,6 +53,9 @@ def test_parts_add_up(tmp_path: Path, data: st.DataObject, query: str, method: s
             words = passages[ordinal][int(part.field[1:])].split()
             assert part.tf == words.count(part.term)
             assert part.df == sum(part.term in p[int(part.field[1:])].split() for p in passages)
+            assert part.n_passages == sum(bool(p[int(part.field[1:])].split()) for p in passages)
+            assert part.boost == query.split().count(part.term)
+            assert part.weight == config.fields[part.field] * part.boost * part.idf
         held = {word for text in passages[ordinal] for word in text.split()}
         assert set(found.absent) >= set(query.split()) - held
 
