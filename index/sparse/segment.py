@@ -157,6 +157,28 @@ class SparseSegment:
         mask &= self.live_mask()
         return _pack(mask), int(self.n_passages - mask.sum())
 
+    def counts(self, key: bytes) -> tuple[NDArray[np.uint32], NDArray[np.uint16]]:
+        """A term's postings, the dead included: uint32 local numbers, ascending, and uint16 counts, both (df,).
+
+        key: the field's byte and the term; unknown: empty arrays.
+        """
+        term = self.native.find(key)
+        if term is None:
+            return np.zeros(0, dtype=np.uint32), np.zeros(0, dtype=np.uint16)
+        local, impact = self.native.postings(term[0])
+        code = self.arrays["length_code"][key[0]][local]
+        tf = self.impact_tables[key[0]].decoded[code, impact]
+        held = self.arrays["exception_term"]
+        first, last = int(np.searchsorted(held, term[0])), int(np.searchsorted(held, term[0], side="right"))
+        # Counts that their impact does not tell apart from others are kept one by one.
+        at = np.searchsorted(local, self.arrays["exception_doc"][first:last])
+        if len(at) and (int(at.max()) >= len(local) or (local[at] != self.arrays["exception_doc"][first:last]).any()):
+            raise IndexCorrupt(self.path, "an exception names a passage that does not hold its term")
+        tf[at] = self.arrays["exception_tf"][first:last]
+        if len(tf) and int(tf.min()) == 0:
+            raise IndexCorrupt(self.path, "an impact stands for no count")
+        return local, tf
+
     def decode(self) -> dict[str, NDArray[Any]]:
         """All postings as the arrays of a run (build.py), the dead included; lengths are those the codes stand for."""
         arrays = dict(self.native.decode_run([table.decoded for table in self.impact_tables]))
