@@ -99,6 +99,7 @@ class Segment:
     def term(self, id: int) -> bytes: ...
     def postings(self, id: int) -> tuple[NDArray[np.uint32], NDArray[np.uint8]]: ...
     def decode_run(self, decoded: list[NDArray[np.uint16]]) -> dict[str, NDArray[Any]]: ...
+    def block_index_bytes(self, block_docs: int, superblock: int = 0) -> int: ...
     @property
     def n_terms(self) -> int: ...
 
@@ -127,6 +128,10 @@ class Engine:
         alpha: float = 1.0,
         beta: float = 1.0,
         gamma: int = 0,
+        mu: float = 1.0,
+        eta: float = 1.0,
+        block_docs: int = 32,
+        superblock: int = 0,
         exhaustive: bool = False,
         allowed: list[NDArray[np.uint64]] = ...,
         n_excluded: list[int] = ...,

@@ -14,6 +14,7 @@ namespace {
 struct PySegment {
   nb::dict arrays;  // owns the memory
   Segment segment;
+  mutable BlockIndexes block_indexes = {};
 };
 
 Segment map_segment(const nb::dict& arrays, uint32_t n_docs, uint32_t n_fields, uint32_t first_ordinal) {
@@ -128,20 +129,26 @@ struct PyEngine {
   Engine engine;
 };
 
-Options options_of(uint32_t k, const std::string& schedule, double alpha, double beta, uint32_t gamma, bool exhaustive,
-                   const std::vector<In<uint64_t>>& allowed, const std::vector<uint32_t>& n_excluded, size_t n_segments) {
+Options options_of(uint32_t k, const std::string& schedule, double alpha, double beta, uint32_t gamma, double mu, double eta,
+                   uint32_t block_docs, uint32_t superblock, bool exhaustive, const std::vector<In<uint64_t>>& allowed, const std::vector<uint32_t>& n_excluded, size_t n_segments) {
   Options options;
   options.k = k;
   if (schedule == "windows") {
     options.schedule = Schedule::windows;
   } else if (schedule == "blocks") {
     options.schedule = Schedule::blocks;
+  } else if (schedule == "bmp") {
+    options.schedule = Schedule::bmp;
   } else if (schedule != "auto") {
-    throw nb::value_error("schedule is auto, windows or blocks");
+    throw nb::value_error("schedule is auto, windows, blocks or bmp");
   }
   options.alpha = alpha;
   options.beta = beta;
   options.gamma = gamma;
+  options.mu = mu;
+  options.eta = eta;
+  options.block_docs = block_docs;
+  options.superblock = superblock;
   options.exhaustive = exhaustive;
   if (!allowed.empty() && (allowed.size() != n_segments || n_excluded.size() != n_segments)) throw nb::value_error("one bitmap for each segment");
   for (const auto& bitmap : allowed) options.allowed.push_back(span_of(bitmap));
@@ -181,9 +188,9 @@ std::vector<WeightedTerm> query_terms(const PyEngine& self, nb::handle query, To
 }
 
 nb::list search_many(const PyEngine& self, nb::sequence queries, uint32_t k, unsigned threads, const std::string& schedule, double alpha,
-                double beta, uint32_t gamma, bool exhaustive, const std::vector<In<uint64_t>>& allowed,
-                const std::vector<uint32_t>& n_excluded) {
-  Options options = options_of(k, schedule, alpha, beta, gamma, exhaustive, allowed, n_excluded, self.engine.n_segments());
+                double beta, uint32_t gamma, double mu, double eta, uint32_t block_docs, uint32_t superblock, bool exhaustive,
+                const std::vector<In<uint64_t>>& allowed, const std::vector<uint32_t>& n_excluded) {
+  Options options = options_of(k, schedule, alpha, beta, gamma, mu, eta, block_docs, superblock, exhaustive, allowed, n_excluded, self.engine.n_segments());
   std::vector<std::vector<WeightedTerm>> terms;
   Tokens tokens;
   for (nb::handle query : queries) terms.push_back(query_terms(self, query, tokens));
@@ -222,6 +229,10 @@ void bind_search(nb::module_& m) {
         return nb::make_tuple(to_numpy(std::move(doc)), to_numpy(std::move(impact)));
       })
       .def("decode_run", &decode_run)
+      // Makes the index of Schedule::bmp if it is not there yet; its bytes.
+      .def("block_index_bytes", [](const PySegment& self, uint32_t block_docs, uint32_t superblock) {
+        return self.block_indexes.get(self.segment, block_docs, superblock)->size_bytes();
+      }, nb::arg("block_docs"), nb::arg("superblock") = 0, nb::call_guard<nb::gil_scoped_release>())
       .def_prop_ro("n_terms", [](const PySegment& self) { return self.segment.term_end.size(); });
 
   nb::class_<PyEngine>(m, "Engine")
@@ -238,6 +249,7 @@ void bind_search(nb::module_& m) {
                              std::optional<In<uint32_t>> dead_df) {
         EngineSegment part;
         part.segment = &segment.segment;
+        part.block_indexes = &segment.block_indexes;
         size_t f = 0;
         for (nb::handle row : tables) {
           auto [value, step, low, high] = nb::cast<std::tuple<In<double>, double, double, double>>(row);
@@ -266,7 +278,8 @@ void bind_search(nb::module_& m) {
         return out;
       })
       .def("search", &search_many, nb::arg("queries"), nb::arg("k"), nb::arg("threads") = 1, nb::arg("schedule") = "auto",
-           nb::arg("alpha") = 1.0, nb::arg("beta") = 1.0, nb::arg("gamma") = 0, nb::arg("exhaustive") = false,
+           nb::arg("alpha") = 1.0, nb::arg("beta") = 1.0, nb::arg("gamma") = 0, nb::arg("mu") = 1.0, nb::arg("eta") = 1.0,
+           nb::arg("block_docs") = 32, nb::arg("superblock") = 0, nb::arg("exhaustive") = false,
            nb::arg("allowed") = std::vector<In<uint64_t>>{}, nb::arg("n_excluded") = std::vector<uint32_t>{})
       .def("search_one", [](const PyEngine& self, nb::object query, uint32_t k) {
         Options options;

@@ -16,6 +16,15 @@ uint64_t live_df(const EngineSegment& part, const Term& term) {
   return term.df > dead ? term.df - dead : 0;
 }
 
+std::vector<Scored> search_part(const EngineSegment& part, const Request& request, const Options& options, Workspace& workspace,
+                                Trace* trace) {
+  if (options.exhaustive) return search_exhaustive(*part.segment, request, workspace);
+  if (request.schedule != Schedule::bmp) return search(*part.segment, request, workspace, trace);
+  if (!part.block_indexes) throw std::invalid_argument("schedule bmp needs a place for its index");
+  std::shared_ptr<const BlockIndex> index = part.block_indexes->get(*part.segment, options.block_docs, options.superblock);
+  return search_bmp(*part.segment, *index, request, workspace, trace);
+}
+
 bool better(const Scored& a, const Scored& b) { return a.score != b.score ? a.score > b.score : a.ordinal < b.ordinal; }
 
 }  // namespace
@@ -95,6 +104,8 @@ std::vector<Scored> Engine::search(const std::vector<WeightedTerm>& terms, const
     request.alpha = options.alpha;
     request.beta = options.beta;
     request.gamma = options.gamma;
+    request.mu = options.mu;
+    request.eta = options.eta;
     if (!options.allowed.empty()) {
       request.allowed = options.allowed[s].data();
       request.n_excluded = options.n_excluded[s];
@@ -103,8 +114,7 @@ std::vector<Scored> Engine::search(const std::vector<WeightedTerm>& terms, const
       request.allowed = part.live.data();
       request.n_excluded = part.n_dead;
     }
-    std::vector<Scored> best = options.exhaustive ? search_exhaustive(*part.segment, request, workspace)
-                                                  : spaniel::search(*part.segment, request, workspace, trace);
+    std::vector<Scored> best = search_part(part, request, options, workspace, trace);
     if (n_segments == 1) return best;
     merged.insert(merged.end(), best.begin(), best.end());
   }

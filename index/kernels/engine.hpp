@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "analyzer.hpp"
+#include "bmp.hpp"
 #include "search.hpp"
 
 namespace spaniel {
@@ -34,6 +35,7 @@ struct EngineSegment {
   uint32_t n_dead = 0;
   std::span<const uint32_t> dead_term;    // ascending term ids, with how many dead documents hold each
   std::span<const uint32_t> dead_df;
+  BlockIndexes* block_indexes = nullptr;  // of the segment; needed by Schedule::bmp
 };
 
 struct Options {
@@ -41,6 +43,8 @@ struct Options {
   Schedule schedule = Schedule::automatic;
   double alpha = 1, beta = 1;
   uint32_t gamma = 0;
+  double mu = 1, eta = 1;
+  uint32_t block_docs = 32, superblock = 0;  // of Schedule::bmp
   bool exhaustive = false;
   // Allowed documents of each segment (already without the dead), or empty: all live ones.
   std::vector<std::span<const uint64_t>> allowed;

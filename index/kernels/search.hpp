@@ -30,7 +30,7 @@ struct QueryTerm {
   double weight;  // > 0, finite
 };
 
-enum class Schedule : uint8_t { automatic, windows, blocks };
+enum class Schedule : uint8_t { automatic, windows, blocks, bmp };  // bmp: bmp.hpp
 
 struct Request {
   std::span<const QueryTerm> terms;  // distinct
@@ -44,6 +44,7 @@ struct Request {
   // the gamma blocks of highest bound, 0: all (superblock budget, arXiv:2602.02883).
   double alpha = 1, beta = 1;
   uint32_t gamma = 0;
+  double mu = 1, eta = 1;  // of `bmp` alone: see bmp.hpp
 };
 
 struct Scored {
@@ -70,6 +71,9 @@ struct Workspace {
   std::vector<uint64_t> candidates, scratch;
   std::vector<double> exact;
   std::vector<uint32_t> docs, rows;
+  std::vector<uint16_t> super_bound;
+  std::vector<uint64_t> super_sum;
+  std::vector<uint32_t> bucket;
 };
 
 // The top k of the segment by (descending score, ascending ordinal). O(postings of the terms + documents / 32) at worst.

@@ -19,6 +19,7 @@ from spaniel.retrieval.protocols import Exclude, PassageStore, Where
 from spaniel.retrieval.types import QueryLike, Ranking, as_queries
 
 from .damage import named_damage
+from .knobs import Knobs
 from .scorers import IDF_CODES, Scorer
 from .segment import SparseSegment
 from .settings import SparseSettings
@@ -40,11 +41,7 @@ class Bm25Retriever(Stage):
         passages: the store the ordinals point into.
         matching: gives the ordinals that a `where` filter lets through.
         threads: for batches; one query uses one. None: one for each core.
-        schedule: "auto", "windows" or "blocks"; the results are the same.
-        alpha, beta, gamma: approximations, named as in their papers; exact by default. alpha < 1 stops at blocks
-            whose bound times alpha is under the threshold, beta < 1 keeps that share of the query's terms (Mallia et
-            al., SIGIR 2024, sec. 3), gamma > 0 visits only so many blocks (superblock budget, arXiv:2602.02883). They
-            act under the `blocks` schedule (beta: both).
+        schedule, alpha, beta, gamma, mu, eta, block_size, superblock: see `Knobs`; exact by default.
     """
 
     def __init__(
@@ -62,19 +59,18 @@ class Bm25Retriever(Stage):
         alpha: float = 1.0,
         beta: float = 1.0,
         gamma: int = 0,
+        mu: float = 1.0,
+        eta: float = 1.0,
+        block_size: int = 32,
+        superblock: int | None = None,
     ) -> None:
-        for knob, value in (("alpha", alpha), ("beta", beta)):
-            if not 0 < value <= 1:
-                raise InvalidInput(knob, f"{value} must lie above 0 and be at most 1; 1 is exact")
-        if gamma < 0:
-            raise InvalidInput("gamma", f"{gamma} must be at least 0; 0 is exact")
-        if schedule not in ("auto", "windows", "blocks"):
-            raise InvalidInput("schedule", f"{schedule!r} is not auto, windows or blocks")
         self.name, self.depth, self.passages = name, checked_k(depth), passages
         self.settings, self.segments, self.analyzer = settings, list(segments), analyzer
         self.threads = threads if threads is not None else os.cpu_count() or 1
         self._matching = matching
-        self._knobs: dict[str, Any] = {"schedule": schedule, "alpha": alpha, "beta": beta, "gamma": gamma}
+        self.knobs = Knobs(schedule, alpha, beta, gamma, mu, eta, block_size, superblock)
+        self._native_knobs = self.knobs.native()
+        self._plain = self.knobs.default
         tokens, filled = self._statistics()
         self.n_passages = [max(n, 1) for n in filled]
         """Passages with at least one token, for each field: the N of idf."""
@@ -138,7 +134,7 @@ class Bm25Retriever(Stage):
             raise named_damage(self.segments, error) from error
 
     def _found(self, asked: list[Any], k: int, where: Where | None) -> list[Ranking]:
-        if len(asked) == 1 and where is None and self._knobs == _EXACT:
+        if len(asked) == 1 and where is None and self._plain:
             return [Ranking(*self._engine.search_one(asked[0], k))]
         filters: dict[str, Any] = {}
         if where is not None:
@@ -147,7 +143,7 @@ class Bm25Retriever(Stage):
             ordinals = self._matching(where)
             bitmaps = [segment.bitmap(ordinals) for segment in self.segments]
             filters = {"allowed": [words for words, _ in bitmaps], "n_excluded": [n for _, n in bitmaps]}
-        found = self._engine.search(asked, k, self.threads, **self._knobs, **filters)
+        found = self._engine.search(asked, k, self.threads, **self._native_knobs, **filters)
         return [Ranking(ids, scores) for ids, scores in found]
 
     def _terms(self, query: Any) -> Any:
@@ -175,9 +171,6 @@ class Bm25Retriever(Stage):
             dead.term if dead else None,
             dead.df if dead else None,
         )
-
-
-_EXACT = {"schedule": "auto", "alpha": 1.0, "beta": 1.0, "gamma": 0}
 
 
 def checked_k(k: int) -> int:
