@@ -26,6 +26,7 @@ from .manifest import Manifest
 from .segments import Segments
 from .settings import IndexSettings
 from .sparse.explain import explain_score
+from .sparse.likelihood import Likelihood, LikelihoodRetriever, Smoothing
 from .sparse.retriever import Bm25Retriever
 from .sparse.scorers import Method
 from .sparse.settings import SparseSettings
@@ -120,6 +121,10 @@ class Index:
         alpha: float = 1.0,
         beta: float = 1.0,
         gamma: int = 0,
+        mu: float = 1.0,
+        eta: float = 1.0,
+        block_size: int = 32,
+        superblock: int | None = None,
     ) -> Bm25Retriever:
         """A retriever over this index, for batches and pipelines.
 
@@ -127,7 +132,7 @@ class Index:
             k: how many passages it returns when a search does not say.
             method, k1, b, delta: scorer; the index's own where not given. Others are exact too, only slower.
             threads: for batches; None for one a core.
-            schedule, alpha, beta, gamma: see `Bm25Retriever`; exact by default.
+            schedule, alpha, beta, gamma, mu, eta, block_size, superblock: see `sparse/knobs.py`; exact by default.
 
         Raises:
             InvalidInput: an option out of range, or the index has been closed.
@@ -147,6 +152,33 @@ class Index:
             alpha=alpha,
             beta=beta,
             gamma=gamma,
+            mu=mu,
+            eta=eta,
+            block_size=block_size,
+            superblock=superblock,
+        )
+
+    def likelihood(
+        self, k: int = 1000, *, smoothing: Smoothing = "dirichlet", mu: float = 1000.0, lambda_: float = 0.1
+    ) -> LikelihoodRetriever:
+        """A retriever that ranks by query likelihood; see `sparse/likelihood.py` for the formulas and the cost.
+
+        Args:
+            k: how many passages it returns when a search does not say.
+            smoothing, mu, lambda_: see `Likelihood`.
+
+        Raises:
+            InvalidInput: an option out of range, learned sparse vectors, or the index has been closed.
+        """
+        self._check_open()
+        return LikelihoodRetriever(
+            [segment.sparse for segment in self.passages],
+            self._analyzer,
+            SparseSettings(self.settings.fields, self.settings.scorer),
+            Likelihood(smoothing, mu, lambda_),
+            depth=k,
+            passages=self.passages,
+            matching=self.passages.matching,
         )
 
     def explain_score(self, query: QueryLike, passage_id: str) -> dict[str, JSON]:

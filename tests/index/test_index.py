@@ -67,6 +67,19 @@ class TestRetriever(RetrieverContract):
         return Subject(opened.index.bm25(k=20), QUERIES, opened.index.manifest.next_ordinal)
 
 
+class TestBlockMaxPruning(RetrieverContract):
+    @pytest.fixture
+    def subject(self, opened: IndexSubject) -> Subject:
+        retriever = opened.index.bm25(k=20, schedule="bmp", block_size=8, superblock=2)
+        return Subject(retriever, QUERIES, opened.index.manifest.next_ordinal)
+
+
+class TestLikelihood(RetrieverContract):
+    @pytest.fixture
+    def subject(self, opened: IndexSubject) -> Subject:
+        return Subject(opened.index.likelihood(k=20), QUERIES, opened.index.manifest.next_ordinal)
+
+
 @pytest.mark.parametrize("how", HOWS)
 def test_every_making_finds_the_same(tmp_path: Path, how: str) -> None:
     alive = made(tmp_path / "kb", how)
