@@ -9,7 +9,7 @@ Left out on purpose: anything that reads files or knows what an index is.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias, overload
+from typing import Any, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -33,6 +33,8 @@ __all__ = [
 
 JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 Meta: TypeAlias = Mapping[str, JSON]
+
+_INT32, _FLOAT32 = np.dtype(np.int32), np.dtype(np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,7 @@ class Ranking:
 
     def __post_init__(self) -> None:
         ids, scores = self.ids, self.scores
-        if ids.dtype != np.int32 or scores.dtype != np.float32 or ids.ndim != 1 or ids.shape != scores.shape:
+        if ids.dtype != _INT32 or scores.dtype != _FLOAT32 or ids.ndim != 1 or ids.shape != scores.shape:
             raise InvalidInput(
                 "Ranking",
                 f"ids {ids.dtype} {ids.shape} and scores {scores.dtype} {scores.shape}; "
@@ -126,11 +128,10 @@ class Ranking:
                 hint="Ranking.of and Ranking.sorted convert lists and other dtypes",
             )
         # Views: freezing the caller's own array would surprise whoever goes on filling it.
-        for name, array in (("ids", ids), ("scores", scores)):
-            if array.flags.writeable:
-                view = array.view()
-                view.flags.writeable = False
-                object.__setattr__(self, name, view)
+        if ids.flags.writeable:
+            object.__setattr__(self, "ids", _frozen(ids))
+        if scores.flags.writeable:
+            object.__setattr__(self, "scores", _frozen(scores))
 
     @classmethod
     def empty(cls) -> "Ranking":
@@ -203,6 +204,13 @@ class Ranking:
     def __repr__(self) -> str:
         shown = ", ".join(f"{id_}: {score:.6g}" for id_, score in self[:5])
         return f"Ranking({len(self)} passages{': ' if shown else ''}{shown}{', ...' if len(self) > 5 else ''})"
+
+
+def _frozen(array: NDArray[Any]) -> NDArray[Any]:
+    """A read-only view."""
+    view = array.view()
+    view.setflags(write=False)
+    return view
 
 
 def _checked(ids: ArrayLike, scores: ArrayLike) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
