@@ -8,7 +8,7 @@ Memory is the budget, plus eight bytes a document to notice repeated ids. One do
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -149,7 +149,7 @@ class Ingest:
                 self._report(progress)
                 if self._checkpoint_due(stream.resumable):
                     self._checkpoint(batch.bytes_read)
-            return self._finish(stream.total_bytes)
+            return self._finish(stream)
         finally:
             if self._beside is not None:
                 self._beside.shutdown()
@@ -180,17 +180,18 @@ class Ingest:
         end = self._first + checkpoint.n_documents
         self._writer = PassageWriter(self._partial.passages_path, columns=self._settings.columns, resume_at=end)
         rows = self._writer.rows()
+        gone = {self._first + local for local, _ in self._partial.read_dropped()}
         while some := list(islice(rows, _ROWS_PER_LOOK_UP)):
-            if [ordinal for ordinal, _ in some] != list(range(expected, expected + len(some))):
-                raise IndexCorrupt(self._partial.passages_path, f"passages are missing after ordinal {expected}")
-            expected += len(some)
+            for ordinal, _ in some:
+                expected = _next_kept(expected, ordinal, gone)
+                if ordinal != expected:
+                    raise IndexCorrupt(self._partial.passages_path, f"passage {expected} is missing")
+                expected += 1
             ids = [passage.id for _, passage in some]
             self._seen.suspects(ids)
             self._replaced.update(self._known(ids))
-        if expected != end:
-            raise IndexCorrupt(
-                self._partial.passages_path, f"has {expected - self._first} passages, not {end - self._first}"
-            )
+        if _next_kept(expected, end, gone) != end:
+            raise IndexCorrupt(self._partial.passages_path, f"passage {expected} is missing")
         self._n = self._n_safe = checkpoint.n_documents
         self._skipped = checkpoint.skipped
         self._suspects = dict.fromkeys(checkpoint.suspects)
@@ -304,13 +305,13 @@ class Ingest:
         wait_s = max(self._checkpoint_s, (now_s - self._started_s) / 20) if self._checkpoint_s else 0.0
         return resumable and now_s - self._safe_s >= wait_s and self._n > self._n_safe
 
-    def _checkpoint(self, bytes_read: int) -> None:
+    def _checkpoint(self, bytes_read: int, *, dropped: Sequence[tuple[int, Passage]] = ()) -> None:
         """Spill the run, commit the passages, and only then say so in the journal."""
         assert self._writer is not None and self._position is not None
         self._settle()
         runs = self._partial.checkpoint.runs
-        run = self._builder.take_run(self._n_safe)
-        entry = self._partial.write_run(run)
+        if self._n > self._n_safe:
+            runs = (*runs, self._partial.write_run(self._builder.take_run(self._n_safe)))
         self._writer.commit()
         self._partial.save(
             Checkpoint(
@@ -319,7 +320,8 @@ class Ingest:
                 skipped=self._skipped,
                 bytes_read=bytes_read,
                 suspects=tuple(self._suspects),
-                runs=(*runs, entry),
+                runs=runs,
+                dropped=self._partial.write_dropped(dropped) if dropped else None,
             )
         )
         self._n_safe, self._safe_s = self._n, time.monotonic()
@@ -330,16 +332,20 @@ class Ingest:
     def _n_replaced(self) -> int:
         return len(self._replaced)
 
-    def _finish(self, total_bytes: int) -> Ingested:
+    def _finish(self, stream: DocumentStream) -> Ingested:
         assert self._writer is not None
+        total_bytes = stream.total_bytes
         self._report(Progress("writing", self._n, total_bytes, total_bytes, self._skipped, self._n_replaced))
         self._settle()
+        dead = self._partial.read_dropped() or self._resolve_repeated()
+        if dead and stream.resumable and self._partial.checkpoint.dropped is None:
+            # Their rows go before the commit, their texts are needed for it: an interruption between must find them.
+            self._checkpoint(total_bytes, dropped=dead)
         runs = self._partial.open_runs()
         if self._n > self._n_safe:
             runs.append(self._builder.take_run(self._n_safe))
         path = self._txn.fresh_path("sparse")
         sparse = write_sparse(self._txn.fs, path, runs, self._settings.sparse, n_passages=self._n)
-        dead = self._resolve_repeated()
         self._writer.drop(self._first + local for local, _ in dead)
         self._writer.finish()
         self._report(
@@ -376,3 +382,8 @@ class Ingest:
         except OSError:
             self._txn.fs.rename(self._partial.passages_path, target)
         return self._txn.adopt(target, "passages")
+
+
+def _next_kept(ordinal: int, end: int, gone: Set[int]) -> int:
+    """The first ordinal from `ordinal` to `end` whose row may not be missing."""
+    return next((n for n in range(ordinal, end) if n not in gone), end)

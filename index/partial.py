@@ -17,7 +17,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
+
 from spaniel.retrieval.errors import IndexCorrupt, IndexTooNew, IndexTooOld
+from spaniel.retrieval.types import Passage
 
 from .format import ArrayFile, write_arrays
 from .fs import open_regular, read_exactly
@@ -32,6 +35,7 @@ _JOURNAL = "journal.json"
 _JOURNAL_VERSION = 1
 _JOURNAL_LIMIT_BYTES = 1 << 30
 _RUN_KIND = "sparse-run"
+_DROPPED_KIND = "dropped-passages"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,8 @@ class Checkpoint:
         bytes_read: of the sources.
         suspects: ids that may stand there twice.
         runs: files of the sparse runs, in order.
-        complete: the sources have been read to their end.
+        dropped: file of the passages that another one of the same id displaces. It is there once the sources have been
+            read to their end; from then on their rows may be missing from the passages file.
     """
 
     n_documents: int = 0
@@ -54,7 +59,7 @@ class Checkpoint:
     bytes_read: int = 0
     suspects: tuple[str, ...] = ()
     runs: tuple[FileEntry, ...] = ()
-    complete: bool = False
+    dropped: FileEntry | None = None
 
 
 class Partial:
@@ -97,6 +102,28 @@ class Partial:
         if not isinstance(n_passages, int) or not isinstance(base, int):
             raise IndexCorrupt(file.path, "does not say which passages it holds")
         return Run(file.arrays, n_passages, base=base)
+
+    def write_dropped(self, dropped: Sequence[tuple[int, Passage]]) -> FileEntry:
+        """Write (local number, passage) of rows that are about to go, fsynced. Counts once a checkpoint names it."""
+        body = json.dumps([[local, asdict(passage)] for local, passage in dropped]).encode()
+        path = self._folder / "dropped-00000000-0.bin"
+        arrays = {"json": np.frombuffer(body, np.uint8)}
+        return write_arrays(self._txn.fs, path, kind=_DROPPED_KIND, meta={}, arrays=arrays)
+
+    def read_dropped(self) -> list[tuple[int, Passage]]:
+        """What `write_dropped` wrote; nothing when no checkpoint names it.
+
+        Raises:
+            IndexCorrupt: the file is damaged.
+        """
+        entry = self.checkpoint.dropped
+        if entry is None:
+            return []
+        file = ArrayFile.open(self._folder / entry.name, kind=_DROPPED_KIND, entry=entry, verify=True)
+        try:
+            return [(int(local), Passage(**passage)) for local, passage in json.loads(file.arrays["json"].tobytes())]
+        except (ValueError, TypeError, KeyError) as error:
+            raise IndexCorrupt(file.path, f"holds no passages: {error}") from error
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Make `checkpoint` the one to go on from. The files it speaks of have been written and closed before."""
@@ -155,6 +182,8 @@ class Partial:
     def _remove_unknown(self) -> None:
         """Runs and journals of after the checkpoint; their names would be in the way."""
         known = {_JOURNAL, self.passages_path.name, *(run.name for run in self.checkpoint.runs)}
+        if self.checkpoint.dropped is not None:
+            known.add(self.checkpoint.dropped.name)
         for path in list(self._folder.iterdir()):
             # SQLite's own journal must stay: it takes back what was not committed.
             if path.name not in known and not path.name.startswith(self.passages_path.name):
@@ -187,11 +216,12 @@ def _first_difference(found: object, wanted: Mapping[str, str]) -> str:
 
 
 def _checkpoint_from(record: dict[str, JSON]) -> Checkpoint:
-    runs, suspects = record.pop("runs"), record.pop("suspects")
+    runs, suspects, dropped = record.pop("runs"), record.pop("suspects"), record.pop("dropped")
     if not isinstance(runs, list) or not isinstance(suspects, list):
         raise ValueError("journal.json has no runs")
     entries = tuple(FileEntry(**run) for run in runs)  # type: ignore[arg-type]
-    checkpoint = Checkpoint(runs=entries, suspects=tuple(map(str, suspects)), **record)  # type: ignore[arg-type]
+    file = FileEntry(**dropped) if isinstance(dropped, dict) else None  # type: ignore[arg-type]
+    checkpoint = Checkpoint(runs=entries, suspects=tuple(map(str, suspects)), dropped=file, **record)  # type: ignore[arg-type]
     counts = (checkpoint.n_documents, checkpoint.skipped, checkpoint.bytes_read)
     if any(type(count) is not int or count < 0 for count in counts):
         raise ValueError(f"journal.json counts {counts}")
