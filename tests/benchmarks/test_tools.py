@@ -1,0 +1,72 @@
+"""The benchmarks' own parts that a wrong figure could come from: the generators and the plot."""
+
+import importlib.util
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+
+
+def load(name: str) -> ModuleType:
+    """A module of `benchmarks/`, which is not installed."""
+    path = Path(__file__).parents[2] / "benchmarks" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"_benchmarks_{name}", path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+synthetic, plot = load("synthetic"), load("plot")
+
+
+def test_sampler_draws_its_distribution() -> None:
+    p = np.array([0.5, 0.2, 0.0, 0.05, 0.25])
+    drawn = synthetic.Sampler(p).draw(np.random.default_rng(1), 200_000)
+    assert np.abs(np.bincount(drawn, minlength=5) / 200_000 - p).max() < 0.005
+
+
+def test_text_is_the_same_for_the_same_seed_and_has_its_shape() -> None:
+    passages, queries = synthetic.bm25_like(3000, n_queries=50)
+    again, _ = synthetic.bm25_like(3000, n_queries=50)
+    other, _ = synthetic.bm25_like(3000, n_queries=50, seed=1)
+    assert passages.terms.tolist() == again.terms.tolist() != other.terms.tolist()
+    assert len(passages) == 3000
+    assert abs(np.diff(passages.ptr).mean() - 55) < 2
+    assert len(queries) == 50
+    for i in range(50):
+        row = queries.row(i)
+        assert 3 <= len(row) <= 8
+        assert len(set(row.tolist())) == len(row)
+
+
+def test_vectors_are_distinct_ascending_and_weighted() -> None:
+    passages, queries = synthetic.learned_like(500, n_queries=20)
+    assert abs(np.diff(passages.ptr).mean() - 120) < 5
+    for i in range(500):
+        assert np.all(np.diff(passages.row(i).astype(int)) > 0)
+    assert passages.weights.min() >= 1
+    for i in range(20):
+        row = queries.row(i).tolist()
+        weights = queries.weights[queries.ptr[i] : queries.ptr[i + 1]]
+        assert len(set(row)) == len(row)
+        assert weights.max() == 32
+        assert weights.min() >= 1
+
+
+def test_plot_is_whole_svg_with_points_in_order() -> None:
+    text = plot.log_log({"a <b>": [(1e3, 10), (1e4, 20), (1e6, 400)]}, x="n", y="us")
+    root = ET.fromstring(text)
+    space = {"s": "http://www.w3.org/2000/svg"}
+    circles = root.findall("s:circle", space)
+    xs = [float(c.attrib["cx"]) for c in circles]
+    ys = [float(c.attrib["cy"]) for c in circles]
+    assert len(circles) == 3
+    assert xs == sorted(xs)
+    assert ys == sorted(ys, reverse=True)
+    # Equal ratios are equal distances: 1e3 to 1e4 is half of 1e4 to 1e6.
+    assert abs((xs[2] - xs[1]) - 2 * (xs[1] - xs[0])) < 0.3
+    assert "a <b>" in [t.text for t in root.findall("s:text", space)]
