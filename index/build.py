@@ -24,11 +24,11 @@ from .segments import Segments
 from .settings import IndexSettings
 from .sparse.scorers import Scorer
 from .store import MANIFEST_NAME, begin
-from .stream import Sources, open_stream
+from .stream import DocumentStream, Sources, open_stream
 from .where_sql import ColumnType
 from .write_segment import write_segment
 
-__all__ = ["add", "build", "update"]
+__all__ = ["add", "build", "create", "extend", "update"]
 
 
 def build(
@@ -90,12 +90,25 @@ def build(
         analyzer or AnalyzerSpec(language), dict(fields or {"contents": 1.0}), scorer or Scorer(), dict(columns or {})
     )
     options = _input_options(input_options, id_field, text_field, title_field, on_error, on_problem)
+    limits = Limits(on_duplicate, memory_bytes, checkpoint_s, threads)
     stream = open_stream(sources, options)
-    report = Reporter(on_progress)
+    return create(stream, path, settings, options, limits, Reporter(on_progress), overwrite=overwrite)
+
+
+def create(
+    stream: DocumentStream,
+    path: str | os.PathLike[str],
+    settings: IndexSettings,
+    options: InputOptions,
+    limits: Limits,
+    report: Reporter,
+    *,
+    overwrite: bool,
+) -> Index:
+    """Build an index from a stream, and open it: what `build` does once it knows what is asked."""
     with begin(Path(path), create=True) as txn:
         if txn.base is not None and not overwrite:
             raise InvalidInput(str(path), "an index is already there", hint="add to it, or replace it with overwrite")
-        limits = Limits(on_duplicate, memory_bytes, checkpoint_s, threads)
         segments, next_ordinal = write_segment(txn, stream, settings, options, limits, report, older=None)
         if stream.resumable and not next_ordinal:
             txn.discard_partial()
@@ -129,13 +142,18 @@ def add(
         InvalidInput, IndexLocked, OSError: as `build`.
     """
     options = _input_options(input_options, id_field, text_field, title_field, on_error, on_problem)
-    stream = open_stream(sources, options)
-    report = Reporter(on_progress)
+    limits = Limits(on_duplicate, memory_bytes, checkpoint_s, threads)
+    return extend(open_stream(sources, options), path, options, limits, Reporter(on_progress))
+
+
+def extend(
+    stream: DocumentStream, path: str | os.PathLike[str], options: InputOptions, limits: Limits, report: Reporter
+) -> Index:
+    """Add a stream to an index, and open the result: what `add` does once it knows what is asked."""
     with begin(Path(path)) as txn:
         assert txn.base is not None
         base = txn.base
         settings = IndexSettings.from_json(base.settings, txn.path / MANIFEST_NAME)
-        limits = Limits(on_duplicate, memory_bytes, checkpoint_s, threads)
         with closing(Segments(txn.path, base)) as older:
             segments, next_ordinal = write_segment(txn, stream, settings, options, limits, report, older=older)
         if next_ordinal > base.next_ordinal:

@@ -28,7 +28,7 @@ def buried(
         IndexCorrupt: stored text and postings do not belong together.
     """
     dying = segments.by_segment(ordinals)
-    analyzer = Analyzer(settings.analyzer)
+    analyzer = settings.open_analyzer()
     after = []
     for number, segment in enumerate(segments):
         if number not in dying:
@@ -46,14 +46,18 @@ def buried_in_new(
 ) -> Segment:
     """A segment just written, after these of its passages, by local number, died."""
     local, passages = [number for number, _ in dead], [passage for _, passage in dead]
-    _bury(segment, local, passages, settings, Analyzer(settings.analyzer))
+    _bury(segment, local, passages, settings, settings.open_analyzer())
     return _with_tombstones(txn, segment)
 
 
 def _bury(
-    segment: OpenSegment, local: list[int], passages: Sequence[Passage], settings: IndexSettings, analyzer: Analyzer
+    segment: OpenSegment,
+    local: list[int],
+    passages: Sequence[Passage],
+    settings: IndexSettings,
+    analyzer: Analyzer | None,
 ) -> None:
-    texts = [settings.field_texts(passage) for passage in passages]
+    texts = [settings.field_texts(passage) for passage in passages] if analyzer else []
     # The writer's own view of the segment; readers have theirs.
     segment.sparse.tombstones = segment.sparse.bury(np.array(local, dtype=np.int64), texts, analyzer)
 

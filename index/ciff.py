@@ -50,7 +50,8 @@ def export_ciff(index: Index, out: str | os.PathLike[str]) -> int:
     n, lengths = len(ordinals), np.bincount(postings.doc, weights=postings.tf, minlength=len(ordinals)).astype(np.int64)
     order = sorted(range(len(postings.terms)), key=postings.terms.__getitem__)
     total = int(lengths.sum())
-    description = f"spaniel, analyser {index.settings.analyzer.name}"
+    analyzer = index.settings.analyzer
+    description = f"spaniel, {f'analyser {analyzer.name}' if analyzer else 'learned sparse vectors'}"
     header = Header(len(order), n, len(order), n, total, total / max(n, 1), description)
     write_ciff(Path(out), header, (postings.of(term) for term in order), _records(index, ordinals, lengths))
     return n

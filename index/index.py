@@ -20,7 +20,6 @@ from spaniel.retrieval.protocols import Where
 from spaniel.retrieval.results import Results
 from spaniel.retrieval.types import JSON, Passage, Query, QueryLike, StageRecord, as_queries
 
-from .analysis import Analyzer
 from .check import Report, verify
 from .manifest import Manifest
 from .segments import Segments
@@ -60,7 +59,7 @@ class Index:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         self.manifest, self.settings, self.passages = open_snapshot(self.path, self._load)
-        self._analyzer = Analyzer(self.settings.analyzer)
+        self._analyzer = self.settings.open_analyzer()
         self._default: Bm25Retriever | None = None
         self._older: list[Segments] = []
         self._closed = False

@@ -8,16 +8,15 @@ Memory is the budget, plus eight bytes a document to notice repeated ids. One do
 """
 
 import time
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Literal, get_args
 
 from spaniel.retrieval.errors import IndexCorrupt, InvalidInput, LimitExceeded
 from spaniel.retrieval.types import Document, Passage
 
-from .analysis import Analyzer
 from .duplicates import SeenIds
 from .input import Batch, InputOptions, Position, Problem
 from .manifest import FileEntry
@@ -29,7 +28,7 @@ from .sparse.build import SparseBuilder, write_sparse
 from .store import Transaction
 from .stream import DocumentStream
 
-__all__ = ["Ingest", "Ingested", "Limits", "OnDuplicate"]
+__all__ = ["Ingest", "Ingested", "Limits", "OnDuplicate", "VectorDocument"]
 
 OnDuplicate = Literal["fail", "replace", "skip"]
 Known = Callable[[Sequence[str]], dict[str, int]]
@@ -39,6 +38,13 @@ _OVERHEAD_BYTES = 96 << 20  # the interpreter, SQLite's cache, one batch
 _MIN_MEMORY_BYTES = 64 << 20
 _MIN_BUILDER_BYTES = 4 << 20
 _ROWS_PER_LOOK_UP = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class VectorDocument(Document):
+    """A document of an index of learned sparse vectors: token -> impact, 1 to 255. Its text is only shown."""
+
+    weights: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +121,7 @@ class Ingest:
         self._on_duplicate, self._checkpoint_s = limits.on_duplicate, limits.checkpoint_s
         # Taking a run holds the postings twice for a moment.
         self._builder_bytes = max((limits.memory_bytes - _OVERHEAD_BYTES) // 2, _MIN_BUILDER_BYTES)
-        self._analyzer = Analyzer(settings.analyzer)
+        self._analyzer = settings.open_analyzer()
         self._beside = ThreadPoolExecutor(1, "spaniel-analysis") if limits.threads > 1 else None
         self._begin()
 
@@ -211,13 +217,17 @@ class Ingest:
         if suspects and self._on_duplicate == "fail":
             self._refuse_repeated(suspects, stream)
         self._suspects.update(dict.fromkeys(suspects))
-        self._analyse([self._settings.field_texts(document) for document in documents])
+        self._analyse(documents)
         self._n += len(documents)
         self._skipped += batch.skipped - (self._position.skipped if self._position else 0)
         self._position = batch.position
 
-    def _analyse(self, texts: list[tuple[str, ...]]) -> None:
-        """Hand the texts to the sparse builder; beside us if we have a second thread, since it needs no GIL."""
+    def _analyse(self, documents: list[Document]) -> None:
+        """Hand the documents to the sparse builder; beside us if we have a second thread, since it needs no GIL."""
+        if self._analyzer is None:
+            self._builder.add_weights([_weights(document) for document in documents])
+            return
+        texts = [self._settings.field_texts(document) for document in documents]
         if self._beside is None:
             self._builder.add(texts)
         else:
@@ -237,7 +247,7 @@ class Ingest:
         if not found:
             return batch.documents
         if self._on_duplicate == "fail":
-            name, place = next(iter(stream.places(found, self._position)), (next(iter(found)), "the sources"))
+            name, place = next(iter(stream.places(found, self._position)), (next(iter(found)), "the documents"))
             raise InvalidInput(
                 place, f"id {name!r} is in the index already", hint="replace the older document, or skip the newer one"
             )
@@ -387,3 +397,11 @@ class Ingest:
 def _next_kept(ordinal: int, end: int, gone: Set[int]) -> int:
     """The first ordinal from `ordinal` to `end` whose row may not be missing."""
     return next((n for n in range(ordinal, end) if n not in gone), end)
+
+
+def _weights(document: Document) -> dict[str, int]:
+    if not isinstance(document, VectorDocument):
+        raise InvalidInput(
+            f"document {document.id!r}", "has no token weights, and the index holds learned sparse vectors"
+        )
+    return dict(document.weights)

@@ -13,15 +13,16 @@ from typing import Any
 from spaniel.retrieval.errors import IndexCorrupt, InvalidInput
 from spaniel.retrieval.types import JSON, Document, Passage
 
-from .analysis import AnalyzerSpec
+from .analysis import Analyzer, AnalyzerSpec
 from .passage_rows import checked_columns
 from .sparse.scorers import Scorer
 from .sparse.settings import SparseSettings
 from .where_sql import ColumnType
 
-__all__ = ["FIELDS", "IndexSettings"]
+__all__ = ["FIELDS", "VECTOR_FIELD", "IndexSettings"]
 
 FIELDS = ("contents", "title", "text")
+VECTOR_FIELD = "vector"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class IndexSettings:
     """Fixed when the index is built; adding to it and searching it follow them.
 
     Attributes:
-        analyzer: how text becomes terms.
+        analyzer: how text becomes terms; None for learned sparse vectors, whose terms come ready-made.
         fields: field -> weight, in the order in which the sparse part numbers them.
         scorer: the scorer that impacts are built for, and that `bm25()` uses unless told otherwise.
         columns: field of `meta` -> type, for the fields that get a column and an index of their own.
@@ -38,16 +39,18 @@ class IndexSettings:
         InvalidInput: a field, weight or column that cannot be.
     """
 
-    analyzer: AnalyzerSpec = field(default_factory=AnalyzerSpec)
+    analyzer: AnalyzerSpec | None = field(default_factory=AnalyzerSpec)
     fields: Mapping[str, float] = field(default_factory=lambda: {"contents": 1.0})
     scorer: Scorer = field(default_factory=Scorer)
     columns: Mapping[str, ColumnType] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if self.analyzer is None and list(self.fields) != [VECTOR_FIELD]:
+            raise InvalidInput("fields", f"learned sparse vectors have the one field {VECTOR_FIELD!r}")
         if not self.fields:
             raise InvalidInput("fields", f"none given; known are {', '.join(FIELDS)}")
         for name, weight in self.fields.items():
-            if name not in FIELDS:
+            if name not in FIELDS and self.analyzer is not None:
                 raise InvalidInput("fields", f"{name!r} is not one of {', '.join(FIELDS)}")
             if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight < math.inf:
                 raise InvalidInput("fields", f"the weight of {name!r} is {weight!r}; it must be a number above 0")
@@ -69,7 +72,7 @@ class IndexSettings:
     def to_json(self) -> dict[str, JSON]:
         """As it stands in the manifest."""
         return {
-            "analyzer": self.analyzer.to_dict(),
+            "analyzer": self.analyzer.to_dict() if self.analyzer else None,
             "fields": {name: float(weight) for name, weight in self.fields.items()},
             "scorer": asdict(self.scorer),
             "columns": dict(self.columns),
@@ -82,12 +85,16 @@ class IndexSettings:
         Raises:
             IndexCorrupt: `path`, the manifest, says something else.
         """
-        if set(data) != {"analyzer", "fields", "scorer", "columns"} or not all(
-            isinstance(v, dict) for v in data.values()
-        ):
+        keys = {"analyzer", "fields", "scorer", "columns"}
+        given = {name: value for name, value in data.items() if (name, value) != ("analyzer", None)}
+        if set(data) != keys or not all(isinstance(value, dict) for value in given.values()):
             raise IndexCorrupt(path, f"its settings {sorted(data)} are not those of an index of this release")
         try:
-            analyzer = AnalyzerSpec.from_dict(data["analyzer"])
+            analyzer = AnalyzerSpec.from_dict(data["analyzer"]) if data["analyzer"] else None
             return cls(analyzer, data["fields"], Scorer(**data["scorer"]), checked_columns(data["columns"]))
         except (TypeError, InvalidInput) as error:
             raise IndexCorrupt(path, f"its settings cannot be used: {error}") from error
+
+    def open_analyzer(self) -> Analyzer | None:
+        """The analyser itself."""
+        return Analyzer(self.analyzer) if self.analyzer else None

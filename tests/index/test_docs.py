@@ -19,7 +19,7 @@ MODULES = [
     "passage_rows",
     "passage_writer",
 ]
-MODULES += ["passages", "progress", "segments", "settings", "stream", "where", "where_sql", "write_segment"]
+MODULES += ["passages", "progress", "segments", "settings", "stream", "vectors", "where", "where_sql", "write_segment"]
 
 
 def test_filters_page() -> None:

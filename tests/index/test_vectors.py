@@ -1,0 +1,109 @@
+"""Indexes of learned sparse vectors: scores are dot products with the stored steps, through every kind of change."""
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+
+from spaniel.index.build import add
+from spaniel.index.edit import delete
+from spaniel.index.index import Index, open_index
+from spaniel.index.optimize import optimize
+from spaniel.index.vectors import add_vectors, build_vectors
+from spaniel.retrieval.errors import InvalidInput, InvalidQuery
+from spaniel.retrieval.types import Document, Query
+
+Vectors = dict[str, dict[str, float]]
+TOKENS = [f"t{i}" for i in range(30)]
+
+
+def vectors(n: int, first: int = 0, *, whole: bool = False) -> Vectors:
+    generator = random.Random(first)
+    made: Vectors = {}
+    for i in range(first, first + n):
+        tokens = generator.sample(TOKENS, generator.randrange(1, 12))
+        made[f"d{i}"] = {t: generator.randrange(1, 200) if whole else generator.uniform(0.001, 3.0) for t in tokens}
+    return made
+
+
+def written(path: Path, some: Vectors) -> Path:
+    lines = (json.dumps({"id": name, "vector": vector, "contents": f"text of {name}"}) for name, vector in some.items())
+    path.write_text("\n".join(lines))
+    return path
+
+
+def check(index: Index, some: Vectors, queries: list[dict[str, float]]) -> None:
+    step = index.settings.fields["vector"]
+    assert len(index) == len(some)
+    for query in queries:
+        expected = {
+            name: sum(w * max(round(vector[t] / step), 1) * step for t, w in query.items() if t in vector)
+            for name, vector in some.items()
+            if set(vector) & set(query)
+        }
+        results = index.search(Query("q", "", weights=query), k=1000)
+        assert {hit.id for hit in results} == set(expected)
+        for hit in results:
+            assert hit.score == pytest.approx(expected[hit.id], rel=1e-5)
+            assert hit.text == f"text of {hit.id}"
+        assert [hit.score for hit in results] == sorted((hit.score for hit in results), reverse=True)
+    assert index.verify().ok
+
+
+QUERIES = [{"t1": 1.0}, {"t2": 0.3, "t3": 2.0, "t4": 1.1}, dict.fromkeys(TOKENS[:15], 0.5)]
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_scores_are_dot_products_through_every_change(tmp_path: Path, whole: bool) -> None:
+    some = vectors(120, whole=whole)
+    path = tmp_path / "kb"
+    with build_vectors(written(tmp_path / "a.jsonl", some), path) as index:
+        assert whole == (index.settings.fields["vector"] == 1.0)
+        check(index, some, QUERIES)
+    more = {name: {t: w * 0.9 for t, w in vector.items()} for name, vector in vectors(30, 115, whole=False).items()}
+    if whole:
+        more = {name: {t: float(round(w) + 1) for t, w in vector.items()} for name, vector in more.items()}
+    with add_vectors([written(tmp_path / "b.jsonl", more)], path, on_duplicate="replace") as index:
+        some = {name: vector for name, vector in some.items() if name not in more} | more
+        check(index, some, QUERIES)
+    delete(path, [f"d{i}" for i in range(0, 145, 9)])
+    some = {name: vector for name, vector in some.items() if int(name[1:]) % 9}
+    with open_index(path) as index:
+        check(index, some, QUERIES)
+    for reorder in (False, True):
+        optimize(path, reorder=reorder)
+        with open_index(path) as index:
+            check(index, some, QUERIES)
+
+
+def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "kb"
+    source = written(tmp_path / "a.jsonl", vectors(10))
+    with build_vectors(source, path) as index:
+        with pytest.raises(InvalidQuery, match="learned sparse"):
+            index.search("plain text")
+        assert index.search(Query("q", "", weights={"unheard": 1.0})).hits == ()
+    with pytest.raises(InvalidInput, match="learned sparse vectors"):
+        add([Document("x", "text")], path)
+    with pytest.raises(InvalidInput, match="already"):
+        build_vectors(source, path)
+    with pytest.raises(InvalidInput, match="above"):
+        add_vectors(written(tmp_path / "b.jsonl", {"heavy": {"t1": 99.0}}), path)
+    with pytest.raises(InvalidInput, match="'d0' is in the index already"):
+        add_vectors(source, path)
+    with pytest.raises(InvalidInput, match=r"c\.jsonl:1"):
+        (tmp_path / "c.jsonl").write_text('{"id": "x"}')
+        build_vectors(tmp_path / "c.jsonl", tmp_path / "other")
+    with pytest.raises(InvalidInput, match="no such file"):
+        build_vectors(tmp_path / "none.jsonl", tmp_path / "other")
+    with open_index(path) as index:
+        assert len(index) == 10 and index.generation == 1
+
+
+def test_texts_and_vectors_do_not_mix(tmp_path: Path) -> None:
+    from spaniel.index.build import build
+
+    build([Document("x", "text")], tmp_path / "kb").close()
+    with pytest.raises(InvalidInput, match="index of texts"):
+        add_vectors(written(tmp_path / "a.jsonl", vectors(3)), tmp_path / "kb")
