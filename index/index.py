@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from spaniel.retrieval.errors import InvalidInput
+from spaniel.retrieval.errors import IndexCorrupt, InvalidInput
 from spaniel.retrieval.protocols import Where
 from spaniel.retrieval.results import Results
 from spaniel.retrieval.types import JSON, Passage, Query, QueryLike, StageRecord, as_queries
@@ -66,7 +66,14 @@ class Index:
 
     def _load(self, manifest: Manifest) -> tuple[Manifest, IndexSettings, Segments]:
         settings = IndexSettings.from_json(manifest.settings, self.path / MANIFEST_NAME)
-        return manifest, settings, Segments(self.path, manifest)
+        segments = Segments(self.path, manifest)
+        for segment in segments:
+            if list(segment.sparse.settings.fields) != list(settings.fields):
+                segments.close()
+                raise IndexCorrupt(
+                    segment.sparse.path, f"has other fields than the index: {', '.join(settings.fields)}"
+                )
+        return manifest, settings, segments
 
     @property
     def generation(self) -> int:

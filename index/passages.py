@@ -8,6 +8,7 @@ The file is opened immutable and read-only, so SQLite takes no locks and writes 
 compression, and which passages are alive (the segment's tombstones say that).
 """
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -76,9 +77,10 @@ class Passages:
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
         """This thread's connection; SQLite's errors become `IndexCorrupt`, since nothing else can go wrong here."""
-        connection = getattr(self._local, "connection", None)
+        # SQLite's connections must not be carried into a forked child.
+        owner, connection = getattr(self._local, "connection", (0, None))
         with corruption_named(self.path):
-            if connection is None or self._closed:
+            if connection is None or self._closed or owner != os.getpid():
                 connection = self._connect()
             yield connection
 
@@ -91,7 +93,7 @@ class Passages:
         connection.execute("PRAGMA mmap_size = 0")  # a truncated file must be an error, not a SIGBUS
         with self._lock:
             self._open.append(connection)
-        self._local.connection = connection
+        self._local.connection = (os.getpid(), connection)
         return connection
 
     def __len__(self) -> int:

@@ -1,5 +1,6 @@
 """Passages on disk: what goes in comes out, commits survive a kill, and damage is named."""
 
+import os
 import random
 import sqlite3
 import subprocess
@@ -251,3 +252,19 @@ def test_damage_is_an_error_or_changes_nothing(tmp_path: Path) -> None:
             noticed += 1
         path.unlink()
     assert noticed > 50
+
+
+def test_a_forked_child_reads_through_its_own_connection(tmp_path: Path) -> None:
+    reader = written(tmp_path / "p", some(100))
+    reader.get([1])
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            code = 0 if reader.get([5])[0].id == "d5" and len(reader._open) == 2 else 2
+        finally:
+            os._exit(code)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert reader.get([6])[0].id == "d6"
+    reader.close()
