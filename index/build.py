@@ -16,7 +16,7 @@ from spaniel.retrieval.errors import InvalidInput
 
 from .analysis import AnalyzerSpec
 from .index import Index, open_index
-from .ingest import Limits, OnDuplicate
+from .ingest_values import Limits, OnDuplicate
 from .input import InputOptions, Problem
 from .manifest import Manifest
 from .progress import OnProgress, Progress, Reporter

@@ -177,6 +177,8 @@ class Index:
             InvalidInput: an option out of range, learned sparse vectors, or the index has been closed.
         """
         self._check_open()
+        if self._analyzer is None:
+            raise InvalidInput("likelihood", "the index holds learned sparse vectors, which have no counts of words")
         return LikelihoodRetriever(
             [segment.sparse for segment in self.passages],
             self._analyzer,

@@ -14,7 +14,7 @@ from spaniel.retrieval.errors import InvalidInput
 
 from .build import create, extend
 from .index import Index
-from .ingest import Limits, OnDuplicate, VectorDocument
+from .ingest_values import Limits, OnDuplicate, VectorDocument
 from .input import InputOptions
 from .progress import OnProgress, Reporter
 from .settings import VECTOR_FIELD, IndexSettings

@@ -6,7 +6,8 @@ from contextlib import closing
 from spaniel.retrieval.types import JSON
 
 from .bury import buried, buried_in_new
-from .ingest import Ingest, Ingested, Limits
+from .ingest import Ingest
+from .ingest_values import Ingested, Limits
 from .input import InputOptions
 from .manifest import Segment
 from .partial import Partial, command_fingerprint

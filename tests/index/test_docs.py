@@ -14,6 +14,7 @@ MODULES = [
     "edit",
     "index",
     "ingest",
+    "ingest_values",
     "optimize",
     "partial",
     "passage_rows",
