@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from spaniel.index.index import Index as Index
     from spaniel.index.index import open_index as open
     from spaniel.index.optimize import optimize as optimize
+    from spaniel.index.vectors import add_vectors as add_vectors
+    from spaniel.index.vectors import build_vectors as build_vectors
     from spaniel.retrieval.errors import IndexCorrupt as IndexCorrupt
     from spaniel.retrieval.errors import IndexLocked as IndexLocked
     from spaniel.retrieval.errors import IndexNotFound as IndexNotFound
@@ -56,7 +58,9 @@ _HOME = {
     "Results": "retrieval.results",
     "SpanielError": "retrieval.errors",
     "add": "index.build",
+    "add_vectors": "index.vectors",
     "build": "index.build",
+    "build_vectors": "index.vectors",
     "delete": "index.edit",
     "fuse": "retrieval.pipeline",
     "open": "index.index:open_index",
@@ -83,7 +87,9 @@ __all__ = [
     "Results",
     "SpanielError",
     "add",
+    "add_vectors",
     "build",
+    "build_vectors",
     "delete",
     "fuse",
     "open",
