@@ -14,7 +14,7 @@ from spaniel.retrieval.types import JSON, Query, QueryLike, as_queries
 from .lengths import LENGTHS
 from .reference import idf
 from .retriever import Bm25Retriever
-from .segment import SparseSegment
+from .segment import SparseSegment, naming
 
 __all__ = ["ScoreParts", "TermPart", "explain_score"]
 
@@ -65,6 +65,7 @@ def explain_score(retriever: Bm25Retriever, query: QueryLike, ordinal: int) -> S
     Raises:
         InvalidInput: the index has no such passage, or it was deleted.
         InvalidQuery: a text for an index of learned sparse vectors.
+        IndexCorrupt: the passage's segment is damaged.
 
     Cost: O(df) of each term, to find the posting.
     """
@@ -72,7 +73,8 @@ def explain_score(retriever: Bm25Retriever, query: QueryLike, ordinal: int) -> S
     segment, local = _place(retriever, ordinal)
     parts, absent, total = [], [], 0.0
     for field, term, boost in _terms(retriever, asked):
-        part = _part(retriever, segment, local, field, term, boost)
+        with naming(segment.path):
+            part = _part(retriever, segment, local, field, term, boost)
         if part is None:
             absent.append(term.decode())
         else:

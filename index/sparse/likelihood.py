@@ -225,7 +225,7 @@ class LikelihoodRetriever(Stage):
         if cf == 0:
             return None
         floats = [(local, tf.astype(np.float64)) for local, tf in postings]
-        return _Word(f, boost, floats, self.likelihood.share(cf, self._tokens[f]))
+        return _Word(f, boost, floats, self.likelihood.share(cf, max(cf, self._tokens[f])))
 
     def _count(self, key: bytes, postings: Sequence[tuple[NDArray[np.uint32], NDArray[np.uint16]]]) -> int:
         known = self._collection_frequency.get(key)

@@ -4,7 +4,8 @@ Passages have two numbers here: the *ordinal*, which rankings carry, and the *lo
 postings. They differ by a constant unless the segment was reordered.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,7 +27,20 @@ from .scorers import Scorer
 from .settings import SparseSettings
 from .tables import ImpactTable, ValueTable, impact_table, value_table
 
-__all__ = ["SparseSegment", "Tombstones", "write_tombstones"]
+__all__ = ["SparseSegment", "Tombstones", "naming", "write_tombstones"]
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Names the file when the native code refuses (IndexError) to leave a damaged file's arrays.
+
+    Raises:
+        IndexCorrupt: it did.
+    """
+    try:
+        yield
+    except IndexError as error:
+        raise IndexCorrupt(path, str(error)) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +82,14 @@ class SparseSegment:
         n_fields = len(self.settings.fields)
         if not len(self.tokens) == len(self.filled) == len(self.averages) == n_fields:
             raise IndexCorrupt(file.path, f"has statistics for other than its {n_fields} fields")
+        # Their sizes and dtypes the native code has checked.
+        flat = [name for name in ("exception_term", "exception_doc", "exception_tf", "ordinal") if name in self.arrays]
+        if self.arrays["length_code"].shape != (n_fields, self.n_passages) or any(
+            self.arrays[name].ndim != 1 for name in flat
+        ):
+            raise IndexCorrupt(file.path, "holds arrays of other axes than a sparse part has")
+        if not all(0 <= n <= self.n_passages for n in self.filled) or not all(0 <= n < 1 << 53 for n in self.tokens):
+            raise IndexCorrupt(file.path, f"counts {self.tokens} tokens in {self.filled} passages")
         if not all(np.isfinite(self.averages)) or min(self.averages) <= 0:
             raise IndexCorrupt(file.path, f"has average lengths {self.averages}")
 
@@ -162,10 +184,11 @@ class SparseSegment:
 
         key: the field's byte and the term; unknown: empty arrays.
         """
-        term = self.native.find(key)
-        if term is None:
-            return np.zeros(0, dtype=np.uint32), np.zeros(0, dtype=np.uint16)
-        local, impact = self.native.postings(term[0])
+        with naming(self.path):
+            term = self.native.find(key)
+            if term is None:
+                return np.zeros(0, dtype=np.uint32), np.zeros(0, dtype=np.uint16)
+            local, impact = self.native.postings(term[0])
         code = self.arrays["length_code"][key[0]][local]
         tf = self.impact_tables[key[0]].decoded[code, impact]
         held = self.arrays["exception_term"]
@@ -181,7 +204,8 @@ class SparseSegment:
 
     def decode(self) -> dict[str, NDArray[Any]]:
         """All postings as the arrays of a run (build.py), the dead included; lengths are those the codes stand for."""
-        arrays = dict(self.native.decode_run([table.decoded for table in self.impact_tables]))
+        with naming(self.path):
+            arrays = dict(self.native.decode_run([table.decoded for table in self.impact_tables]))
         arrays["length"] = LENGTHS[self.arrays["length_code"]].astype(np.uint32).reshape(-1)
         return arrays
 
@@ -229,7 +253,8 @@ class SparseSegment:
             whole = run["term_bytes"].tobytes()
             for i in range(len(end)):
                 key = whole[int(end[i - 1]) if i else 0 : int(end[i])]
-                found = self.native.find(key)
+                with naming(self.path):
+                    found = self.native.find(key)
                 if found is None:
                     raise IndexCorrupt(self.path, f"does not hold {key[1:]!r}, a term of a passage it holds")
                 df[found[0]] += count[i]
