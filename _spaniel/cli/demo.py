@@ -1,6 +1,8 @@
 """`spaniel demo`: from nothing to a searched index in a few seconds."""
 
 import json
+import shutil
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -104,12 +106,14 @@ def _since(start: float) -> str:
 
 
 def _next_steps(source: Path, path: Path) -> str:
+    # Right after `make demo` the command is not on the PATH yet.
+    spaniel = "spaniel" if shutil.which("spaniel") else f"{Path(sys.executable).parent}/spaniel"
     return "\n".join(
         [
             "Try next:",
-            f"  spaniel search {path} 'sort a list by several keys' --explain",
-            f"  spaniel search {path} 'sort' --where '{{\"kind\": \"function\"}}' -k 5 --json",
-            f"  spaniel index info {path}",
-            f"  spaniel index build YOUR-FOLDER kb        # .jsonl, .csv, .tsv, .txt, .md, .html (see {source})",
+            f"  {spaniel} search {path} 'sort a list by several keys' --explain",
+            f"  {spaniel} search {path} 'sort' --where '{{\"kind\": \"function\"}}' -k 5 --json",
+            f"  {spaniel} index info {path}",
+            f"  {spaniel} index build YOUR-FOLDER kb        # .jsonl, .csv, .tsv, .txt, .md, .html (see {source})",
         ]
     )

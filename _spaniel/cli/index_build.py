@@ -51,6 +51,14 @@ def _reading_options(command: Command) -> Command:
                 callback=values.read_by(values.memory),
                 help="How much to hold before spilling to disk.",
             ),
+            click.option(
+                "--threads",
+                type=click.IntRange(min=1),
+                metavar="N",
+                default=1,
+                show_default=True,
+                help="With two, text is analysed while the next is read; the index is the same.",
+            ),
         ]
     ):
         command = option(command)
@@ -79,19 +87,26 @@ def _reading_options(command: Command) -> Command:
     callback=values.read_by(values.columns),
     help="Metadata that --where uses often, such as year:integer.",
 )
+@click.option("--vectors", is_flag=True, help="SOURCE are .jsonl files of a learned sparse model's token weights.")
 @click.option("--overwrite", is_flag=True, help="Replace an index that is there; it stays whole until the new one is.")
 @_reading_options
 @with_console
-def build(console: Console, sources: tuple[str, ...], index: str, **options: Any) -> None:
+def build(console: Console, sources: tuple[str, ...], index: str, vectors: bool, **options: Any) -> None:
     """Build an index from files or folders.
 
     SOURCE is a file or folder: .jsonl, .csv, .tsv (each also .gz), .txt, .md, .html, or a BEIR folder. INDEX is the
     folder to make. A killed or interrupted build leaves no half index behind, and the same command goes on where it
     stopped.
     """
+    if vectors:
+        from spaniel.index.vectors import build_vectors
+
+        _run(console, build_vectors, sources, index, _options_of_vectors(options))
+        return
     from spaniel.index.build import build as build_index
 
-    _run(console, build_index, sources, index, options)
+    problems = _Problems(console)
+    _run(console, build_index, sources, index, {**options, "on_problem": problems.take}, problems)
 
 
 @click.command()
@@ -103,36 +118,73 @@ def add(console: Console, sources: tuple[str, ...], index: str, **options: Any) 
     """Add documents to an index.
 
     They become a new segment, in one commit. Readers go on with what they opened; analyser and fields are those the
-    index was built with.
+    index was built with, and an index of token weights (`build --vectors`) takes more of them.
     """
     from spaniel.index.build import add as add_to_index
+    from spaniel.index.index import open_index
+    from spaniel.index.vectors import add_vectors
 
-    _run(console, add_to_index, sources, index, options)
+    with open_index(index) as opened:
+        holds_texts = opened.settings.analyzer is not None
+    if not holds_texts:
+        _run(console, add_vectors, sources, index, _options_of_vectors(options))
+        return
+    problems = _Problems(console)
+    _run(console, add_to_index, sources, index, {**options, "on_problem": problems.take}, problems)
+
+
+def _options_of_vectors(options: dict[str, Any]) -> dict[str, Any]:
+    """Those that mean something for token weights; another that was given is an error."""
+    context = click.get_current_context()
+    known = {"on_duplicate", "memory_bytes", "overwrite"}
+    for name in options.keys() - known:
+        if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
+            raise click.UsageError(f"--{name.replace('_', '-')} means nothing for token weights")
+    return {name: value for name, value in options.items() if name in known}
+
+
+class _Problems:
+    """Counts malformed records and keeps the first few, so that a broken file of millions costs no memory."""
+
+    def __init__(self, console: Console) -> None:
+        self._console, self._first, self.n = console, list[str](), 0
+
+    def take(self, problem: object) -> None:
+        """One more."""
+        self.n += 1
+        if self.n <= _SHOWN_PROBLEMS:
+            self._first.append(str(problem))
+
+    def tell(self) -> None:
+        """Warn of the first, by file and line, and say how many there were."""
+        for problem in self._first:
+            self._console.warn(problem)
+        if self.n:
+            self._console.warn(f"{self.n:,} malformed records skipped")
 
 
 def _run(
-    console: Console, work: Callable[..., Any], sources: tuple[str, ...], path: str, options: dict[str, Any]
+    console: Console,
+    work: Callable[..., Any],
+    sources: tuple[str, ...],
+    path: str,
+    options: dict[str, Any],
+    problems: _Problems | None = None,
 ) -> None:
     """Do it with a progress line, then say what there is now."""
-    problems: list[object] = []
     given = {name: value for name, value in options.items() if value is not None}
     start = time.perf_counter()
     with console.progress() as line:
-        index = work(
-            list(sources),
-            path,
-            on_progress=partial(_show, console, line),
-            on_problem=problems.append,
-            **given,
-        )
+        index = work(list(sources), path, on_progress=partial(_show, console, line), **given)
     seconds = time.perf_counter() - start
-    _tell_problems(console, problems)
+    n_skipped = problems.n if problems else 0
+    if problems:
+        problems.tell()
     with index:
         info = index.info()
-    text = (
-        f"{path}: {info['passages']:,} passages of {info['documents']:,} documents, {index_size(info)}, {seconds:.1f} s"
-    )
-    console.emit({"path": path, **info, "skipped": len(problems), "seconds": round(seconds, 3)}, text)
+    counts = f"{info['passages']:,} passages of {info['documents']:,} documents"
+    text = f"{path}: {counts}, {index_size(info)}, {seconds:.1f} s"
+    console.emit({"path": path, **info, "skipped": n_skipped, "seconds": round(seconds, 3)}, text)
 
 
 def _show(console: Console, line: ProgressLine, progress: "Progress") -> None:
@@ -141,13 +193,3 @@ def _show(console: Console, line: ProgressLine, progress: "Progress") -> None:
         line.clear()
         console.note(printable(progress.note))
     line.update(progress.stage, progress.bytes_read, progress.total_bytes, progress.documents)
-
-
-def _tell_problems(console: Console, problems: list[object]) -> None:
-    """The first records that were skipped, by file and line, and how many there were."""
-    for problem in problems[:_SHOWN_PROBLEMS]:
-        console.warn(printable(str(problem)))
-    if len(problems) > _SHOWN_PROBLEMS:
-        console.warn(f"and {len(problems) - _SHOWN_PROBLEMS:,} more")
-    if problems:
-        console.warn(f"{len(problems):,} malformed records skipped")

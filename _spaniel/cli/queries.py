@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import math
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +21,8 @@ def read_queries(path: str | Path) -> list[Query]:
     """All queries of a file, in its order.
 
     A line of `.jsonl` is an object with an id (`_id`, `id`, `qid` or `query_id`) and a text (`text`, `query`,
-    `question` or `title`); a line of `.tsv` is id, tab, text. Empty lines are passed over.
+    `question` or `title`), or a `vector` of token weights for an index of such; a line of `.tsv` is id, tab, text.
+    Empty lines are passed over.
 
     Raises:
         InvalidInput: another ending, a line that is no query (named by number), an id twice, or no query at all.
@@ -87,6 +89,15 @@ def _from_json(line: str) -> Query:
         id_ = str(id_)
     if not isinstance(id_, str) or not id_:
         raise ValueError(f"no id ({', '.join(_ID_NAMES)}) that is a string or a whole number")
-    if not isinstance(text, str):
+    weights = _weights(record["vector"]) if "vector" in record else None
+    if not isinstance(text, str) and (weights is None or text is not None):
         raise ValueError(f"no text ({', '.join(_TEXT_NAMES)})")
-    return Query(id_, text)
+    return Query(id_, text or "", weights=weights)
+
+
+def _weights(vector: object) -> dict[str, float]:
+    if not isinstance(vector, dict) or not all(
+        type(weight) in (int, float) and 0 <= weight < math.inf for weight in vector.values()
+    ):
+        raise ValueError("the vector is not an object of token: weight, weights being numbers of at least 0")
+    return {token: float(weight) for token, weight in vector.items() if weight}

@@ -138,6 +138,20 @@ def test_no_index(spaniel: Run, tmp_path: Path, command: list[str]) -> None:
     assert "spaniel index build" in done.error["hint"]
 
 
+def test_token_weights(spaniel: Run, tmp_path: Path) -> None:
+    first, more, queries = tmp_path / "w.jsonl", tmp_path / "more.jsonl", tmp_path / "q.jsonl"
+    first.write_text('{"id": "a", "vector": {"red": 200, "fish": 3}}\n{"id": "b", "vector": {"fish": 50}}\n')
+    more.write_text('{"id": "c", "vector": {"fish": 20}}\n')
+    queries.write_text('{"id": "q", "vector": {"fish": 2.0}}\n')
+    assert spaniel("index", "build", "--vectors", first, tmp_path / "kb", "--json").data["passages"] == 2
+    assert spaniel("index", "add", more, tmp_path / "kb", "--json").data["segments"] == 2
+    found = json.loads(spaniel("search", tmp_path / "kb", "--queries", queries, "--json").out)
+    assert [(hit["id"], hit["score"]) for hit in found["hits"]] == [("b", 100.0), ("c", 40.0), ("a", 6.0)]
+    assert spaniel("search", tmp_path / "kb", "fish", "--json").error["type"] == "InvalidQuery"
+    wrong = spaniel("index", "build", "--vectors", first, tmp_path / "kb2", "--language", "german", "--json")
+    assert "--language means nothing" in wrong.error["message"]
+
+
 def test_ciff_there_and_back(spaniel: Run, kb: Path, tmp_path: Path) -> None:
     file = tmp_path / "kb.ciff"
     assert spaniel("index", "export-ciff", kb, file, "--json").data == {"path": str(file), "documents": 4}

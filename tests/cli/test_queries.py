@@ -25,6 +25,13 @@ def test_both_forms(tmp_path: Path, ending: str) -> None:
         assert [(query.id, query.text) for query in read_queries(path)] == [("a", "één"), ("7", "two"), ("c", "three")]
 
 
+def test_token_weights(tmp_path: Path) -> None:
+    lines = '{"id": "1", "vector": {"red": 2, "blue": 0}}\n{"id": "2", "text": "t", "vector": {"red": 0.5}}\n'
+    first, second = read_queries(written(tmp_path / "q.jsonl", lines))
+    assert (first.text, first.weights) == ("", {"red": 2.0})
+    assert (second.text, second.weights) == ("t", {"red": 0.5})
+
+
 def test_a_tab_in_the_text_stays(tmp_path: Path) -> None:
     assert read_queries(written(tmp_path / "q.tsv", "1\ta\tb"))[0].text == "a\tb"
 
@@ -44,6 +51,11 @@ def test_a_tab_in_the_text_stays(tmp_path: Path) -> None:
         ("q.jsonl", '{"text": "x"}', "no id"),
         ("q.jsonl", '{"id": true, "text": "x"}', "no id"),
         ("q.jsonl", '{"id": "1", "text": null}', "no text"),
+        ("q.jsonl", '{"id": "1", "text": 3, "vector": {"a": 1}}', "no text"),
+        ("q.jsonl", '{"id": "1", "vector": {"a": -1}}', "at least 0"),
+        ("q.jsonl", '{"id": "1", "vector": {"a": NaN}}', "at least 0"),
+        ("q.jsonl", '{"id": "1", "vector": {"a": true}}', "at least 0"),
+        ("q.jsonl", '{"id": "1", "vector": [1]}', "not an object"),
     ],
 )
 def test_bad_lines_are_named(tmp_path: Path, name: str, data: str | bytes, named: str) -> None:
