@@ -1,4 +1,4 @@
-"""BM25 over an index keeps the retrievers' contract, however the index came to be."""
+"""The retrievers of an index keep the contract, however the index came to be."""
 
 import random
 from collections.abc import Iterator
@@ -41,6 +41,12 @@ class TestTwoFields(TestOneSegment):
         path = tmp_path_factory.mktemp("kb") / "kb"
         with sp.build(documents(0, 120), path, fields={"title": 2.0, "text": 1.0}) as index:
             yield index
+
+
+class TestLikelihood(TestOneSegment):
+    @pytest.fixture
+    def subject(self, index: sp.Index) -> Subject:
+        return Subject(index.likelihood(k=20), QUERIES, 120)
 
 
 class TestManySegments(TestOneSegment):
