@@ -21,46 +21,47 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 _SHOWN_PROBLEMS = 20
 
 
+_READING_OPTIONS = [
+    click.option("--id-field", metavar="NAME", help="Field with the id; common names are found without it."),
+    click.option("--text-field", metavar="NAME", help="Field with the text; likewise."),
+    click.option("--title-field", metavar="NAME", help="Field with the title; likewise."),
+    click.option(
+        "--on-duplicate",
+        type=click.Choice(["fail", "replace", "skip"]),
+        default="fail",
+        show_default=True,
+        help="What a second document of the same id does.",
+    ),
+    click.option(
+        "--on-error",
+        type=click.Choice(["fail", "skip"]),
+        default="fail",
+        show_default=True,
+        help="What a malformed record does; skipped ones are named and counted.",
+    ),
+    click.option(
+        "--memory",
+        "memory_bytes",
+        metavar="SIZE",
+        default="512M",
+        show_default=True,
+        callback=values.read_by(values.memory),
+        help="How much to hold before spilling to disk.",
+    ),
+    click.option(
+        "--threads",
+        type=click.IntRange(min=1),
+        metavar="N",
+        default=1,
+        show_default=True,
+        help="With two, text is analysed while the next is read; the index is the same.",
+    ),
+]
+
+
 def _reading_options(command: Command) -> Command:
     """Options of everything that reads documents."""
-    for option in reversed(
-        [
-            click.option("--id-field", metavar="NAME", help="Field with the id; common names are found without it."),
-            click.option("--text-field", metavar="NAME", help="Field with the text; likewise."),
-            click.option("--title-field", metavar="NAME", help="Field with the title; likewise."),
-            click.option(
-                "--on-duplicate",
-                type=click.Choice(["fail", "replace", "skip"]),
-                default="fail",
-                show_default=True,
-                help="What a second document of the same id does.",
-            ),
-            click.option(
-                "--on-error",
-                type=click.Choice(["fail", "skip"]),
-                default="fail",
-                show_default=True,
-                help="What a malformed record does; skipped ones are named and counted.",
-            ),
-            click.option(
-                "--memory",
-                "memory_bytes",
-                metavar="SIZE",
-                default="512M",
-                show_default=True,
-                callback=values.read_by(values.memory),
-                help="How much to hold before spilling to disk.",
-            ),
-            click.option(
-                "--threads",
-                type=click.IntRange(min=1),
-                metavar="N",
-                default=1,
-                show_default=True,
-                help="With two, text is analysed while the next is read; the index is the same.",
-            ),
-        ]
-    ):
+    for option in reversed(_READING_OPTIONS):
         command = option(command)
     return command
 
