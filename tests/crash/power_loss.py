@@ -37,6 +37,7 @@ class RecordingFS(RealFS):
     def __init__(self, calls: list[Call]) -> None:
         super().__init__()
         self.calls = calls
+        self._foreign: dict[Path, tuple[int, bytes]] = {}  # what SQLite writes in a build's working folder
 
     def mkdir(self, path: Path) -> None:
         super().mkdir(path)
@@ -63,12 +64,33 @@ class RecordingFS(RealFS):
         super().unlink(path)
         self.calls.append(Call("unlink", path))
 
+    def remove_tree(self, path: Path) -> None:
+        self._notice_foreign(path)
+        self.calls += [Call("unlink", file) for file in sorted(path.iterdir())]
+        self.calls.append(Call("unlink", path))
+        super().remove_tree(path)
+
     def fsync_dir(self, path: Path) -> None:
+        self._notice_foreign(path)
         super().fsync_dir(path)
         self.calls.append(Call("fsync_dir", path))
 
     def sync(self, descriptor: int) -> None:
         """The model does not need the disk to work."""
+
+    def _notice_foreign(self, directory: Path) -> None:
+        """Files that nobody made through this object: their bytes so far are writes without a sync."""
+        ours = {call.target if call.name == "rename" else call.path for call in self.calls}
+        for path in sorted(directory.glob("*.sqlite")):
+            number, known = self._foreign.get(path, (-1, b""))
+            if number < 0 and path in ours:
+                continue
+            if number < 0:
+                number = self._new_file()
+                self.calls.append(Call("create", path, number))
+            if (data := path.read_bytes()) != known:
+                self.calls.append(Call("write", path, number, 0, data))
+            self._foreign[path] = (number, data)
 
     def _new_file(self) -> int:
         return sum(call.name == "create" for call in self.calls)
@@ -127,13 +149,15 @@ class State:
     in_flight: str
 
 
-def durable_states(calls: list[Call], root: Path) -> Iterator[State]:
-    """Every distinct state that a power loss after any prefix of the calls may leave. `root` itself is durable."""
+def durable_states(calls: list[Call], root: Path, first: int = 0) -> Iterator[State]:
+    """Every distinct state that a power loss after at least `first` calls may leave. `root` itself is durable."""
     seen: set[Any] = set()
     model = _Disk(root)
-    for call in [None, *calls]:
+    for place, call in enumerate([None, *calls]):
         if call is not None:
             model.apply(call)
+        if place < first:
+            continue
         for files in model.outcomes():
             key = (frozenset(files.items()), model.acknowledged, model.in_flight)
             if key not in seen:
@@ -188,6 +212,9 @@ class _Disk:
         for call in [call for call in self.pending if call.path.parent == directory]:
             _change(self.names, call)
             self.pending.remove(call)
+        # What was still open in a folder that is gone for good does not matter any more.
+        gone = [folder for folder in self.names if folder.parent == directory and folder not in self.names[directory]]
+        self.pending = [call for call in self.pending if call.path.parent not in gone]
 
     def _reachable(self, names: dict[Path, dict[Path, int]]) -> dict[Path, int]:
         """Files whose directories are all durable."""

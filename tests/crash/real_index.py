@@ -26,7 +26,7 @@ WORDS = [
     *("disk", "byte", "checksum", "page", "journal", "merge", "order", "bound", "heap"),
 ]
 QUERIES = ("crash of the writer", "manifest commit", "checksum bytes on disk", "block bound score", "sentinel")
-BATCH = 20
+N_DOCUMENTS, BATCH = 60, 20
 
 
 def documents(first: int, count: int, seed: int = 0) -> list[Document]:
@@ -59,7 +59,7 @@ def source(path: Path) -> Path:
     """A file to build from, beside the index; made once, so that an interrupted build knows it again."""
     corpus = path.parent / "corpus.jsonl"
     if not corpus.exists():
-        records = [{"_id": d.id, "title": d.title, "text": d.text, **d.meta} for d in documents(0, 60)]
+        records = [{"_id": d.id, "title": d.title, "text": d.text, **d.meta} for d in documents(0, N_DOCUMENTS)]
         corpus.write_text("".join(json.dumps(record) + "\n" for record in records))
         os.utime(corpus, (1_000_000_000, 1_000_000_000))
     return corpus
@@ -93,7 +93,7 @@ def interrupted(path: Path) -> None:
 def three_segments(path: Path) -> None:
     """An index with a history: three segments, tombstones in two of them."""
     make(path)
-    add(documents(60, 25), path).close()
+    add(documents(N_DOCUMENTS, 25), path).close()
     delete(path, ["d3", "d17", "d61"])
     add(documents(85, 5), path).close()
 

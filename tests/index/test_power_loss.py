@@ -8,17 +8,17 @@ which drops or moves calls of the real writer.
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from crash.figures import record
 from crash.folders import memory_folder
-from crash.power_loss import Call, RecordingFS, durable_states
+from crash.power_loss import Call, RecordingFS
+from crash.replay import label_of, violations
 from crash.small_index import Step, add, content, delete, give_up, merge
 
-from spaniel.index.check import verify
 from spaniel.index.manifest import Manifest
 from spaniel.index.store import Transaction
-from spaniel.retrieval.errors import IndexNotFound, SpanielError
 
 HISTORY: list[Step] = [add(1, 2, create=True), add(3), delete(1, 3), give_up, add(4), merge, delete(2)]
 
@@ -34,69 +34,22 @@ def recorded(root: Path, history: Iterable[Step] = HISTORY) -> list[Call]:
     calls: list[Call] = []
     for step in history:
         start = len(calls)
-        label = repr(step(root / "kb", RecordingFS(calls)))
+        label = label_of(step(root / "kb", RecordingFS(calls)))
         calls.insert(start, Call("begin", label=label))
         calls.append(Call("ack", label=label))
     return calls
 
 
-def outcome(files: dict[Path, bytes], root: Path, folder: Path) -> tuple[str, str]:
-    """What a reader sees in a state ("" for no index), and what is wrong with it in itself ("" for nothing)."""
-    path = folder / "kb"
-    _lay_out(files, root, folder)
-    try:
-        seen = content(path)
-        label = repr(seen)
-    except IndexNotFound:
-        seen, label = [], ""
-    except SpanielError as error:
-        return "", f"corrupt: {error}"
-    if label and not verify(path).ok:
-        return label, f"verify: {verify(path).problems}"
-    try:
-        after = add(99, create=True)(path, RecordingFS([]))
-    except (SpanielError, OSError) as error:
-        return label, f"stuck: the next commit fails: {error}"
-    if not after == content(path) == [*seen, 99]:
-        return label, f"stuck: after the next commit a reader sees {content(path)}"
-    return label, ""
-
-
-def _lay_out(files: dict[Path, bytes], root: Path, folder: Path) -> None:
-    """Put a state's files into `folder`, and nothing else."""
-    if (folder / "kb").exists():
-        for old in (folder / "kb").iterdir():
-            old.unlink()
-    for path, data in files.items():
-        target = folder / path.relative_to(root)
-        target.parent.mkdir(exist_ok=True)
-        target.write_bytes(data)
-
-
-def violations(calls: list[Call], root: Path, folder: Path, *, stop: bool) -> tuple[int, list[str]]:
-    """States tried, and what is wrong with them; with `stop`, only the first."""
-    n_states, wrong = 0, []
-    known: dict[frozenset[tuple[Path, bytes]], tuple[str, str]] = {}
-    folder.mkdir()
-    for state in durable_states(calls, root):
-        n_states += 1
-        key = frozenset(state.files.items())
-        if key not in known:
-            known[key] = outcome(state.files, root, folder)
-        seen, problem = known[key]
-        if not problem and seen not in (state.acknowledged, state.in_flight):
-            problem = f"lost: a reader sees {seen}, right are {state.acknowledged} and {state.in_flight}"
-        if problem:
-            wrong.append(problem)
-            if stop:
-                break
-    return n_states, wrong
+def add_99(path: Path, seen: Any, fs: RecordingFS) -> Any:
+    """The next write: one more value, in a new index where there is none."""
+    add(99, create=True)(path, fs)
+    return [*(seen or []), 99]
 
 
 def test_every_power_loss_leaves_one_whole_generation(folder: Path) -> None:
     calls = recorded(folder)
-    n_states, wrong = violations(calls, folder, folder / "after", stop=False)
-    record("power loss, bare transactions", calls=len(calls), states=n_states, wrong=len(wrong))
+    n_states, wrong = violations(calls, folder, folder / "after", content, add_99, stop=False)
+    record("power loss", module="small_index", calls=len(calls), states=n_states, wrong=len(wrong))
     assert wrong == []
 
 
@@ -222,7 +175,7 @@ def test_broken_protocols_are_caught(folder: Path, mutant: Callable[[list[Call]]
     calls = recorded(folder)
     broken = mutant(calls)
     assert broken != calls
-    _, wrong = violations(broken, folder, folder / "after", stop=True)
+    _, wrong = violations(broken, folder, folder / "after", content, add_99, stop=True)
     assert wrong
 
 
@@ -249,7 +202,7 @@ def test_removing_too_early_is_caught(folder: Path, mutant: Callable[[list[Call]
     calls = recorded(folder)
     broken = mutant(calls)
     assert broken != calls
-    _, wrong = violations(broken, folder, folder / "after", stop=True)
+    _, wrong = violations(broken, folder, folder / "after", content, add_99, stop=True)
     assert wrong
 
 
@@ -263,5 +216,5 @@ def test_writer_that_uses_numbers_again_is_caught(folder: Path, monkeypatch: pyt
         self.generation = self.base.generation + 1 if self.base else 1
 
     monkeypatch.setattr(Transaction, "__init__", forgetful)
-    _, wrong = violations(calls, folder, folder / "after", stop=True)
+    _, wrong = violations(calls, folder, folder / "after", content, add_99, stop=True)
     assert wrong and wrong[0].startswith("stuck")
