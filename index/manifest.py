@@ -48,6 +48,7 @@ _FIRST_LINE = re.compile(rb"spaniel manifest (\d{1,6}) (\d{8}) ([0-9a-f]{8})\n")
 _FIRST_LINE_LIMIT = 64
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}(?:-[a-z][a-z0-9_]{0,63}){0,3}-([0-9]{8,15})-[0-9]{1,6}\.[a-z][a-z0-9]{0,15}")
 _COUNT_LIMIT = 1 << 62
+_ORDINALS_LIMIT = 1 << 31  # ordinals are int32 wherever results are; whoever sizes memory by them stays below 2 GiB
 
 
 def generation_of(name: str) -> int | None:
@@ -97,8 +98,9 @@ class Segment:
     files: Mapping[str, FileEntry]
 
     def __post_init__(self) -> None:
-        for name in ("id", "first_ordinal", "n_passages"):
-            _check_range(name, getattr(self, name), _COUNT_LIMIT)
+        _check_range("id", self.id, _COUNT_LIMIT)
+        _check_range("first_ordinal", self.first_ordinal, _ORDINALS_LIMIT)
+        _check_range("n_passages", self.n_passages, _ORDINALS_LIMIT - self.first_ordinal)
         _check_range("n_deleted", self.n_deleted, self.n_passages)
         object.__setattr__(self, "files", MappingProxyType(dict(self.files)))
 
@@ -110,7 +112,7 @@ class Manifest:
     Attributes:
         generation: grows with every commit.
         index_id: random name given when the index was built; two indexes never share one.
-        next_ordinal: ordinal of the next passage to be added; ordinals are never used again.
+        next_ordinal: ordinal of the next passage to be added, at most 2^31; ordinals are never used again.
         settings: analyser, scoring parameters, fields and columns; plain JSON values.
         segments: in ascending order of `first_ordinal`.
     """
@@ -123,7 +125,7 @@ class Manifest:
 
     def __post_init__(self) -> None:
         _check_range("generation", self.generation, 10**15 - 1)
-        _check_range("next_ordinal", self.next_ordinal, _COUNT_LIMIT)
+        _check_range("next_ordinal", self.next_ordinal, _ORDINALS_LIMIT)
         object.__setattr__(self, "segments", tuple(self.segments))
         if not re.fullmatch(r"[0-9a-z-]{1,64}", self.index_id):
             raise ValueError(f"index_id {self.index_id!r} is not 1 to 64 of the characters 0-9, a-z and -")

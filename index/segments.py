@@ -74,6 +74,17 @@ class OpenSegment:
         found = self.passages.matching(where)
         return found[self.living(found)]
 
+    def packed(self, ordinals: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """These ordinals as a bit a local passage: no ordinal, only the file's own size, says how much that takes."""
+        mask = np.zeros(self.sparse.n_passages, dtype=bool)
+        mask[self.sparse.local_of(ordinals)] = True
+        return np.packbits(mask)
+
+    def unpacked(self, bits: NDArray[np.uint8]) -> NDArray[np.int64]:
+        """What `packed` was given, ascending."""
+        local = np.flatnonzero(np.unpackbits(bits, count=self.sparse.n_passages))
+        return np.sort(self.sparse.ordinals[local])
+
 
 class Segments:
     """All segments of a generation, in order of their ordinals; a `PassageStore`. Safe to use from several threads."""
@@ -88,7 +99,7 @@ class Segments:
             raise
         self._first = np.array([segment.record.first_ordinal for segment in self.open], dtype=np.int64)
         self._next_ordinal = manifest.next_ordinal
-        self._filters: OrderedDict[str, NDArray[np.uint8]] = OrderedDict()
+        self._filters: OrderedDict[str, list[NDArray[np.uint8]]] = OrderedDict()
         self._lock = threading.Lock()
 
     def __iter__(self) -> Iterator[OpenSegment]:
@@ -148,18 +159,18 @@ class Segments:
         node = parse(where)
         key = repr(node)  # not the node itself: 1, 1.0 and True are equal to Python
         with self._lock:
-            if key in self._filters:
+            kept = self._filters.get(key)
+            if kept is not None:
                 self._filters.move_to_end(key)
-                return np.flatnonzero(np.unpackbits(self._filters[key])).astype(np.int64)
+        if kept is not None:
+            return _joined(segment.unpacked(bits) for segment, bits in zip(self.open, kept, strict=True))
         found = [segment.matching(node) for segment in self.open]
-        ordinals = np.concatenate([np.zeros(0, dtype=np.int64), *found])
-        mask = np.zeros(self._next_ordinal, dtype=bool)
-        mask[ordinals] = True
+        packed = [segment.packed(ordinals) for segment, ordinals in zip(self.open, found, strict=True)]
         with self._lock:
-            self._filters[key] = np.packbits(mask)
+            self._filters[key] = packed
             while len(self._filters) > _FILTERS_KEPT:
                 self._filters.popitem(last=False)
-        return ordinals
+        return _joined(found)
 
     def by_segment(self, ordinals: Iterable[int]) -> dict[int, NDArray[np.int64]]:
         """Number of a segment -> those of the ordinals that it holds, ascending."""
@@ -171,3 +182,7 @@ class Segments:
         """Close the passages files. The arrays stay mapped while something refers to them."""
         for segment in self.open:
             segment.passages.close()
+
+
+def _joined(parts: Iterable[NDArray[np.int64]]) -> NDArray[np.int64]:
+    return np.concatenate([np.zeros(0, dtype=np.int64), *parts])
