@@ -10,9 +10,9 @@ compression, and which passages are alive (the segment's tombstones say that).
 
 import os
 import sqlite3
-import threading
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -41,10 +41,14 @@ __all__ = ["PassageWriter", "Passages"]
 T = TypeVar("T")
 _IDS_PER_QUERY = 500
 _ROWS_PER_FETCH = 1000
+_IDLE_CONNECTIONS = 8  # a file descriptor each; more than run at a time on most machines
 
 
 class Passages:
     """Reads a finished file; safe to use from several threads.
+
+    Each call borrows a connection for itself alone; at most `_IDLE_CONNECTIONS` wait for the next one, however many
+    threads come and go.
 
     Raises:
         IndexCorrupt: missing, not SQLite, or not the tables that `PassageWriter` makes.
@@ -52,9 +56,9 @@ class Passages:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self._local = threading.local()
-        self._open: list[sqlite3.Connection] = []
-        self._lock = threading.Lock()
+        # No lock around these: a thread that holds one while another forks would leave it locked in the child for ever.
+        self._idle: deque[tuple[int, sqlite3.Connection]] = deque()
+        self._inherited: list[sqlite3.Connection] = []
         self._closed = False
         self.columns = self._read_columns()
 
@@ -76,25 +80,48 @@ class Passages:
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
-        """This thread's connection; SQLite's errors become `IndexCorrupt`, since nothing else can go wrong here."""
-        # SQLite's connections must not be carried into a forked child.
-        owner, connection = getattr(self._local, "connection", (0, None))
+        """A connection for this call; SQLite's errors become `IndexCorrupt`, since nothing else can go wrong here."""
         with corruption_named(self.path):
-            if connection is None or self._closed or owner != os.getpid():
-                connection = self._connect()
-            yield connection
+            connection = self._borrow()
+            try:
+                yield connection
+            except BaseException:
+                connection.close()  # it may stand in the middle of a statement
+                raise
+            self._give_back(connection)
 
-    def _connect(self) -> sqlite3.Connection:
+    def _borrow(self) -> sqlite3.Connection:
         if self._closed:
             raise InvalidInput("index", "it has been closed", hint="open it again with spaniel.open(path)")
+        with suppress(IndexError):
+            while True:
+                owner, connection = self._idle.pop()
+                if owner == os.getpid():
+                    return connection
+                # SQLite's connections must be neither used nor closed in a forked child.
+                self._inherited.append(connection)
         connection = sqlite3.connect(read_only_uri(self.path), uri=True, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA trusted_schema = OFF")
         connection.execute("PRAGMA cell_size_check = ON")
         connection.execute("PRAGMA mmap_size = 0")  # a truncated file must be an error, not a SIGBUS
-        with self._lock:
-            self._open.append(connection)
-        self._local.connection = (os.getpid(), connection)
         return connection
+
+    def _give_back(self, connection: sqlite3.Connection) -> None:
+        if len(self._idle) >= _IDLE_CONNECTIONS:
+            connection.close()
+            return
+        self._idle.append((os.getpid(), connection))
+        if self._closed:  # meanwhile: what was appended after `close` emptied the pool has to go too
+            self._close_idle()
+
+    def _close_idle(self) -> None:
+        with suppress(IndexError):
+            while True:
+                owner, connection = self._idle.pop()
+                if owner == os.getpid():
+                    connection.close()
+                else:
+                    self._inherited.append(connection)
 
     def __len__(self) -> int:
         """How many rows, replaced and deleted ones that still stand in the file included."""
@@ -183,11 +210,9 @@ class Passages:
                 return
 
     def close(self) -> None:
-        """Close the connections of all threads. Repeating it does nothing."""
-        with self._lock:
-            self._closed = True
-            while self._open:
-                self._open.pop().close()
+        """Close the connections; those in use, when their call ends. Repeating it does nothing."""
+        self._closed = True
+        self._close_idle()
 
 
 def _is_storable(name: str) -> bool:

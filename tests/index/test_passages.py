@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -261,10 +262,60 @@ def test_a_forked_child_reads_through_its_own_connection(tmp_path: Path) -> None
     if child == 0:
         code = 1
         try:
-            code = 0 if reader.get([5])[0].id == "d5" and len(reader._open) == 2 else 2
+            code = 0 if reader.get([5])[0].id == "d5" and len(reader._inherited) == 1 else 2
         finally:
             os._exit(code)
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 0
     assert reader.get([6])[0].id == "d6"
     reader.close()
+
+
+def descriptors_of(path: Path) -> int:
+    """How many open descriptors of this process lead to the file."""
+    found = []
+    for link in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # the listing's own
+            found.append(link.readlink())
+    return found.count(path)
+
+
+def test_threads_that_end_leave_no_descriptor(tmp_path: Path) -> None:
+    path = tmp_path.resolve() / "p"
+    reader = written(path, some(50))
+    assert descriptors_of(path) == 1
+    for _ in range(50):
+        thread = threading.Thread(target=reader.get, args=[[3]])
+        thread.start()
+        thread.join()
+    assert descriptors_of(path) == 1
+    # However many read at one time, only so many connections stay.
+    everyone = threading.Barrier(20)
+
+    def read() -> None:
+        with reader._reading():
+            everyone.wait()
+
+    threads = [threading.Thread(target=read) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert descriptors_of(path) == 8
+    reader.close()
+    assert descriptors_of(path) == 0
+
+
+def test_an_error_costs_no_descriptor_and_closing_waits_for_the_call(tmp_path: Path) -> None:
+    path = tmp_path.resolve() / "p"
+    reader = written(path, some(50))
+    for _ in range(20):
+        with pytest.raises(IndexCorrupt, match="has no passage 99"):
+            reader.get([99])
+        with pytest.raises(IndexCorrupt, match="SQLite says"), reader._reading() as connection:
+            connection.execute("SELECT nothing FROM nowhere")
+    assert descriptors_of(path) <= 1
+    with reader._reading() as connection:
+        reader.close()
+        assert connection.execute("SELECT count(*) FROM passages").fetchone() == (50,)
+    assert descriptors_of(path) == 0
