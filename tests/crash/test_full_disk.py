@@ -7,10 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from crash import real_index
 from crash.figures import record
+from crash.folders import memory_folder
 from crash.small_index import Step, add, content, delete, merge
 
 from spaniel.index.check import verify
+from spaniel.index.manifest import generation_of
+from spaniel.index.store import read_manifest
+from spaniel.retrieval.errors import IndexNotFound, SpanielError
 
 
 @contextlib.contextmanager
@@ -51,3 +56,38 @@ def test_full_disk(tmp_path: Path, name: str, step: Step, after: list[int]) -> N
     assert verify(path).ok
     assert refused >= 4
     record("full disk", write=name, refused=refused, wrong=0)
+
+
+@pytest.mark.crash
+@pytest.mark.parametrize("name", ["build", "add", "delete", "optimize"])
+def test_full_disk_under_a_real_write(name: str) -> None:
+    """Working files of a build may stay, so that the same command can go on when there is room again."""
+    write, refused = real_index.WRITES[name], 0
+    with memory_folder() as folder:
+        path = folder / "kb"
+        write.prepare(path)
+        before = real_index.content(path) if path.exists() else None
+        for limit in range(0, 1 << 20, 1024):  # pragma: no branch
+            try:
+                with files_up_to(limit):
+                    write.run(path)
+                break
+            except (OSError, SpanielError):
+                refused += 1
+                if before is None:
+                    with pytest.raises(IndexNotFound):
+                        real_index.content(path)
+                    continue
+                assert real_index.content(path) == before
+                assert verify(path).ok
+                assert {note.file for note in verify(path).notes} <= {"partial", *left_of_before(path)}
+        assert (real_index.content(path) == before) == (name == "optimize")
+        assert verify(path).ok
+    assert refused >= 2
+    record("full disk", write=f"real {name}", refused=refused, wrong=0)
+
+
+def left_of_before(path: Path) -> set[str]:
+    """Files of the generation before this one, which stay for readers; what a failed write made has a higher number."""
+    generation = read_manifest(path).generation
+    return {entry.name for entry in path.iterdir() if (generation_of(entry.name) or generation + 1) <= generation}

@@ -8,8 +8,16 @@ import pytest
 from crash.figures import record
 from crash.folders import memory_folder
 from crash.power_loss import Call, RecordingFS
-from crash.real_index import N_DOCUMENTS, add_one, content, grow, make, shrink, source, tidy
+from crash.real_index import N_DOCUMENTS, add_one, content, grow, make, source, tidy
 from crash.replay import label_of, violations
+
+from spaniel.index.edit import delete
+
+
+def shrink(path: Path) -> None:
+    """Delete from both segments."""
+    delete(path, ["d1", "d6", "d95"])
+
 
 HISTORY: list[Callable[[Path], object]] = [make, grow, shrink, tidy, grow]
 
