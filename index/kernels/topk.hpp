@@ -23,6 +23,9 @@ class Candidates {
   // Documents under this integer score cannot be in the true top k; at least 1.
   uint32_t threshold() const { return threshold_; }
 
+  // Whether there have been k candidates, so that the threshold is more than what priming gave.
+  bool settled() const { return level_ > 0; }
+
   void add(uint32_t doc, uint32_t score) {
     kept_.push_back(static_cast<uint64_t>(score) << 32 | doc);
     uint32_t step = score >> kShift;

@@ -85,9 +85,10 @@ class Traversal {
     // pass are added too: then the sweep sees nearly final scores, and few hits. About a third of the documents touched so
     // far would be looked up, at some twenty times the cost of adding a posting.
     uint64_t touched = dense ? width : listed;
+    bool look_up_dense = !dense && few_hits_;
     for (size_t t = essential; t < n; ++t) {
       uint64_t cost = stretches[t].doc ? stretches[t].n : width / 24;
-      if (cost > touched * kLookupCost) continue;
+      if (cost > touched * kLookupCost || (!stretches[t].doc && look_up_dense)) continue;
       rest -= stretches[t].bound;
       if (stretches[t].doc) {
         listed += stretches[t].n;
@@ -99,6 +100,7 @@ class Traversal {
     }
     uint32_t local_first = first % kWindow;
     size_t n_hits = collect(local_first, width, stretches, essential, least - rest, dense, listed);
+    expect_hits(n_hits, width, look_up_dense);
     for (size_t t = essential; t < n && n_hits; ++t) {
       rest -= stretches[t].bound;
       n_hits = refiner_.apply(stretches[t], local_first, n_hits, least > rest ? least - rest : 0);
@@ -107,7 +109,14 @@ class Traversal {
   }
 
  private:
-  static constexpr uint32_t kLookupCost = 6;
+  static constexpr uint32_t kLookupCost = 6, kManyHits = 64;
+
+  // A dense row is read from memory as a whole to be added, and by a line a hit to be looked up: which is less shows only
+  // in the number of hits. So a look-up is tried once the threshold has settled, and given up where it met many.
+  void expect_hits(size_t n_hits, uint32_t width, bool looked_up_dense) {
+    if (looked_up_dense && n_hits > width / kManyHits) gave_up_ = true;
+    few_hits_ = !gave_up_ && candidates_.settled();
+  }
 
   size_t collect(uint32_t local_first, uint32_t width, const Stretch* stretches, size_t essential, uint32_t least, bool dense,
                  uint64_t listed) {
@@ -178,6 +187,7 @@ class Traversal {
   Candidates& candidates_;
   Trace& trace_;
   Refiner refiner_;
+  bool few_hits_ = false, gave_up_ = false;
 };
 
 // The stretches of one block or window, fetched one step ahead of their use: lists lie far apart in memory, and the
