@@ -65,6 +65,7 @@ def check_sparse(path: Path, entry: FileEntry, segment: Segment) -> Iterator[str
     try:
         for chunk in _lists(sparse):
             yield from _wrong_lists(chunk, sparse.n_passages)
+        sparse.native.check_postings()  # starts, block tables and largest impacts against the postings
     except IndexError as error:  # how the native code refuses to read outside the arrays
         yield str(error)
 

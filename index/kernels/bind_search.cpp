@@ -228,6 +228,10 @@ void bind_search(nb::module_& m) {
         auto [doc, impact] = postings(self.segment, term_by_id(self.segment, id));
         return nb::make_tuple(to_numpy(std::move(doc)), to_numpy(std::move(impact)));
       })
+      .def("check_postings", [](const PySegment& self) {
+        nb::gil_scoped_release unlocked;
+        for (uint32_t id = 0; id < self.segment.term_end.size(); ++id) self.segment.check_postings(term_by_id(self.segment, id));
+      })
       .def("decode_run", &decode_run)
       // Makes the index of Schedule::bmp if it is not there yet; its bytes.
       .def("block_index_bytes", [](const PySegment& self, uint32_t block_docs, uint32_t superblock) {

@@ -30,6 +30,14 @@ void append_block_max(std::vector<uint8_t>& out, std::span<const uint32_t> doc, 
   }
 }
 
+// Runs may come from files; what the loops below rely on is checked on the way in.
+void check_list(std::span<const uint32_t> doc, uint8_t field, size_t n_fields, uint32_t n_docs) {
+  if (field >= n_fields) throw std::invalid_argument("a run has a term of a field that does not exist");
+  for (size_t i = 0; i < doc.size(); ++i) {
+    if (doc[i] >= n_docs || (i && doc[i] <= doc[i - 1])) throw std::invalid_argument("a run's documents are out of order");
+  }
+}
+
 }  // namespace
 
 Encoder::Encoder(uint32_t n_docs, std::span<const uint8_t> length_code, std::vector<ImpactTable> tables, uint32_t n_medium,
@@ -68,6 +76,7 @@ Encoded Encoder::encode(std::span<const uint8_t> field, std::span<const uint64_t
   for (size_t t = 0; t + 1 < ptr.size(); ++t, ++next_term_) {
     uint32_t df = static_cast<uint32_t>(ptr[t + 1] - ptr[t]);
     std::span<const uint32_t> docs = doc.subspan(ptr[t], df);
+    check_list(docs, field[t], tables_.size(), layout_.n_docs);
     const ImpactTable& table = tables_[field[t]];
     const uint8_t* codes = length_code_.data() + static_cast<size_t>(field[t]) * layout_.n_docs;
     impacts.resize(df);
@@ -118,6 +127,7 @@ uint64_t Encoder::count_exceptions(std::span<const uint8_t> field, std::span<con
                                    std::span<const uint32_t> doc, std::span<const uint16_t> tf) const {
   uint64_t found = 0;
   for (size_t t = 0; t + 1 < ptr.size(); ++t) {
+    check_list(doc.subspan(ptr[t], ptr[t + 1] - ptr[t]), field[t], tables_.size(), layout_.n_docs);
     const ImpactTable& table = tables_[field[t]];
     const uint8_t* codes = length_code_.data() + static_cast<size_t>(field[t]) * layout_.n_docs;
     for (uint64_t i = ptr[t]; i < ptr[t + 1]; ++i) {

@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <cmath>
 #include <exception>
+#include <system_error>
 #include <thread>
+#include <unordered_map>
 
 namespace spaniel {
 namespace {
@@ -45,19 +47,17 @@ double idf_weight(Idf idf, uint64_t df, uint64_t n_docs) {
 std::vector<WeightedTerm> Engine::terms_of(const Tokens& tokens) const {
   std::vector<WeightedTerm> out;
   size_t n_fields = field_weights_.size();
-  uint32_t start = 0;
-  for (uint32_t end : tokens.ends) {
-    std::string_view token{tokens.bytes.data() + start, end - start};
-    start = end;
-    auto same = std::find_if(out.begin(), out.end(), [&](const WeightedTerm& t) { return t.field == 0 && std::string_view(t.key).substr(1) == token; });
-    if (same != out.end()) {
-      for (size_t f = 0; f < n_fields; ++f) (same + static_cast<ptrdiff_t>(f))->boost += 1.0;
-      continue;
-    }
+  std::unordered_map<std::string_view, size_t> place;  // of a token's first field in `out`
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    auto [same, is_new] = place.try_emplace(tokens[i], out.size());
     for (uint32_t f = 0; f < n_fields; ++f) {
-      std::string key(1, static_cast<char>(f));
-      key += token;
-      out.push_back({std::move(key), f, 1.0});
+      if (is_new) {
+        std::string key(1, static_cast<char>(f));
+        key += tokens[i];
+        out.push_back({std::move(key), f, 1.0});
+      } else {
+        out[same->second + f].boost += 1.0;
+      }
     }
   }
   return out;
@@ -146,7 +146,10 @@ std::vector<std::vector<Scored>> Engine::search_all(const std::vector<std::vecto
     give_back(std::move(workspace));
   };
   std::vector<std::thread> pool;
-  for (unsigned t = 1; t < std::min<size_t>(threads, queries.size()); ++t) pool.emplace_back(work);
+  try {
+    for (unsigned t = 1; t < std::min<size_t>(threads, queries.size()); ++t) pool.emplace_back(work);
+  } catch (const std::system_error&) {  // no more threads to be had: those there are do the work
+  }
   work();
   for (std::thread& thread : pool) thread.join();
   if (failure) std::rethrow_exception(failure);

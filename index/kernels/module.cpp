@@ -11,6 +11,8 @@ void bind_search(nb::module_&);     // bind_search.cpp
 }
 
 NB_MODULE(_native, m) {
+  // An index that is open when the interpreter ends is no leak worth a page of warnings on the user's terminal.
+  nb::set_leak_warnings(false);
   m.doc() = "Native kernels of spaniel.index; use them through spaniel.index.kernels.";
   spaniel::bind_analyzer(m);
   spaniel::bind_bisection(m);

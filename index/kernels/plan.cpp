@@ -59,6 +59,7 @@ void walk_medium(const Segment& segment, const PlannedTerm& term, Walk walk) {
 
 void locate(const Segment& segment, PlannedTerm& planned) {
   const Term& term = planned.query->term;
+  segment.check_postings(term);
   size_t row = static_cast<size_t>(term.ref) * segment.layout.n_blocks;
   if (term.kind == TermClass::rare) {
     planned.impact = segment.rare_impact.data() + term.ref;
@@ -121,8 +122,8 @@ Plan make_plan(const Segment& segment, const Request& request, Schedule schedule
     const ValueTable& table = request.tables[query.field];
     PlannedTerm term{};
     term.query = &query;
-    term.max_impact = max_impact(segment, query.term);
     locate(segment, term);
+    term.max_impact = max_impact(segment, query.term);
     total += query.weight * table.step * term.max_impact;
     heaviest = std::max(heaviest, query.weight * table.step);
     errors += query.weight * (std::max(table.error_high, 0.0) - std::min(table.error_low, 0.0));

@@ -174,6 +174,7 @@ std::vector<Scored> search_exhaustive(const Segment& segment, const Request& req
   std::vector<double> score(n_docs, 0.0);
   std::vector<bool> matched(n_docs, false);
   for (const QueryTerm& query : request.terms) {
+    segment.check_postings(query.term);
     Value value(segment, request, query);
     const Term& term = query.term;
     const uint8_t* codes = segment.length_code.data() + static_cast<size_t>(query.field) * n_docs;

@@ -5,6 +5,7 @@
 #include <bit>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "hash.hpp"
 
@@ -19,7 +20,7 @@ void expect(bool fits, const char* what) {
 
 }  // namespace
 
-void Segment::check() const {
+void Segment::check() {
   size_t n_terms = term_end.size(), windows = layout.n_windows + 1, blocks = layout.n_blocks;
   expect(length_code.size() == static_cast<size_t>(n_fields) * layout.n_docs, "lengths");
   expect(small_df.size() == n_terms && ref.size() == n_terms && bucket.size() >= 2 && std::has_single_bit(bucket.size() - 1), "terms");
@@ -33,6 +34,69 @@ void Segment::check() const {
              dense_block_max.size() == n_dense * blocks, "dense terms");
   expect(exception_term.size() == exception_doc.size() && exception_term.size() == exception_tf.size(), "exceptions");
   expect(ordinal.empty() || ordinal.size() == layout.n_docs, "ordinals");
+  checked_.reset(new std::atomic<uint8_t>[n_terms]());
+}
+
+void Segment::check_postings(const Term& term) const {
+  std::atomic<uint8_t>& checked = checked_[term.id];
+  if (checked.load(std::memory_order_acquire)) return;
+  if (term.kind == TermClass::rare) {
+    check_rare(term);
+  } else if (term.kind == TermClass::dense) {
+    check_dense(term);
+  } else {
+    check_list(term);
+  }
+  checked.store(1, std::memory_order_release);
+}
+
+void Segment::check_rare(const Term& term) const {
+  const uint32_t* doc = rare_doc.data() + term.ref;
+  for (uint32_t i = 0; i < term.df; ++i) {
+    if (doc[i] >= layout.n_docs || (i && doc[i] <= doc[i - 1])) outside("a rare term's list");
+  }
+}
+
+void Segment::check_list(const Term& term) const {
+  const uint32_t* starts = window_starts(term);
+  size_t row = static_cast<size_t>(term.ref) * layout.n_blocks;
+  bool blocks = term.kind == TermClass::longer;
+  if (starts[layout.n_windows] - starts[0] != term.df) outside("a list's length");
+  uint8_t largest = 0;
+  std::vector<uint8_t> block_max(layout.n_blocks, 0);
+  for (uint32_t window = 0; window < layout.n_windows; ++window) {
+    uint32_t width = std::min(kWindow, layout.n_docs - window * kWindow), next_block = 0;
+    for (uint32_t i = starts[window]; i < starts[window + 1]; ++i) {
+      uint32_t local = list_doc[i], block = local / kBlock;
+      if (local >= width || (i > starts[window] && local <= list_doc[i - 1])) outside("a list");
+      for (; blocks && next_block <= block; ++next_block) {
+        if (long_block_start[row + window * kBlocksPerWindow + next_block] != i - starts[window]) outside("a block's start");
+      }
+      uint8_t& max = block_max[window * kBlocksPerWindow + block];
+      max = std::max(max, list_impact[i]);
+      largest = std::max(largest, list_impact[i]);
+    }
+    uint32_t n = std::min(kBlocksPerWindow, layout.n_blocks - window * kBlocksPerWindow);
+    for (; blocks && next_block < n; ++next_block) {
+      if (long_block_start[row + window * kBlocksPerWindow + next_block] != starts[window + 1] - starts[window]) outside("a block's start");
+    }
+  }
+  if (top(term)[0] != largest || (blocks && !std::equal(block_max.begin(), block_max.end(), long_block_max.begin() + static_cast<ptrdiff_t>(row)))) {
+    outside("a table of largest impacts");
+  }
+}
+
+void Segment::check_dense(const Term& term) const {
+  const uint8_t* impact = dense_impact.data() + static_cast<size_t>(term.ref) * layout.dense_stride;
+  size_t row = static_cast<size_t>(term.ref) * layout.n_blocks;
+  uint8_t largest = 0;
+  for (uint32_t block = 0; block < layout.n_blocks; ++block) {
+    const uint8_t* from = impact + block * kBlock;
+    uint8_t max = *std::max_element(from, from + std::min(kBlock, layout.n_docs - block * kBlock));
+    if (dense_block_max[row + block] != max) outside("a table of largest impacts");
+    largest = std::max(largest, max);
+  }
+  if (top(term)[0] != largest) outside("a table of largest impacts");
 }
 
 std::string_view Segment::term_text(uint32_t id) const {

@@ -1,10 +1,13 @@
 // The mapped arrays of one segment's sparse part, and how to find a term in them.
 //
-// The arrays come from a file that may be damaged or hostile. Sizes are checked once against the layout (`check`); what is
-// read from them afterwards (starts, references) is checked where it is used, so no query can read outside the arrays.
+// The arrays come from a file that may be damaged or hostile. Sizes are checked once against the layout (`check`), each
+// term's postings and tables when the term is first used (`check_postings`), and the rest (starts, references) where it is
+// used. So no query reads outside the arrays, and none gets a result from tables that contradict the postings.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -40,7 +43,7 @@ struct Segment {
   uint32_t first_ordinal = 0;
 
   // Throws std::invalid_argument saying which arrays do not fit together.
-  void check() const;
+  void check();
   // Throws std::out_of_range when the vocabulary points outside the arrays.
   std::optional<Term> find(std::string_view key) const;
   std::string_view term_text(uint32_t id) const;
@@ -49,10 +52,20 @@ struct Segment {
   // Exceptions of a term: [first, last) in the exception arrays.
   std::pair<uint32_t, uint32_t> exceptions_of(uint32_t term) const;
 
+  // Once for each term: documents ascending and inside the segment, block tables and top marks as the postings say.
+  // Throws std::out_of_range. O(df) the first time.
+  void check_postings(const Term& term) const;
+
   // The starts of a medium or long term's windows, (n_windows + 1,), checked to lie in the lists.
   const uint32_t* window_starts(const Term& term) const;
   // The four largest-impact marks of a term; rare terms have none.
   const uint8_t* top(const Term& term) const;
+
+ private:
+  void check_rare(const Term& term) const;
+  void check_list(const Term& term) const;
+  void check_dense(const Term& term) const;
+  std::shared_ptr<std::atomic<uint8_t>[]> checked_;  // one for each term
 };
 
 }  // namespace spaniel

@@ -276,14 +276,32 @@ void visit_blocks(const Segment& segment, const Request& request, const Plan& pl
   }
 }
 
+// The cost model of `automatic`. Adding every posting in turn costs less than choosing blocks well unless few blocks are
+// left (docs/benchmarks.md, schedules), and the one thing known before any scoring is the primed threshold. So blocks are
+// taken when their bounds are at hand without walking any list and less than a third of them can reach that threshold: for
+// queries of one frequent term, above all. The plan of `windows` then serves both schedules.
+bool blocks_pay(const Segment& segment, const Plan& plan, Workspace& workspace) {
+  if (plan.primed <= plan.margin) return false;
+  for (const PlannedTerm& term : plan.terms) {
+    if (!term.block_max) return false;
+  }
+  block_bounds(segment, plan, workspace.bound);
+  uint32_t least = plan.primed - plan.margin;
+  auto left = std::count_if(workspace.bound.begin(), workspace.bound.end(), [least](uint16_t bound) { return bound >= least; });
+  return static_cast<size_t>(left) * 3 < workspace.bound.size();
+}
+
 }  // namespace
 
 std::vector<Scored> search(const Segment& segment, const Request& request, Workspace& workspace, Trace* trace) {
   Trace ignored;
   Trace& out = trace ? *trace : ignored;
   if (request.k == 0 || request.terms.empty() || segment.layout.n_docs == 0) return {};
-  out.schedule = request.schedule == Schedule::automatic ? Schedule::windows : request.schedule;
+  bool automatic = request.schedule == Schedule::automatic;
+  bool approximate = request.alpha < 1 || request.gamma > 0;  // only blocks can be left out
+  out.schedule = !automatic ? request.schedule : approximate ? Schedule::blocks : Schedule::windows;
   Plan plan = make_plan(segment, request, out.schedule, workspace);
+  if (automatic && !approximate && plan.fits && blocks_pay(segment, plan, workspace)) out.schedule = Schedule::blocks;
   out.postings = plan.postings;
   if (!plan.fits) return search_exhaustive(segment, request, workspace);
   if (request.beta < 1) {

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from spaniel.index.analysis import Analyzer
 from spaniel.index.kernels import _native
-from spaniel.retrieval.errors import InvalidInput, InvalidQuery
+from spaniel.retrieval.errors import InvalidInput, InvalidQuery, LimitExceeded
 from spaniel.retrieval.pipeline import Stage
 from spaniel.retrieval.protocols import Exclude, PassageStore, Where
 from spaniel.retrieval.types import QueryLike, Ranking, as_queries
@@ -28,6 +28,8 @@ __all__ = ["Bm25Retriever", "Matching", "checked_k"]
 
 Matching = Callable[[Where], NDArray[np.int64]]
 MAX_K = 1 << 24
+MAX_QUERY_CHARS = 1_000_000
+MAX_WEIGHT = 1e12
 
 
 class Bm25Retriever(Stage):
@@ -68,6 +70,8 @@ class Bm25Retriever(Stage):
         self.settings, self.segments, self.analyzer = settings, list(segments), analyzer
         self.threads = threads if threads is not None else os.cpu_count() or 1
         self._matching = matching
+        if self.threads < 1:
+            raise InvalidInput("threads", f"{self.threads} must be at least 1")
         self.knobs = Knobs(schedule, alpha, beta, gamma, mu, eta, block_size, superblock)
         self._native_knobs = self.knobs.native()
         self._plain = self.knobs.default
@@ -98,11 +102,17 @@ class Bm25Retriever(Stage):
     ) -> list[Ranking]:
         """The k best passages for each query; fewer only if fewer match.
 
+        A term whose weight comes to 0 (under `atire` one that every passage holds, under `robertson` one that half of
+        them hold) matches nothing.
+
         A query's `weights` (term -> weight), when given, are used in place of its text.
 
         Raises:
             InvalidInput: k below 1, or `exclude` of another length than `queries`.
-            InvalidQuery: a text for an index of learned sparse vectors, or a filter where none can be applied.
+            InvalidQuery: a text for an index of learned sparse vectors, a weight that is no positive number, or a
+            filter
+                where none can be applied.
+            LimitExceeded: a text of more than a million characters.
             IndexCorrupt: the search met damage; not every damage is met, `verify` finds it.
         """
         k = self.depth if k is None else checked_k(k)
@@ -148,10 +158,12 @@ class Bm25Retriever(Stage):
 
     def _terms(self, query: Any) -> Any:
         if query.weights is not None:
-            names = list(self.settings.fields)
-            return [(f, term, float(weight)) for term, weight in query.weights.items() for f in range(len(names))]
+            fields = range(len(self.settings.fields))
+            return [(f, term, _weight(term, value)) for term, value in query.weights.items() for f in fields]
         if self.analyzer is None:
             raise InvalidQuery("this index holds learned sparse vectors: pass Query(weights={term: weight})")
+        if len(query.text) > MAX_QUERY_CHARS:
+            raise LimitExceeded("characters in a query", len(query.text), MAX_QUERY_CHARS)
         return query.text
 
     def _statistics(self) -> tuple[list[int], list[int]]:
@@ -182,6 +194,12 @@ def checked_k(k: int) -> int:
     if not 1 <= k <= MAX_K:
         raise InvalidInput("k", f"{k} must be between 1 and {MAX_K}")
     return k
+
+
+def _weight(term: str, value: float) -> float:
+    if not 0 < value <= MAX_WEIGHT:  # NaN too
+        raise InvalidQuery(f"the weight of {term!r} is {value}; it must lie above 0 and be at most {MAX_WEIGHT:g}")
+    return float(value)
 
 
 def _without(ranking: Ranking, ids: Any, k: int) -> Ranking:
