@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-.PHONY: demo dev test check crash fuzz bench docs clean
+.PHONY: demo dev test check crash fuzz sanitize sanitize-threads bench docs clean
 
 $(VENV)/.dev: pyproject.toml CMakeLists.txt $(wildcard index/kernels/*.cpp index/kernels/*.hpp)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -31,9 +31,38 @@ crash: dev  ## power loss, kills, I/O errors, damage, concurrent readers
 fuzz: dev
 	$(BIN)/python -m pytest -m fuzz --timeout 3600
 
+# The kernels once more with a sanitizer, in a virtual environment that borrows the packages of $(VENV). The interpreter has
+# no sanitizer in it, so its library comes first by LD_PRELOAD, with that of C++ exceptions, which it must see too.
+KERNEL_TESTS := tests/index/sparse tests/index/analysis tests/fuzz/test_hostile_sparse.py
+.venv-address/.done: SANITIZERS = address,undefined
+.venv-thread/.done: SANITIZERS = thread
+.venv-address/.done .venv-thread/.done: $(VENV)/.dev
+	$(BIN)/python -m venv --clear --without-pip $(@D)
+	printf '%s\n' $(CURDIR)/$(VENV)/lib/python*/site-packages > $$(echo $(@D)/lib/python*/site-packages)/borrowed.pth
+	$(@D)/bin/python -m pip install -q --no-build-isolation --no-deps -e . -C cmake.define.SPANIEL_SANITIZE=$(SANITIZERS)
+	touch $@
+
+sanitize: .venv-address/.done  ## the kernels' tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	LD_PRELOAD="$$(c++ -print-file-name=libasan.so) $$(c++ -print-file-name=libstdc++.so)" ASAN_OPTIONS=detect_leaks=0 \
+	UBSAN_OPTIONS=print_stacktrace=1 $(<D)/bin/python -m pytest -p no:randomly $(KERNEL_TESTS) --timeout 3600
+
+sanitize-threads: .venv-thread/.done  ## the threaded searches under ThreadSanitizer
+	LD_PRELOAD="$$(c++ -print-file-name=libtsan.so) $$(c++ -print-file-name=libstdc++.so)" TSAN_OPTIONS=halt_on_error=1 \
+	$(<D)/bin/python -m pytest -p no:randomly $(KERNEL_TESTS) -k "thread" --timeout 3600
+
+PEERS := .venv-bench
+$(PEERS)/.done: benchmarks/peers/requirements.txt
+	test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install -q -r $<
+	$(PEERS)/bin/python -m pip install -q --no-deps pyserini==1.6.0
+	touch $@
+
+bench: dev $(PEERS)/.done  ## every engine in turn; BENCH="--corpus arxiv-40k --queries 300 --rounds 1" for a quick look
+	$(BIN)/python -m benchmarks.sparse $(BENCH)
+
 docs: dev  ## write the commands' page, check links, run the examples
 	$(BIN)/python tools/cli_docs.py
 	$(BIN)/python -m pytest tests/docs
 
 clean:
-	rm -rf $(VENV) build .typing
+	rm -rf $(VENV) .venv-address .venv-thread $(PEERS) build .typing
