@@ -16,13 +16,15 @@ class Knobs:
 
     Args:
         schedule: one of `SCHEDULES`. "windows" scores every posting, window by window; "blocks" takes blocks of 2,048
-            passages by their bound; "auto" chooses between the two for each query and segment. "bmp" is Block-Max
-            Pruning as published (Mallia, Suel and Tonellotto, SIGIR 2024): small blocks in order of their bound, scored
-            through a forward index, which is derived in memory on first use, several times the bytes of the segment.
+            passages by their bound; "auto" chooses between the two for each query and segment, and takes blocks
+            whenever alpha or gamma ask for something that only blocks can give. "bmp" is Block-Max Pruning as published
+            (Mallia, Suel and Tonellotto, SIGIR 2024): small blocks in order of their bound, scored through a forward
+            index, which is derived in memory on first use, several times the bytes of the segment.
         alpha: above 0, at most 1. Below 1 stops at blocks whose bound times alpha is under the threshold (Mallia et
-            al., sec. 3.3). Not under "windows".
+            al., sec. 3.3). Not under "windows", which has no blocks to stop at.
         beta: above 0, at most 1. Below 1 keeps that share of the query's terms, heaviest first (same).
         gamma: above 0 visits only so many blocks (under "bmp": superblocks), by descending bound (arXiv:2602.02883).
+            Not under "windows" either.
         mu, eta: under "bmp", above 0, at most 1. Below 1 skips a superblock when its bound times mu and the mean of its
             blocks' bounds times eta are both under the threshold, and a block when its bound times eta is (Carlson et
             al., SIGIR 2025; the paper asks for mu <= eta).
@@ -57,6 +59,13 @@ class Knobs:
             raise InvalidInput("superblock", f"{self.superblock} must be 0 or between 2 and 256")
         if self.schedule != "bmp" and (self.mu, self.eta, self.superblock) != (1.0, 1.0, None):
             raise InvalidInput("schedule", f"mu, eta and superblock belong to 'bmp', not to {self.schedule!r}")
+        if self.schedule == "windows" and (self.alpha < 1 or self.gamma > 0):
+            asked = f"alpha={self.alpha}" if self.alpha < 1 else f"gamma={self.gamma}"
+            raise InvalidInput(
+                "schedule",
+                f"'windows' scores every posting, {asked} skips blocks",
+                hint="take 'auto', 'blocks' or 'bmp'",
+            )
         if self.superblock == 0 and self._wants_superblocks:
             raise InvalidInput("superblock", "mu, eta and gamma act on superblocks, and superblock is 0")
 

@@ -158,9 +158,20 @@ def test_threads_share_the_block_index(big: SparseSegment) -> None:
         {"schedule": "bmp", "superblock": 1},
         {"schedule": "bmp", "superblock": 0, "mu": 0.5},
         {"schedule": "blocks", "mu": 0.5},
+        {"schedule": "windows", "alpha": 0.9},
+        {"schedule": "windows", "gamma": 3},
     ],
 )
 def test_bad_knobs_are_named(wrong: dict[str, Any]) -> None:
     with pytest.raises(InvalidInput) as error:
         Knobs(**wrong)
     assert any(name in str(error.value) for name in wrong)
+
+
+def test_a_knob_that_does_nothing_is_named_with_its_value() -> None:
+    with pytest.raises(InvalidInput, match=r"'windows' scores every posting, alpha=0\.5 skips blocks") as error:
+        Knobs(schedule="windows", alpha=0.5)
+    assert "blocks" in error.value.hint
+    assert Knobs(schedule="windows", beta=0.5).beta == 0.5  # which terms to keep is no matter of blocks
+    for schedule in ("auto", "blocks", "bmp"):
+        assert Knobs(schedule=schedule, alpha=0.5, gamma=2).native()["gamma"] == 2
