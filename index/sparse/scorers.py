@@ -18,6 +18,12 @@ BM25 variants follow Kamphuis, de Vries, Boytsov and Lin, "Which BM25 Do You Mea
     impact     tf (a stored weight of a learned sparse model)           1
 
 `lucene` leaves out the constant factor k1 + 1, as Lucene has done since version 8; the order of passages is the same.
+
+A term whose weight is 0 matches nothing: passages that hold no other term of the query are no results. Under `atire`
+that is a term that every passage holds, under `robertson` one that half of them or more hold (of the passages with text
+in the field); the other weights here are always above 0. A search thus gives min(k, matches) results, where a match
+holds at least one term of weight above 0.
+
 Query likelihood is not of this form (its value depends on the term): see `likelihood.py`.
 """
 
