@@ -34,13 +34,14 @@ _MIN_DF = 4
 _CHUNK_POSTINGS = 4_000_000
 
 
-def optimize(path: str | os.PathLike[str], *, reorder: bool = False, on_progress: OnProgress | None = None) -> Manifest:
+def optimize(path: str | os.PathLike[str], *, reorder: bool = True, on_progress: OnProgress | None = None) -> Manifest:
     """Merge all segments into one; gives the new manifest, or the old one when there is nothing to gain.
 
     Every search gives the same passages and scores as before.
 
     Args:
-        reorder: also put documents into an order in which pruning works best; takes longer.
+        reorder: also put documents into an order in which pruning works best; takes longer. A single segment that has
+            been put into such an order, and lost nothing since, stays as it is.
 
     Raises:
         IndexNotFound, IndexLocked, IndexCorrupt, OSError: the index is then as it was.
@@ -51,7 +52,7 @@ def optimize(path: str | os.PathLike[str], *, reorder: bool = False, on_progress
     with begin(Path(path)) as txn:
         assert txn.base is not None
         base = txn.base
-        if not base.segments or (len(base.segments) == 1 and not base.segments[0].n_deleted and not reorder):
+        if _is_settled(txn.path, base, reorder=reorder):
             return base
         settings = IndexSettings.from_json(base.settings, txn.path / MANIFEST_NAME)
         _refuse_damage(txn.path, base)
@@ -61,6 +62,16 @@ def optimize(path: str | os.PathLike[str], *, reorder: bool = False, on_progress
         manifest = txn.commit(replace(base, segments=(merged,)))
     report(Progress("done", merged.n_passages))
     return manifest
+
+
+def _is_settled(folder: Path, manifest: Manifest, *, reorder: bool) -> bool:
+    """There is nothing to merge, nothing to drop, and no order to look for."""
+    if len(manifest.segments) > 1 or any(segment.n_deleted for segment in manifest.segments):
+        return False
+    if not manifest.segments or not reorder:
+        return True
+    with closing(Segments(folder, manifest)) as segments:
+        return bool((np.diff(segments.open[0].sparse.ordinals) < 0).any())
 
 
 def _refuse_damage(folder: Path, manifest: Manifest) -> None:

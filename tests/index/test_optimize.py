@@ -1,11 +1,13 @@
 """Merging: results stay, to the bit where they can, files shrink, damage is not copied on."""
 
 import random
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from spaniel.cli import main
 from spaniel.index.build import add, build
 from spaniel.index.edit import delete
 from spaniel.index.index import Index, open_index
@@ -93,9 +95,25 @@ def test_editing_goes_on_after_a_reordering(path: Path) -> None:
 
 
 def test_it_ends(path: Path) -> None:
-    generation = optimize(path).generation
-    assert optimize(path).generation == generation
+    generation = optimize(path, reorder=False).generation
+    assert optimize(path, reorder=False).generation == generation
     assert optimize(path, reorder=True).generation == generation + 1
+    assert optimize(path, reorder=True).generation == generation + 1  # one good order is enough
+    assert optimize(path, reorder=False).generation == generation + 1
+    delete(path, ["d1"])
+    assert optimize(path, reorder=True).generation == generation + 3
+
+
+def test_the_default_is_to_reorder_in_python_and_on_the_command_line(path: Path, tmp_path: Path) -> None:
+    for name in ("python", "command"):
+        shutil.copytree(path, tmp_path / name)
+    optimize(tmp_path / "python")
+    with pytest.raises(SystemExit) as end:
+        main(["index", "optimize", str(tmp_path / "command")])
+    assert not end.value.code
+    with open_index(tmp_path / "python") as one, open_index(tmp_path / "command") as other:
+        orders = [index.passages.open[0].sparse.ordinals.tolist() for index in (one, other)]
+    assert orders[0] == orders[1] != sorted(orders[0])
 
 
 def test_the_dead_are_gone_from_the_disk(path: Path) -> None:
