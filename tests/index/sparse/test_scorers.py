@@ -9,7 +9,6 @@ from contracts.sparse_corpus import WHITESPACE, make_segment
 from spaniel.index.sparse.retriever import Bm25Retriever
 from spaniel.index.sparse.scorers import Method, Scorer
 from spaniel.index.sparse.settings import SparseSettings
-from spaniel.retrieval.types import Query
 
 # Of 20 passages "all" stands in every one, "half" in 10, "few" in 9, "one" in the last.
 PASSAGES = [(" ".join(["all", *["half"] * (i % 2), *["few"] * (i < 9), *["one"] * (i == 19)]),) for i in range(20)]
@@ -34,10 +33,3 @@ def test_terms_of_weight_0_match_nothing(tmp_path: Path, method: Method, schedul
     both = retriever.search(["all one"], k=50)[0]
     assert len(both) == (1 if method in NOTHING else 20)
     assert both.ids[0] == 19
-
-
-def test_a_term_that_the_query_weighs_0_matches_nothing(tmp_path: Path) -> None:
-    segment = make_segment(tmp_path / "sparse-00000001-0.bin", PASSAGES, SparseSettings())
-    retriever = Bm25Retriever([segment], WHITESPACE, SparseSettings())
-    weighed = [Query("", "", weights={"all": 0.0, "one": 1.0}), Query("", "", weights={"all": 0.0})]
-    assert [ranking.ids.tolist() for ranking in retriever.search(weighed, k=50)] == [[19], []]
