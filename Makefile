@@ -44,11 +44,11 @@ KERNEL_TESTS := tests/index/sparse tests/index/analysis tests/fuzz/test_hostile_
 
 sanitize: .venv-address/.done  ## the kernels' tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	LD_PRELOAD="$$(c++ -print-file-name=libasan.so) $$(c++ -print-file-name=libstdc++.so)" ASAN_OPTIONS=detect_leaks=0 \
-	UBSAN_OPTIONS=print_stacktrace=1 $(<D)/bin/python -m pytest -p no:randomly $(KERNEL_TESTS) --timeout 3600
+	UBSAN_OPTIONS=print_stacktrace=1 $(<D)/bin/python -m pytest -p no:randomly --capture=sys $(KERNEL_TESTS) --timeout 3600
 
 sanitize-threads: .venv-thread/.done  ## the threaded searches under ThreadSanitizer
 	LD_PRELOAD="$$(c++ -print-file-name=libtsan.so) $$(c++ -print-file-name=libstdc++.so)" TSAN_OPTIONS=halt_on_error=1 \
-	$(<D)/bin/python -m pytest -p no:randomly $(KERNEL_TESTS) -k "thread" --timeout 3600
+	$(<D)/bin/python -m pytest -p no:randomly --capture=sys $(KERNEL_TESTS) -k "thread" --timeout 3600
 
 PEERS := .venv-bench
 $(PEERS)/.done: benchmarks/peers/requirements.txt

@@ -25,7 +25,8 @@ template <typename T>
 std::span<const T> span_of(const nb::dict& arrays, const char* name) {
   if (!arrays.contains(name)) throw nb::key_error(name);
   In<T> array;
-  if (!nb::try_cast<In<T>>(arrays[name], array)) throw nb::type_error((std::string("array ") + name + " has the wrong dtype").c_str());
+  // No conversion: it would make a copy that dies here, and the span with it.
+  if (!nb::try_cast<In<T>>(arrays[name], array, false)) throw nb::type_error((std::string("array ") + name + " has the wrong dtype").c_str());
   return {array.data(), array.size()};
 }
 

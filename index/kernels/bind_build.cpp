@@ -72,7 +72,7 @@ MergeInput merge_input(const nb::dict& run, uint32_t base, nb::handle map) {
   input.doc = span_of<uint32_t>(run, "doc");
   input.tf = span_of<uint16_t>(run, "tf");
   input.base = base;
-  if (!map.is_none()) input.map = span_of(nb::cast<In<uint32_t>>(map));
+  if (!map.is_none()) input.map = span_of(nb::cast<In<uint32_t>>(map, false));
   return input;
 }
 

@@ -256,8 +256,8 @@ void bind_search(nb::module_& m) {
         part.block_indexes = &segment.block_indexes;
         size_t f = 0;
         for (nb::handle row : tables) {
-          auto [value, step, low, high] = nb::cast<std::tuple<In<double>, double, double, double>>(row);
-          In<double> exceptions = nb::cast<In<double>>(exception_values[f++]);
+          auto [value, step, low, high] = nb::cast<std::tuple<In<double>, double, double, double>>(row, false);
+          In<double> exceptions = nb::cast<In<double>>(exception_values[f++], false);
           if (value.size() != 65536 || exceptions.size() != segment.segment.exception_term.size()) throw nb::value_error("a value table does not fit");
           part.tables.push_back({value.data(), exceptions.data(), step, low, high});
         }
