@@ -133,6 +133,59 @@ def test_threads_and_batches_do_not_matter(big: tuple[SparseSegment, list[tuple[
     same(one.search(queries[7:8], k=50)[0], four.search(queries, k=50)[7])
 
 
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[SparseSegment], Bm25Retriever]:
+    """Three segments, the second one reordered, each with dead passages; and what gives the same without reordering."""
+    passages, folder, rng = zipf_corpus(76_000, 11), tmp_path_factory.mktemp("parts"), np.random.default_rng(2)
+    segments, plain = [], []
+    for number, (first, last) in enumerate([(0, 36_000), (36_000, 71_000), (71_000, 76_000)]):
+        texts = passages[first:last]
+        natural = make_segment(folder / f"sparse-00000001-{number}.bin", texts, SparseSettings(), first=first)
+        dead = np.flatnonzero(rng.random(len(texts)) < 0.1)
+        order = rng.permutation(len(texts)) if number == 1 else np.arange(len(texts))
+        used = reordered(natural, order, folder / f"sparse-00000002-{number}.bin", first) if number == 1 else natural
+        place = np.argsort(order)
+        natural.tombstones = natural.bury(dead, [texts[i] for i in dead], WHITESPACE)
+        if used is not natural:
+            local = np.sort(place[dead])
+            used.tombstones = used.bury(local, [texts[order[i]] for i in local], WHITESPACE)
+        segments.append(used)
+        plain.append(natural)
+    return segments, Bm25Retriever(plain, WHITESPACE, SparseSettings())
+
+
+def reordered(segment: SparseSegment, order: np.ndarray, path: Path, first: int) -> SparseSegment:
+    """The segment with its passages in this order: local number -> number before."""
+    numbers = np.argsort(order).astype(np.uint32)
+    ordinals = (order + first).astype(np.uint32)
+    entry = write_sparse(
+        RealFS(), path, [segment.run(numbers)], segment.settings, n_passages=len(order), ordinals=ordinals
+    )
+    return SparseSegment(ArrayFile.open(path, kind="sparse", entry=entry, verify=True), first)
+
+
+@pytest.mark.parametrize("schedule", ["windows", "blocks", "auto"])
+@pytest.mark.parametrize("share", [1.0, 0.5, 0.01, 0.0003])
+def test_segments_tombstones_and_filters_at_scale(
+    parts: tuple[list[SparseSegment], Bm25Retriever], schedule: str, share: float
+) -> None:
+    """Cut and filtered afterwards, the exhaustive sum over segments in their natural order says what must come out."""
+    segments, plain = parts
+    allowed = np.flatnonzero(np.random.default_rng(int(share * 10_000)).random(76_000) < share)
+    retriever = Bm25Retriever(
+        segments, WHITESPACE, SparseSettings(), schedule=schedule, matching=lambda where: allowed.astype(np.int64)
+    )
+    everything = plain._engine.search(QUERIES, 76_000, exhaustive=True)
+    for k in (1, 10, 1000):
+        found = retriever.search(QUERIES, k=k, where=None if share == 1.0 else {"any": 1})
+        for ranking, (ids, scores) in zip(found, everything, strict=True):
+            kept = np.flatnonzero(np.isin(ids, allowed) if share < 1.0 else np.ones(len(ids), dtype=bool))[:k]
+            same(ranking, Ranking(ids[kept], scores[kept]))
+    living = np.concatenate([segment.ordinals[segment.live_mask()] for segment in segments])
+    assert 60_000 < len(living) < 70_000 and all(np.isin(ids, living).all() for ids, _ in everything)
+    assert sum(len(ids) for ids, _ in everything) > 76_000
+
+
 def test_reordering_and_dropping_keep_scores(tmp_path: Path) -> None:
     passages = zipf_corpus(3000, 3, 400)
     config = SparseSettings()
