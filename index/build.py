@@ -95,6 +95,9 @@ def build(
     return create(stream, path, settings, options, limits, Reporter(on_progress), overwrite=overwrite)
 
 
+_TAKEN_HINT = "add to it, or replace it with overwrite=True (--overwrite)"
+
+
 def create(
     stream: DocumentStream,
     path: str | os.PathLike[str],
@@ -106,9 +109,9 @@ def create(
     overwrite: bool,
 ) -> Index:
     """Build an index from a stream, and open it: what `build` does once it knows what is asked."""
-    with begin(Path(path), create=True) as txn:
+    with begin(Path(path), create=True, overwrite=overwrite) as txn:
         if txn.base is not None and not overwrite:
-            raise InvalidInput(str(path), "an index is already there", hint="add to it, or replace it with overwrite")
+            raise InvalidInput(str(path), "an index is already there", hint=_TAKEN_HINT)
         segments, next_ordinal = write_segment(txn, stream, settings, options, limits, report, older=None)
         if stream.resumable and not next_ordinal:
             txn.discard_partial()

@@ -77,7 +77,8 @@ def verify(path: str | Path, *, on_progress: Callable[[int, int], None] | None =
         try:
             manifest = read_manifest(path)
         except IndexCorrupt as error:
-            return Report((Finding(error.path.name, error.reason),), tuple(_strays(path, set())), None, 1, 0)
+            strays = tuple(_strays(path, _segment_names(path)))
+            return Report((Finding(error.path.name, error.reason),), strays, None, 1, 0)
         report = _check_generation(path, manifest, on_progress)
         # Files that a writer removed while we were reading are no damage: then there is a newer generation to judge.
         if report.ok or not _moved_on(path, manifest):
@@ -153,6 +154,11 @@ def _moved_on(path: Path, manifest: Manifest) -> bool:
         return read_manifest(path).generation != manifest.generation
     except IndexCorrupt:
         return True  # the next round reports it
+
+
+def _segment_names(path: Path) -> set[str]:
+    """Files that the manifest may have named, now that it cannot be asked."""
+    return {entry.name for entry in path.iterdir() if generation_of(entry.name) is not None}
 
 
 def _strays(path: Path, used: set[str]) -> Iterator[Finding]:

@@ -38,11 +38,14 @@ def open_index(path: str | os.PathLike[str]) -> "Index":
     """Open the newest generation of an index.
 
     Raises:
+        InvalidInput: `path` is no path.
         IndexNotFound: nothing was ever committed there.
         IndexCorrupt, IndexTooNew, IndexTooOld: it cannot be used.
 
     Cost: milliseconds, whatever its size; arrays are mapped, not read.
     """
+    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
+        raise InvalidInput("open", f"{path!r} is no path of an index", hint="give the directory that was built")
     return Index(path)
 
 

@@ -11,6 +11,10 @@ left out is a mutant that tests/index/test_power_loss.py must catch):
     acknowledgement;
  6. only then remove what neither this generation nor the one before it uses.
 
+The first commit of a directory puts an empty `unfinished-*` file before everything else, and step 6 removes it. So
+segment files with neither `MANIFEST` nor that file are an index whose manifest was lost, and nothing deletes them
+unasked; with it they are what a build left that never committed.
+
 Readers take no lock. They read `MANIFEST`, check every file's size, and map the files; what they have mapped stays
 theirs after it is unlinked. A file that vanished while they opened is no damage if the generation has moved on
 meanwhile.
@@ -41,6 +45,7 @@ PARTIAL_NAME = "partial"
 _SQLITE_LEFTOVERS = ("-journal", "-wal", "-shm")
 _PIECE_BYTES = 1 << 20
 _MAX_RETRIES = 100
+_NOT_A_SEGMENT = ("unfinished-", "pending-")
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -51,7 +56,8 @@ def read_manifest(path: str | Path) -> Manifest:
 
     Raises:
         IndexNotFound: no such directory, or nothing was ever committed there.
-        IndexCorrupt, IndexTooNew, IndexTooOld: as `load_manifest`.
+        IndexCorrupt: as `load_manifest`, or there are segment files of an index but no manifest.
+        IndexTooNew, IndexTooOld: as `load_manifest`.
     """
     path = Path(path)
     try:
@@ -60,6 +66,9 @@ def read_manifest(path: str | Path) -> Manifest:
         # Not by looking again: meanwhile a writer may have made its first commit.
         if not isinstance(error.__cause__, FileNotFoundError | NotADirectoryError):
             raise
+        _refuse_lost_manifest(path)
+        if path.exists() and not path.is_dir():
+            raise IndexNotFound(path, "it is a file, and an index is a directory: check the path") from error
         if path.is_dir() and any(_is_ours(name) for name in _names(path)):
             hint = "an unfinished build is there: run the same `spaniel index build` again to finish it"
             raise IndexNotFound(path, hint) from error
@@ -110,29 +119,32 @@ def check_sizes(path: Path, manifest: Manifest) -> None:
             )
 
 
-def begin(path: str | Path, create: bool = False, fs: FS | None = None) -> "Transaction":
+def begin(path: str | Path, create: bool = False, fs: FS | None = None, *, overwrite: bool = False) -> "Transaction":
     """Start a transaction; use it as a context manager. Leaving the block without a commit removes the files it made.
 
     Args:
         create: make the directory if need be; without it an index must be there.
         fs: stands in for the operating system in tests.
+        overwrite: with `create`, go on where segment files have lost their manifest; the commit removes them.
 
     Raises:
         IndexLocked: another transaction is going on.
         IndexNotFound: no index there, and not `create`.
-        InvalidInput: `create` in a directory that holds other things.
-        IndexCorrupt, IndexTooNew, IndexTooOld: the manifest there cannot be used.
+        InvalidInput: `create` in a directory that holds other things, or at a file.
+        IndexCorrupt, IndexTooNew, IndexTooOld: the manifest there cannot be used, or is missing beside segment files.
     """
     path, fs = Path(path), fs or RealFS()
     if not create:
         read_manifest(path)
+    elif path.exists() and not path.is_dir():
+        raise InvalidInput(str(path), "is a file, and an index is a directory", hint="choose a new directory")
     elif not path.is_dir():
         _make_directory(path, fs)
     elif not _exists(path / MANIFEST_NAME):
         _refuse_foreign(path)
     lock = _take_lock(path)
     try:
-        return Transaction(path, lock, fs)
+        return Transaction(path, lock, fs, overwrite=overwrite)
     except BaseException:
         os.close(lock)
         raise
@@ -149,9 +161,11 @@ class Transaction:
         partial_path: folder of a resumable build's working files; not part of the index, left alone by everything here.
     """
 
-    def __init__(self, path: Path, lock: int, fs: FS) -> None:
+    def __init__(self, path: Path, lock: int, fs: FS, *, overwrite: bool = False) -> None:
         self.path, self.fs, self._lock = path, fs, lock
         self.base: Manifest | None = read_manifest(path) if _exists(path / MANIFEST_NAME) else None
+        if self.base is None and not overwrite:
+            _refuse_lost_manifest(path)
         if self.base is None:
             fs.fsync_dir(path.absolute().parent)  # the directory may be the work of an attempt that died before this
         seen = [generation_of(_without_sqlite_suffix(name)) or 0 for name in _names(path)]
@@ -160,6 +174,9 @@ class Transaction:
         self._fresh: list[Path] = []
         self._may_be_visible = False
         self._closed = False
+        self._mark: Path | None = None
+        if self.base is None and not any(map(_is_mark, _names(path))):
+            self._mark_unfinished()
 
     def fresh_path(self, part: str, suffix: str = ".bin") -> Path:
         """A path in the index directory that was never used before and that readers do not know.
@@ -239,10 +256,16 @@ class Transaction:
     ) -> None:
         try:
             if not self._may_be_visible:
-                self._remove([path.name for path in self._fresh])
+                self._remove([path.name for path in (*self._fresh, *([self._mark] if self._mark else []))])
         finally:
             self._closed = True
             os.close(self._lock)
+
+    def _mark_unfinished(self) -> None:
+        """Say, durably and before there is any file of a segment, that nothing was committed here yet."""
+        self._mark = self.path / f"unfinished-{self.generation:08d}-0.mark"
+        self.fs.create(self._mark).close()
+        self.fs.fsync_dir(self.path)
 
     def _check_files(self, manifest: Manifest) -> None:
         known = {entry.name: entry for entry in self.base.entries()} if self.base else {}
@@ -282,6 +305,26 @@ def _refuse_foreign(path: Path) -> None:
     foreign = sorted(name for name in _names(path) if not _is_ours(name))
     if foreign:
         raise InvalidInput(str(path), f"holds {foreign[0]!r}, which is no part of an index; choose a new directory")
+
+
+def _refuse_lost_manifest(path: Path) -> None:
+    """Segment files with neither a manifest nor the mark of a first build were an index, which is not ours to lose.
+
+    Raises:
+        IndexCorrupt: such files are there.
+    """
+    names = sorted(_names(path)) if path.is_dir() else []
+    segments = [name for name in names if generation_of(name) is not None and not name.startswith(_NOT_A_SEGMENT)]
+    # Looked for last: the mark goes only after the manifest has come, and a first commit may be going on.
+    if not segments or any(map(_is_mark, names)) or _exists(path / MANIFEST_NAME):
+        return
+    error = IndexCorrupt(path / MANIFEST_NAME, f"segment files but no MANIFEST: {', '.join(segments[:3])}")
+    error.hint = "restore MANIFEST; or build again with overwrite=True (--overwrite), which removes these files"
+    raise error
+
+
+def _is_mark(name: str) -> bool:
+    return name.startswith("unfinished-") and generation_of(name) is not None
 
 
 def _exists(path: Path) -> bool:

@@ -189,8 +189,10 @@ def checked_k(k: int) -> int:
     """k itself.
 
     Raises:
-        InvalidInput: out of range.
+        InvalidInput: no whole number, or out of range.
     """
+    if isinstance(k, bool) or not isinstance(k, int | np.integer):
+        raise InvalidInput("k", f"{k!r} is no whole number")
     if not 1 <= k <= MAX_K:
         raise InvalidInput("k", f"{k} must be between 1 and {MAX_K}")
     return k

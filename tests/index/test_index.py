@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from contracts.index_contract import IndexContract, IndexSubject
 from contracts.retriever import RetrieverContract, Subject
@@ -128,3 +130,20 @@ def test_passages_of_another_index_are_noticed(tmp_path: Path) -> None:
         assert two.verify().ok
     with pytest.raises(InvalidInput, match="no document"):
         delete(tmp_path / "two", ["d0"])
+
+
+@pytest.mark.parametrize("k", [1.5, "3", True, 0])
+def test_k_that_is_no_count_is_named(tmp_path: Path, k: Any) -> None:
+    with build(DOCUMENTS[:10], tmp_path / "kb") as index:
+        retriever = index.bm25()
+        for attempt in (lambda: index.search("dog", k), lambda: index.bm25(k), lambda: retriever.search(["dog"], k=k)):
+            with pytest.raises(InvalidInput, match=f"k: {k!r}"):
+                attempt()
+        one: Any = np.int64(1)
+        assert len(index.search("dog", k=one)) == 1
+
+
+@pytest.mark.parametrize("path", [None, 3, "", b"kb"])
+def test_what_is_no_path_is_named(path: Any) -> None:
+    with pytest.raises(InvalidInput, match="is no path of an index"):
+        open_index(path)

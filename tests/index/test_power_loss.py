@@ -211,8 +211,8 @@ def test_writer_that_uses_numbers_again_is_caught(folder: Path, monkeypatch: pyt
     calls = recorded(folder)
     original = Transaction.__init__
 
-    def forgetful(self: Transaction, *args: object) -> None:
-        original(self, *args)  # type: ignore[arg-type]
+    def forgetful(self: Transaction, *args: object, **options: object) -> None:
+        original(self, *args, **options)  # type: ignore[arg-type]
         self.generation = self.base.generation + 1 if self.base else 1
 
     monkeypatch.setattr(Transaction, "__init__", forgetful)

@@ -128,6 +128,41 @@ def test_unfinished_build_is_no_index_and_says_so(tmp_path: Path) -> None:
     assert commit_segment(tmp_path, 1, create=True).generation == 1
 
 
+def test_segment_files_without_manifest_are_a_lost_index(tmp_path: Path) -> None:
+    commit_segment(tmp_path, 1, create=True)
+    commit_segment(tmp_path, 2)
+    (tmp_path / "MANIFEST").unlink()
+    (tmp_path / "partial").mkdir()  # of an `add` that was interrupted
+    before = names(tmp_path)
+    for attempt in (read_manifest, begin, lambda path: begin(path, create=True)):
+        with pytest.raises(IndexCorrupt, match=r"segment files but no MANIFEST: sparse-00000001-0\.bin") as caught:
+            attempt(tmp_path)
+        assert "--overwrite" in caught.value.hint
+    assert names(tmp_path) == before
+    with begin(tmp_path, create=True, overwrite=True):
+        pass  # given up before the commit: the files are as lost as before
+    with pytest.raises(IndexCorrupt, match="no MANIFEST"):
+        begin(tmp_path, create=True)
+    assert names(tmp_path) == before
+    with begin(tmp_path, create=True, overwrite=True) as txn:
+        txn.commit(add_segment(txn, EMPTY, 3))
+    assert values(tmp_path) == [3]
+    assert names(tmp_path) == {"MANIFEST", "write.lock", "partial", "sparse-00000003-0.bin"}
+
+
+def test_a_first_commit_that_died_leaves_nothing_in_the_way(tmp_path: Path) -> None:
+    program = f"import os; from spaniel.index.store import begin; t = begin({str(tmp_path)!r}, create=True); "
+    program += "t.fresh_path('sparse').touch(); os._exit(9)"
+    for _ in range(2):
+        assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 9
+    assert {"sparse-00000001-0.bin", "sparse-00000002-0.bin"} < names(tmp_path)
+    with pytest.raises(IndexNotFound) as caught:
+        read_manifest(tmp_path)
+    assert "unfinished build" in caught.value.hint
+    assert commit_segment(tmp_path, 1, create=True).generation == 3
+    assert names(tmp_path) == {"MANIFEST", "write.lock", "sparse-00000003-0.bin"}
+
+
 def test_build_refuses_a_directory_of_other_things(tmp_path: Path) -> None:
     (tmp_path / "thesis.md").touch()
     with pytest.raises(InvalidInput, match=r"holds 'thesis.md', which is no part of an index"):
