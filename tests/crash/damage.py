@@ -2,7 +2,7 @@
 
 Runs as a program of its own, under a limit of memory, so that a crash, a hang or a huge allocation shows from outside:
 
-    python damage.py MODULE INDEX OTHER_INDEX EVERY
+    python damage.py MODULE INDEX OTHER_INDEX EVERY PART PARTS
 
 MODULE has `content(path)`, what a reader sees. OTHER_INDEX has the same shape with other content. EVERY thins out the
 flips (1: all of them). Prints one line of JSON: cases by kind, how many were found at opening, and those that went
@@ -123,11 +123,14 @@ def main() -> None:
     wrong: list[str] = []
     found_at_open = 0
     files = [index / name for name in sorted([MANIFEST_NAME, *entries])]
-    for number, file in enumerate(files):
+    part, parts = int(sys.argv[5]), int(sys.argv[6])
+    for number, file in list(enumerate(files))[part::parts]:
         data = file.read_bytes()
         others = [entry for entry in files if entry != file]
         for case in cases(file, others, other / file.name, every, seed=number):
-            signal.alarm(TIMEOUT_S)
+            signal.setitimer(signal.ITIMER_PROF, TIMEOUT_S)  # of its own time: a busy machine is no hang
+            signal.alarm(30 * TIMEOUT_S)
+            sys.stderr.write(f"{file.name}, {case.kind} {case.detail}\n")  # the last line tells where it died
             case.apply(file)
             damaged, many = {file.name, case.second}, case.kind in MANY
             at_open, problem = opening(index, damaged, content, right)
@@ -141,6 +144,7 @@ def main() -> None:
                 wrong.append(f"{file.name}, {case.kind} {case.detail}: {problem}")
             _restore(file, data, others)
     signal.alarm(0)
+    signal.setitimer(signal.ITIMER_PROF, 0)
     assert content(index) == right and verify(index).ok
     tally = {"cases": counts, "found at opening": found_at_open, "files": len(files), "wrong": wrong}
     print(json.dumps(tally))  # noqa: T201

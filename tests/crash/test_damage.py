@@ -3,6 +3,9 @@
 import json
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +16,33 @@ from crash.real_index import two_indexes
 from crash.small_index import add, delete
 
 TESTS = Path(__file__).resolve().parents[1]
+PARTS = 4
 
 
-def swept(module: str, index: Path, other: Path, every: int) -> dict[str, Any]:
-    """The tally of a run of damage.py over `index`."""
-    command = [sys.executable, str(TESTS / "crash" / "damage.py"), module, str(index), str(other), str(every)]
+def swept(module: str, make: Callable[[Path], tuple[Path, Path]], every: int) -> dict[str, Any]:
+    """The tally of damage.py over all files of an index; several run at once, each on a copy and its own files."""
     environment = {"PYTHONPATH": str(TESTS), "PATH": "/usr/bin:/bin", "OPENBLAS_NUM_THREADS": "1"}
-    ended = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    assert ended.returncode == 0, f"the sweep died with {ended.returncode}: {ended.stderr[-2000:]}"
-    return dict(json.loads(ended.stdout))
+    with memory_folder() as folder, ExitStack() as stack:
+        running = []
+        for part in range(PARTS):
+            (folder / str(part)).mkdir()
+            index, other = make(folder / str(part))
+            arguments = [module, str(index), str(other), str(every), str(part), str(PARTS)]
+            command = [sys.executable, str(TESTS / "crash" / "damage.py"), *arguments]
+            log = stack.enter_context((folder / str(part) / "log").open("w+"))
+            popen = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment)
+            running.append((stack.enter_context(popen), log))
+        total: dict[str, Any] = {"cases": Counter(), "found at opening": 0, "files": 0, "wrong": []}
+        for process, log in running:
+            output = process.communicate()[0]
+            log.seek(0)
+            assert process.returncode == 0, f"the sweep died with {process.returncode} at {log.read()[-1000:]}"
+            tally = json.loads(output)
+            total["cases"].update(tally["cases"])
+            total["found at opening"] += tally["found at opening"]
+            total["files"] = tally["files"]
+            total["wrong"] += tally["wrong"]
+    return total
 
 
 def small_indexes(folder: Path) -> tuple[Path, Path]:
@@ -38,8 +59,7 @@ INDEXES = {"crash.small_index": small_indexes, "crash.real_index": two_indexes}
 
 @pytest.mark.parametrize("module", INDEXES)
 def test_sample(module: str) -> None:
-    with memory_folder() as folder:
-        tally = swept(module, *INDEXES[module](folder), every=60)
+    tally = swept(module, INDEXES[module], every=60)
     assert not tally["wrong"], "\n".join(tally["wrong"][:50])
     assert tally["files"] >= 6 and sum(tally["cases"].values()) > 500
 
@@ -47,8 +67,8 @@ def test_sample(module: str) -> None:
 @pytest.mark.crash
 @pytest.mark.parametrize("module", INDEXES)
 def test_everything(module: str) -> None:
-    with memory_folder() as folder:
-        tally = swept(module, *INDEXES[module](folder), every=1)
-    record("damage", module=module, **{key: str(value) for key, value in tally.items()})
+    tally = swept(module, INDEXES[module], every=1)
+    counts = {kind: int(count) for kind, count in tally["cases"].items()}
+    record("damage", module=module, files=tally["files"], found_at_opening=tally["found at opening"], **counts)
     assert not tally["wrong"], "\n".join(tally["wrong"][:50])
     assert sum(tally["cases"].values()) > 10_000
