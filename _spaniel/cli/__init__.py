@@ -40,6 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         code = cli.main(words, prog_name="spaniel", standalone_mode=False)
+        sys.stdout.flush()
+    except SystemExit:  # no command raises it; click does, with 1, when nobody reads stdout any more
+        code = report(BrokenPipeError(), words)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the one place where every error becomes a message
         code = report(error, words)
     sys.exit(code if isinstance(code, int) else 0)

@@ -36,7 +36,7 @@ class Context:
             raise InvalidInput(
                 f"{file}:{line}",
                 f"{reason} (byte {byte})",
-                hint="mend the record, or skip malformed records with on_error='skip'",
+                hint="mend the record, or skip malformed records with on_error='skip' (--on-error skip)",
             )
         self._count(problem)
 
@@ -49,7 +49,7 @@ class Context:
         limit = self.options.max_record_bytes
         if self.options.on_error == "fail":
             error = LimitExceeded(f"{file}:{line}: size of the record in bytes", size_bytes, limit)
-            error.hint = "raise max_record_bytes, or skip malformed records with on_error='skip'"
+            error.hint = "raise max_record_bytes, or skip malformed records with on_error='skip' (--on-error skip)"
             raise error
         self._count(Problem(file, line, byte, f"the record has {size_bytes} bytes or more, the limit is {limit}"))
 

@@ -172,3 +172,16 @@ def test_no_color(kb: Path) -> None:
     assert "\x1b[3" not in shown
     assert "Office dogs" in shown
     assert "\u202e" not in shown
+
+
+@pytest.mark.parametrize("words", [["search", "kb", "dogs"], ["search", "kb", "--queries", "q.tsv"], ["--help"]])
+def test_a_reader_that_leaves_is_no_failure(kb: Path, words: list[str]) -> None:
+    """As in `spaniel ... | head -1`, with the reader gone before the first byte."""
+    (kb.parent / "q.tsv").write_text("1\tdogs\n")
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = subprocess.run([*SPANIEL, *words], stdout=writing, stderr=subprocess.PIPE, cwd=kb.parent, check=False)
+    finally:
+        os.close(writing)
+    assert (done.returncode, done.stderr) == (0, b"")
