@@ -101,9 +101,10 @@ def build(engine: str, corpus: Corpus, options: argparse.Namespace) -> dict[str,
     """Build in a process of its own, or give the figures of the index that is there."""
     folder = index_folder(engine, corpus, options.cache)
     stamp = folder.with_suffix(".json")
+    ours = engine.startswith("spaniel")
     fresh = str(folder) in options.built  # engines of one family share an index
     options.built.add(str(folder))
-    if stamp.exists() and (fresh or not (options.rebuild or engine.startswith("spaniel"))):
+    if stamp.exists() and (fresh or not (options.rebuild or (ours and not options.reuse))):
         cached: dict[str, Any] = json.loads(stamp.read_text())
         return cached
     shutil.rmtree(folder, ignore_errors=True)
@@ -184,6 +185,7 @@ def main() -> None:
     parser.add_argument("--clock", choices=["wall", "cpu"], default="wall", help="cpu: on a busy machine")
     parser.add_argument("--cpu", type=int, help="pin every engine to this core")
     parser.add_argument("--rebuild", action="store_true", help="build the peers' indexes again")
+    parser.add_argument("--reuse", action="store_true", help="our index too is not built again when it is there")
     parser.add_argument("--cache", type=Path, default=ROOT / "benchmarks" / "out" / "cache")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "out")
     options = parser.parse_args(namespace=argparse.Namespace(built=set()))
