@@ -129,7 +129,7 @@ def measure(corpus: Corpus, engines: list[str], options: argparse.Namespace) -> 
             result = Measured(engine, build(engine, corpus, options))
             process = Process(engine, python=python_of(engine), cpu=options.cpu, log=folder.parent / f"{engine}.log")
             opened = process.ask("open", corpus=str(corpus.folder), folder=str(folder), picked=picked)
-            result.kept = check(corpus, process, picked[:25], opened)
+            result.kept = check(corpus, process, picked[: 8 if corpus.learned else 25], opened)
         except EngineFailed as error:
             print(f"  skipped: {error}", file=sys.stderr)
             continue
