@@ -67,7 +67,9 @@ def damaged(meta: dict[str, Any], arrays: Arrays, rng: random.Random) -> tuple[d
             _change_meta(meta, rng)
             continue
         # Half of the time what traversals trust: elsewhere most changes are found before a posting is read.
-        name = rng.choice([n for n, a in arrays.items() if a.size and (n in POSTINGS or rng.random() < 0.5)])
+        name = rng.choice(
+            [n for n, a in arrays.items() if a.size and a.dtype.kind in "iu" and (n in POSTINGS or rng.random() < 0.5)]
+        )
         arrays[name] = rng.choice(CHANGES)(arrays[name].copy(), rng)
     return meta, arrays
 
