@@ -259,7 +259,9 @@ class SparseSegment:
                     raise IndexCorrupt(self.path, f"does not hold {key[1:]!r}, a term of a passage it holds")
                 df[found[0]] += count[i]
             lengths = run["length"].reshape(n_fields, len(texts)).astype(np.int64)
-            tokens, filled = tokens + lengths.sum(axis=1), filled + (lengths > 0).sum(axis=1)
+        else:  # of vectors only "has any" counts: no score depends on their lengths
+            lengths = LENGTHS[self.arrays["length_code"][:, local]]
+        tokens, filled = tokens + lengths.sum(axis=1), filled + (lengths > 0).sum(axis=1)
         term = np.flatnonzero(df).astype(np.uint32)
         return Tombstones(_pack(mask), int(self.n_passages - mask.sum()), term, df[term], tokens, filled)
 
