@@ -26,8 +26,9 @@ __all__ = ["DeepCheck", "Finding", "Report", "damage_of", "verify"]
 
 _PIECE_BYTES = 1 << 20
 
-DeepCheck: TypeAlias = Callable[[Path, FileEntry, Segment], Iterator[str]]
-"""Looks inside a file whose bytes are as they were written; gives one sentence for each thing that cannot be."""
+DeepCheck: TypeAlias = Callable[[Path, FileEntry, Segment, int], Iterator[str]]
+"""Looks inside a file whose bytes are as they were written; gives one sentence for each thing that cannot be.
+The number is the ordinal at which the segment ends: the first of the next one, or the manifest's `next_ordinal`."""
 
 
 class Finding(NamedTuple):
@@ -95,18 +96,21 @@ def _check_generation(path: Path, manifest: Manifest, on_progress: Callable[[int
         if on_progress is not None:
             on_progress(done, total)
 
+    ends = [*(segment.first_ordinal for segment in manifest.segments[1:]), manifest.next_ordinal]
     problems = [
         Finding(entry.name, reason)
-        for segment in manifest.segments
+        for segment, end_ordinal in zip(manifest.segments, ends, strict=False)
         for entry in segment.files.values()
-        for reason in _check_file(path / entry.name, entry, segment, on_bytes)
+        for reason in _check_file(path / entry.name, entry, segment, end_ordinal, on_bytes)
     ]
     used = {entry.name for entry in manifest.entries()}
     total += (path / MANIFEST_NAME).stat().st_size
     return Report(tuple(problems), tuple(_strays(path, used)), manifest.generation, len(used) + 1, total)
 
 
-def _check_file(path: Path, entry: FileEntry, segment: Segment, on_bytes: Callable[[int], None]) -> Iterator[str]:
+def _check_file(
+    path: Path, entry: FileEntry, segment: Segment, end_ordinal: int, on_bytes: Callable[[int], None]
+) -> Iterator[str]:
     """One sentence for each thing wrong with the file; the deep check only when its bytes are right."""
     whole = True
     try:
@@ -114,7 +118,7 @@ def _check_file(path: Path, entry: FileEntry, segment: Segment, on_bytes: Callab
             whole = False
             yield reason
         if whole and entry.kind in (deep := _deep_checks()):
-            yield from deep[entry.kind](path, entry, segment)
+            yield from deep[entry.kind](path, entry, segment, end_ordinal)
     except IndexCorrupt as error:
         yield error.reason
     except (IndexTooNew, IndexTooOld) as error:

@@ -29,8 +29,8 @@ class _List(NamedTuple):
     impact: NDArray[np.uint8]
 
 
-def check_passages(path: Path, entry: FileEntry, segment: Segment) -> Iterator[str]:
-    """Every row against its checksum, ordinals against the segment's, and how many rows there are.
+def check_passages(path: Path, entry: FileEntry, segment: Segment, end_ordinal: int) -> Iterator[str]:
+    """Every row against its checksum, ordinals against the manifest's, and how many rows there are.
 
     Rows of passages that were replaced during the build are not stored, those deleted later are: so there are at most
     as many rows as passages, and at least as many as living ones.
@@ -44,14 +44,15 @@ def check_passages(path: Path, entry: FileEntry, segment: Segment) -> Iterator[s
     with closing(Passages(path)) as passages:
         for ordinal, _ in passages.scan():
             n_rows += 1
-            if ordinal < segment.first_ordinal:
-                yield f"passage {ordinal} lies before the segment's first, {segment.first_ordinal}"
+            if not segment.first_ordinal <= ordinal < end_ordinal:
+                yield f"passage {ordinal} is not of the segment's, {segment.first_ordinal} to {end_ordinal - 1}"
     if not segment.n_passages - segment.n_deleted <= n_rows <= segment.n_passages:
         yield f"has {n_rows} rows for {segment.n_passages} passages, {segment.n_deleted} of them deleted"
 
 
-def check_sparse(path: Path, entry: FileEntry, segment: Segment) -> Iterator[str]:
-    """Arrays and tombstones against the segment, each term against the vocabulary, each posting against the passages.
+def check_sparse(path: Path, entry: FileEntry, segment: Segment, end_ordinal: int) -> Iterator[str]:
+    """Arrays and tombstones against the segment, ordinals against the manifest's, each term against the vocabulary,
+    each posting against the passages.
 
     Raises:
         IndexCorrupt: the arrays, or the tombstones, do not fit together.
@@ -60,8 +61,10 @@ def check_sparse(path: Path, entry: FileEntry, segment: Segment) -> Iterator[str
     """
     sparse = SparseSegment.open(path.parent, segment)
     ordinals = sparse.ordinals
-    if len(ordinals) and (int(ordinals.min()) < segment.first_ordinal or len(np.unique(ordinals)) != len(ordinals)):
-        yield "two passages have the same ordinal, or one lies before the segment's first"
+    if len(np.unique(ordinals)) != len(ordinals):
+        yield "two passages have the same ordinal"
+    for ordinal in ordinals[(ordinals < segment.first_ordinal) | (ordinals >= end_ordinal)]:
+        yield f"passage {ordinal} is not of the segment's, {segment.first_ordinal} to {end_ordinal - 1}"
     try:
         for chunk in _lists(sparse):
             yield from _wrong_lists(chunk, sparse.n_passages)

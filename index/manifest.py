@@ -134,9 +134,10 @@ class Manifest:
         names = [entry.name for entry in self.entries()]
         if len(set(names)) != len(names):
             raise ValueError("two entries name the same file")
-        for segment in self.segments:
-            if segment.first_ordinal + segment.n_passages > self.next_ordinal:
-                raise ValueError(f"segment {segment.id} does not end before next_ordinal {self.next_ordinal}")
+        ends = [*(segment.first_ordinal for segment in self.segments[1:]), self.next_ordinal]
+        for segment, end in zip(self.segments, ends, strict=False):
+            if segment.first_ordinal + segment.n_passages > end:
+                raise ValueError(f"segment {segment.id} does not end before ordinal {end}, where the next one begins")
 
     def entries(self) -> Iterator[FileEntry]:
         """Every file of every segment."""

@@ -123,7 +123,7 @@ class Bisection {
     work.wishes.resize(n);
     for (size_t d = 0; d < n; ++d) {
       const bool is_right = work.side[d] != 0;
-      const int64_t gain = sum(is_right ? work.to_left.data() : work.to_right.data(), &range.terms[range.ptr[d]],
+      const int64_t gain = sum(is_right ? work.to_left.data() : work.to_right.data(), range.terms.data() + range.ptr[d],
                                range.ptr[d + 1] - range.ptr[d]);
       work.wishes[d] = {is_right ? -gain : gain, static_cast<uint32_t>(d) | (is_right ? kRight : 0)};
     }

@@ -16,7 +16,7 @@ from spaniel.index.passages import PassageWriter
 from spaniel.index.sparse.build import SparseBuilder, write_sparse
 from spaniel.index.sparse.scorers import Scorer
 from spaniel.index.sparse.settings import SparseSettings
-from spaniel.index.store import begin
+from spaniel.index.store import Transaction, begin
 from spaniel.retrieval.types import Document
 
 Arrays = dict[str, np.ndarray[Any, Any]]
@@ -25,22 +25,25 @@ TEXTS = [f"common word{n} again{n % 3}" for n in range(40)]
 
 def committed(path: Path, change: Callable[[Arrays], None] = lambda arrays: None, **segment: int) -> None:
     """An index of one segment; `change` alters the sparse arrays before they get their checksums."""
+    with begin(path, create=True) as txn:
+        record = replace(written(txn, 0, change), **segment)
+        txn.commit(Manifest(0, "deep", 1000, {}, (record,)))
+
+
+def written(txn: Transaction, first: int, change: Callable[[Arrays], None] = lambda arrays: None) -> Segment:
     settings = SparseSettings({"contents": 1.0}, Scorer())
     builder = SparseBuilder(Analyzer(AnalyzerSpec("english")), settings)
     builder.add([(text,) for text in TEXTS])
-    with begin(path, create=True) as txn:
-        first = write_sparse(txn.fs, txn.fresh_path("sparse"), [builder.take_run()], settings, n_passages=len(TEXTS))
-        file = ArrayFile.open(path / first.name, kind="sparse", entry=first)
-        arrays = {name: array.copy() for name, array in file.arrays.items()}
-        change(arrays)
-        sparse = write_arrays(txn.fs, txn.fresh_path("sparse"), kind="sparse", meta=dict(file.meta), arrays=arrays)
-        rows = txn.fresh_path("passages", ".sqlite")
-        writer = PassageWriter(rows)
-        writer.add_many(0, [Document(f"d{n}", text) for n, text in enumerate(TEXTS)])
-        writer.finish()
-        files = {"sparse": sparse, "passages": txn.adopt(rows, "passages")}
-        record = replace(Segment(1, 0, len(TEXTS), 0, files), **segment)
-        txn.commit(Manifest(0, "deep", 1000, {}, (record,)))
+    whole = write_sparse(txn.fs, txn.fresh_path("sparse"), [builder.take_run()], settings, n_passages=len(TEXTS))
+    file = ArrayFile.open(txn.path / whole.name, kind="sparse", entry=whole)
+    arrays = {name: array.copy() for name, array in file.arrays.items()}
+    change(arrays)
+    sparse = write_arrays(txn.fs, txn.fresh_path("sparse"), kind="sparse", meta=dict(file.meta), arrays=arrays)
+    rows = txn.fresh_path("passages", ".sqlite")
+    writer = PassageWriter(rows)
+    writer.add_many(first, [Document(f"d{n}", text) for n, text in enumerate(TEXTS, first)])
+    writer.finish()
+    return Segment(first, first, len(TEXTS), 0, {"sparse": sparse, "passages": txn.adopt(rows, "passages")})
 
 
 def test_whole_index(tmp_path: Path) -> None:
@@ -86,4 +89,36 @@ def test_segment_that_does_not_fit_its_rows(tmp_path: Path) -> None:
 def test_rows_before_the_segment(tmp_path: Path) -> None:
     committed(tmp_path, first_ordinal=39)
     reasons = [problem.reason for problem in verify(tmp_path).problems if problem.file.startswith("passages")]
-    assert reasons[0] == "passage 0 lies before the segment's first, 39" and len(reasons) == 39
+    assert reasons[0] == "passage 0 is not of the segment's, 39 to 999" and len(reasons) == 39
+
+
+def with_last_ordinal(last: int) -> Callable[[Arrays], None]:
+    return lambda arrays: arrays.update(ordinal=np.array([*range(len(TEXTS) - 1), last], np.uint32))
+
+
+def test_ordinals_beyond_the_manifest_s(tmp_path: Path) -> None:
+    """A segment whose counts are right, and whose last passage has the ordinal that the next one added would get."""
+    committed(tmp_path, with_last_ordinal(1000))
+    assert [(p.file.split("-")[0], p.reason) for p in verify(tmp_path).problems] == [
+        ("sparse", "passage 1000 is not of the segment's, 0 to 999")
+    ]
+
+
+def test_ordinals_of_the_next_segment(tmp_path: Path) -> None:
+    """Each segment is right by itself; together they hold the ordinal 45 twice."""
+    with begin(tmp_path, create=True) as txn:
+        segments = (written(txn, 0, with_last_ordinal(45)), written(txn, 40))
+        txn.commit(Manifest(0, "deep", 1000, {}, segments))
+    assert [(p.file, p.reason) for p in verify(tmp_path).problems] == [
+        ("sparse-00000001-1.bin", "passage 45 is not of the segment's, 0 to 39")
+    ]
+
+
+def test_rows_of_the_next_segment(tmp_path: Path) -> None:
+    with begin(tmp_path, create=True) as txn:
+        segments = (written(txn, 0), written(txn, 30))
+        segments = (replace(segments[0], files={**segments[0].files, "passages": segments[1].files["passages"]}),)
+        txn.commit(Manifest(0, "deep", 60, {}, segments))
+    assert [(p.file, p.reason) for p in verify(tmp_path).problems] == [
+        ("passages-00000001-5.sqlite", f"passage {n} is not of the segment's, 0 to 59") for n in range(60, 70)
+    ]
