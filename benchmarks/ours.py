@@ -13,7 +13,7 @@ from spaniel.index.analysis import Analyzer, AnalyzerSpec
 from spaniel.index.format import ArrayFile
 from spaniel.index.fs import RealFS
 from spaniel.index.sparse.build import Run, SparseBuilder, write_sparse
-from spaniel.index.sparse.reorder import bisect, forward_index
+from spaniel.index.sparse.reorder import bisected
 from spaniel.index.sparse.retriever import Bm25Retriever
 from spaniel.index.sparse.scorers import Scorer
 from spaniel.index.sparse.segment import SparseSegment
@@ -63,7 +63,7 @@ def _vectors(corpus: Corpus) -> Iterator[Any]:
         yield dict(zip([names[t] for t in vectors.row(i).tolist()], weights, strict=True))
 
 
-def reordered(corpus: Corpus, source: Path, file: Path, order: str, *, threads: int = 1) -> None:
+def reordered(corpus: Corpus, source: Path, file: Path, order: str) -> None:
     """The same segment with its passages in another order; ordinals, and so all results, stay."""
     segment = _segment(source)
     n = segment.n_passages
@@ -71,10 +71,7 @@ def reordered(corpus: Corpus, source: Path, file: Path, order: str, *, threads: 
     if order == "random":
         new = np.random.default_rng(3).permutation(n).astype(np.int32)
     elif order == "bisected":
-        arrays = segment.decode()
-        ptr, docs = arrays["ptr"].astype(np.int64), arrays["doc"]
-        rows, terms = forward_index(ptr, docs, n)
-        new = bisect(rows, terms, n_terms=len(ptr) - 1, threads=threads)
+        new = bisected([segment.run(new.astype(np.uint32))], n, memory_bytes=1 << 40)
     place = np.empty(n, np.uint32)
     place[new] = np.arange(n, dtype=np.uint32)
     ordinals: NDArray[np.uint32] = new.astype(np.uint32)

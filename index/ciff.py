@@ -19,14 +19,12 @@ from spaniel.retrieval.types import Document
 
 from .build import build
 from .index import Index
-from .kernels import _native
-from .sparse.build import DEAD
+from .sparse.build import DEAD, merged, postings
 from .sparse.ciff import CiffReader, DocRecord, Header, PostingsList, write_ciff
 from .sparse.scorers import Scorer
 
 __all__ = ["export_ciff", "import_ciff"]
 
-_CHUNK_POSTINGS = 4_000_000
 _IDS_PER_READ = 10_000
 _MOST_WORDS = 1 << 24  # of one document made from a file; a damaged tf must not fill the memory
 
@@ -46,14 +44,14 @@ def export_ciff(index: Index, out: str | os.PathLike[str]) -> int:
         raise InvalidInput(
             "export-ciff", f"CIFF knows one field, the index has {fields}", hint="build without --fields"
         )
-    ordinals, postings = _merged(index)
-    n, lengths = len(ordinals), np.bincount(postings.doc, weights=postings.tf, minlength=len(ordinals)).astype(np.int64)
-    order = sorted(range(len(postings.terms)), key=postings.terms.__getitem__)
+    ordinals, held = _merged(index)
+    n, lengths = len(ordinals), np.bincount(held.doc, weights=held.tf, minlength=len(ordinals)).astype(np.int64)
+    order = sorted(range(len(held.terms)), key=held.terms.__getitem__)
     total = int(lengths.sum())
     analyzer = index.settings.analyzer
     description = f"spaniel, {f'analyser {analyzer.name}' if analyzer else 'learned sparse vectors'}"
     header = Header(len(order), n, len(order), n, total, total / max(n, 1), description)
-    write_ciff(Path(out), header, (postings.of(term) for term in order), _records(index, ordinals, lengths))
+    write_ciff(Path(out), header, (held.of(term) for term in order), _records(index, ordinals, lengths))
     return n
 
 
@@ -95,19 +93,16 @@ def _merged(index: Index) -> tuple[NDArray[np.int64], _Postings]:
     parts = [segment.sparse for segment in index.passages]
     living = [part.ordinals[part.live_mask()] for part in parts]
     ordinals = np.sort(np.concatenate([np.zeros(0, dtype=np.int64), *living]))
-    runs, maps = [], []
+    runs = []
     for part in parts:
         numbers = np.searchsorted(ordinals, part.ordinals).astype(np.uint32)
-        maps.append(np.where(part.live_mask(), numbers, np.uint32(DEAD)))
-        runs.append(part.decode())
-    merger = _native.Merger(runs, [0] * len(runs), list(maps))
-    words = merger.vocabulary()
+        runs.append(part.run(np.where(part.live_mask(), numbers, np.uint32(DEAD))))
+    words = merged(runs).vocabulary()
     df, doc, tf = [np.zeros(1, np.int64)], [np.zeros(0, np.uint32)], [np.zeros(0, np.uint16)]
-    merger.rewind()
-    while len((piece := merger.next(_CHUNK_POSTINGS))[0]):
-        df.append(np.diff(piece[1]).astype(np.int64))
-        doc.append(piece[2])
-        tf.append(piece[3])
+    for some in postings(merged(runs)):
+        df.append(np.diff(some[1]).astype(np.int64))
+        doc.append(some[2])
+        tf.append(some[3])
     ptr = np.cumsum(np.concatenate(df))
     return ordinals, _Postings(_terms(words), ptr, np.concatenate(doc), np.concatenate(tf))
 

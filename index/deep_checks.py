@@ -6,27 +6,15 @@ A wrong finding here means a fault of the writer, or a file forged with right ch
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .manifest import FileEntry, Segment
 from .passages import Passages
+from .sparse.damage import wrong_postings
 from .sparse.segment import SparseSegment
 
 __all__ = ["check_passages", "check_sparse"]
-
-_CHUNK = 1 << 20
-
-
-class _List(NamedTuple):
-    """A term, what looking it up gives, and its postings: doc uint32 (df,), impact uint8 (df,)."""
-
-    term: int
-    found: tuple[int, int] | None
-    doc: NDArray[np.uint32]
-    impact: NDArray[np.uint8]
 
 
 def check_passages(path: Path, entry: FileEntry, segment: Segment, end_ordinal: int) -> Iterator[str]:
@@ -65,39 +53,4 @@ def check_sparse(path: Path, entry: FileEntry, segment: Segment, end_ordinal: in
         yield "two passages have the same ordinal"
     for ordinal in ordinals[(ordinals < segment.first_ordinal) | (ordinals >= end_ordinal)]:
         yield f"passage {ordinal} is not of the segment's, {segment.first_ordinal} to {end_ordinal - 1}"
-    try:
-        for chunk in _lists(sparse):
-            yield from _wrong_lists(chunk, sparse.n_passages)
-        sparse.native.check_postings()  # starts, block tables and largest impacts against the postings
-    except IndexError as error:  # how the native code refuses to read outside the arrays
-        yield str(error)
-
-
-def _lists(sparse: SparseSegment) -> Iterator[list[_List]]:
-    """All terms with their lists, some millions of postings at a time."""
-    native, lists, n_postings = sparse.native, [], 0
-    for term in range(native.n_terms):
-        lists.append(_List(term, native.find(native.term(term)), *native.postings(term)))
-        n_postings += len(lists[-1].doc)
-        if n_postings >= _CHUNK or len(lists) >= _CHUNK:
-            yield lists
-            lists, n_postings = [], 0
-    if lists:
-        yield lists
-
-
-def _wrong_lists(lists: list[_List], n_passages: int) -> Iterator[str]:
-    """One sentence for each term that cannot be. All lists of a chunk are checked at once: most are tiny."""
-    for each in lists:
-        if each.found != (each.term, len(each.doc)):
-            yield f"term {each.term} has {len(each.doc)} passages, looking it up gives (term, passages) {each.found}"
-    sizes = np.array([len(each.doc) for each in lists])
-    doc = np.concatenate([each.doc for each in lists]).astype(np.int64)
-    impact = np.concatenate([each.impact for each in lists])
-    rises = np.diff(doc, prepend=-1) > 0
-    starts = (np.cumsum(sizes) - sizes)[sizes > 0]
-    rises[starts] = True
-    wrong = ~rises | (doc >= n_passages) | (impact == 0)
-    owner = np.repeat(np.arange(len(lists)), sizes)
-    for number in np.unique(owner[wrong]):
-        yield f"term {lists[number].term} names passages out of order, or beyond the last, or without an impact"
+    yield from wrong_postings(sparse)

@@ -1,6 +1,6 @@
 """Merging all segments into one: the dead are dropped, ordinals stay, and documents may be put in a better order.
 
-Sparse parts are decoded into runs and merged like the runs of a build; passages are copied as they are. Both are
+Sparse parts are decoded term by term and merged like the runs of a build; passages are copied as they are. Both are
 checked against their checksums before, so that damage is never copied under a fresh checksum.
 
 The order of documents inside the sparse part is free: similar ones side by side make block bounds tight. Recursive
@@ -15,26 +15,31 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from spaniel.retrieval.errors import IndexCorrupt
+from spaniel.retrieval.errors import IndexCorrupt, InvalidInput
 
 from .check import damage_of
-from .kernels import _native
 from .manifest import FileEntry, Manifest, Segment
 from .passages import PassageWriter
 from .progress import OnProgress, Progress, Reporter
 from .segments import Segments
 from .settings import IndexSettings
 from .sparse.build import DEAD, Run, write_sparse
-from .sparse.reorder import bisect, forward_index
+from .sparse.damage import named_damage
+from .sparse.reorder import bisected
 from .store import MANIFEST_NAME, Transaction, begin
 
 __all__ = ["optimize"]
 
-_MIN_DF = 4
-_CHUNK_POSTINGS = 4_000_000
+MIN_MEMORY_BYTES = 64 << 20
 
 
-def optimize(path: str | os.PathLike[str], *, reorder: bool = True, on_progress: OnProgress | None = None) -> Manifest:
+def optimize(
+    path: str | os.PathLike[str],
+    *,
+    reorder: bool = True,
+    memory_bytes: int = 2 << 30,
+    on_progress: OnProgress | None = None,
+) -> Manifest:
     """Merge all segments into one; gives the new manifest, or the old one when there is nothing to gain.
 
     Every search gives the same passages and scores as before.
@@ -42,12 +47,18 @@ def optimize(path: str | os.PathLike[str], *, reorder: bool = True, on_progress:
     Args:
         reorder: also put documents into an order in which pruning works best; takes longer. A single segment that has
             been put into such an order, and lost nothing since, stays as it is.
+        memory_bytes: budget for finding that order, 64 MiB at least. Where it is too small for all passages at once,
+            they are ordered in slices, which makes the order a little worse.
 
     Raises:
+        InvalidInput: the budget is too small.
         IndexNotFound, IndexLocked, IndexCorrupt, OSError: the index is then as it was.
 
     Cost: time about that of a build without its text analysis; room on disk for a second copy until the next commit.
+    Memory: the budget, the vocabulary, about 100 bytes a passage, and some 100 MiB whatever the size.
     """
+    if memory_bytes < MIN_MEMORY_BYTES:
+        raise InvalidInput("memory_bytes", f"{memory_bytes} is less than {MIN_MEMORY_BYTES} (64 MiB)")
     report = Reporter(on_progress)
     with begin(Path(path)) as txn:
         assert txn.base is not None
@@ -57,7 +68,7 @@ def optimize(path: str | os.PathLike[str], *, reorder: bool = True, on_progress:
         settings = IndexSettings.from_json(base.settings, txn.path / MANIFEST_NAME)
         _refuse_damage(txn.path, base)
         with closing(Segments(txn.path, base)) as segments:
-            merged = _merged(txn, segments, settings, report, reorder=reorder)
+            merged = _merged(txn, segments, settings, report, memory_bytes=memory_bytes if reorder else None)
         report(Progress("committing", merged.n_passages))
         manifest = txn.commit(replace(base, segments=(merged,)))
     report(Progress("done", merged.n_passages))
@@ -81,23 +92,30 @@ def _refuse_damage(folder: Path, manifest: Manifest) -> None:
 
 
 def _merged(
-    txn: Transaction, segments: Segments, settings: IndexSettings, report: Reporter, *, reorder: bool
+    txn: Transaction, segments: Segments, settings: IndexSettings, report: Reporter, *, memory_bytes: int | None
 ) -> Segment:
-    """All living passages as one segment."""
+    """All living passages as one segment; reordered under a budget of memory if there is one."""
     n_live = len(segments)
     report(Progress("copying", n_live))
     passages = _copied_passages(txn, segments, settings)
     ordinals, maps = _numbering(segments, n_live)
-    if reorder:
-        report(Progress("reordering", n_live))
-        order = _bisected([s.sparse.run(numbers) for s, numbers in zip(segments, maps, strict=True)], n_live)
-        ordinals, maps = ordinals[order], _reordered(maps, order)
-    runs = [segment.sparse.run(numbers) for segment, numbers in zip(segments, maps, strict=True)]
-    report(Progress("writing", n_live))
-    path = txn.fresh_path("sparse")
-    sparse = write_sparse(txn.fs, path, runs, settings.sparse, n_passages=n_live, ordinals=ordinals)
+    try:
+        if memory_bytes is not None:
+            report(Progress("reordering", n_live))
+            order = bisected(_runs(segments, maps), n_live, memory_bytes=memory_bytes)
+            ordinals, maps = ordinals[order], _reordered(maps, order)
+        report(Progress("writing", n_live))
+        path = txn.fresh_path("sparse")
+        runs = _runs(segments, maps)
+        sparse = write_sparse(txn.fs, path, runs, settings.sparse, n_passages=n_live, ordinals=ordinals)
+    except IndexError as error:  # how the native code refuses to read outside the arrays
+        raise named_damage([segment.sparse for segment in segments], error) from error
     files = {"passages": passages, "sparse": sparse}
     return Segment(txn.generation, int(ordinals.min()), n_live, 0, files)
+
+
+def _runs(segments: Segments, maps: list[NDArray[np.uint32]]) -> list[Run]:
+    return [segment.sparse.run(numbers) for segment, numbers in zip(segments, maps, strict=True)]
 
 
 def _copied_passages(txn: Transaction, segments: Segments, settings: IndexSettings) -> FileEntry:
@@ -120,26 +138,6 @@ def _numbering(segments: Segments, n_live: int) -> tuple[NDArray[np.uint32], lis
         maps.append(np.where(segment.live, numbers, np.uint32(DEAD)))
     assert len(ordinals) == n_live
     return ordinals, maps
-
-
-def _bisected(runs: list[Run], n_live: int) -> NDArray[np.int32]:
-    """The passage at each new position: int32 (n,), found by recursive graph bisection over the shared terms.
-
-    Terms of fewer than four passages or of more than an eighth of them say nothing about neighbours; to leave them out
-    at once saves most of the memory.
-    """
-    merger = _native.Merger([dict(run.arrays) for run in runs], [run.base for run in runs], [run.map for run in runs])
-    merger.rewind()
-    df, docs = [np.zeros(1, dtype=np.int64)], [np.zeros(0, dtype=np.uint32)]
-    while len((postings := merger.next(_CHUNK_POSTINGS))[0]):
-        _, ptr, doc, _ = postings
-        counts: NDArray[np.int64] = np.diff(ptr.astype(np.int64)).astype(np.int64)
-        useful = (counts >= _MIN_DF) & (counts <= max(n_live // 8, _MIN_DF))
-        df.append(counts[useful])
-        docs.append(doc[np.repeat(useful, counts)])
-    by_term = np.cumsum(np.concatenate(df))
-    by_passage, terms = forward_index(by_term, np.concatenate(docs), n_live)
-    return bisect(by_passage, terms, n_terms=len(by_term) - 1, min_df=_MIN_DF)
 
 
 def _reordered(maps: list[NDArray[np.uint32]], order: NDArray[np.int32]) -> list[NDArray[np.uint32]]:

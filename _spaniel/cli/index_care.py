@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from . import values
 from .console import Console, printable, with_console
 from .sizes import index_size, quantity
 
@@ -32,8 +33,17 @@ def delete(console: Console, index: str, ids: tuple[str, ...], missing_ok: bool)
 @click.command()
 @click.argument("index")
 @click.option("--reorder/--no-reorder", default=True, help="Put similar passages side by side, or keep their order.")
+@click.option(
+    "--memory",
+    "memory_bytes",
+    metavar="SIZE",
+    default="2G",
+    show_default=True,
+    callback=values.read_by(values.memory),
+    help="How much to hold for that; less makes a slightly worse order.",
+)
 @with_console
-def optimize(console: Console, index: str, reorder: bool) -> None:
+def optimize(console: Console, index: str, reorder: bool, memory_bytes: int) -> None:
     """Merge segments and drop what was deleted.
 
     Similar passages are put side by side, which makes searches faster, takes longer, and changes no result. Readers go
@@ -47,7 +57,10 @@ def optimize(console: Console, index: str, reorder: bool) -> None:
     start = time.perf_counter()
     with console.progress() as line:
         optimize_index(
-            index, reorder=reorder, on_progress=lambda p: line.update(p.stage, p.documents, p.total_bytes, p.documents)
+            index,
+            reorder=reorder,
+            memory_bytes=memory_bytes,
+            on_progress=lambda p: line.update(p.stage, p.documents, p.total_bytes, p.documents),
         )
     seconds = time.perf_counter() - start
     with open_index(index) as after:

@@ -1,10 +1,13 @@
-// Python's door to building: Accumulator (text to runs), Merger (runs to postings by term), Encoder (postings to arrays).
+// Python's door to building: Accumulator (text to runs), Merger (runs or segments to postings by term), Encoder (postings
+// to arrays).
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/vector.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
 
 #include "accumulator.hpp"
 #include "arrays.hpp"
+#include "bind_segment.hpp"
 #include "encode.hpp"
 #include "merge.hpp"
 
@@ -63,17 +66,24 @@ struct PyMerger {
   Merger merger;
 };
 
-MergeInput merge_input(const nb::dict& run, uint32_t base, nb::handle map) {
-  MergeInput input{};
-  std::span<const uint8_t> bytes = span_of<uint8_t>(run, "term_bytes");
-  input.term_bytes = {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-  input.term_end = span_of<uint32_t>(run, "term_end");
-  input.ptr = span_of<uint64_t>(run, "ptr");
-  input.doc = span_of<uint32_t>(run, "doc");
-  input.tf = span_of<uint16_t>(run, "tf");
-  input.base = base;
-  if (!map.is_none()) input.map = span_of(nb::cast<In<uint32_t>>(map, false));
-  return input;
+// run: a dict of arrays, or (Segment, decoded uint16 (256, 256) for each field).
+std::unique_ptr<MergeInput> merge_input(nb::handle run, uint32_t base, nb::handle map) {
+  std::span<const uint32_t> places;
+  if (!map.is_none()) places = span_of(nb::cast<In<uint32_t>>(map, false));
+  if (nb::isinstance<nb::tuple>(run)) {
+    auto [segment, tables] = nb::cast<std::tuple<nb::handle, std::vector<In<uint16_t>>>>(run, false);
+    std::vector<const uint16_t*> decoded;
+    for (const In<uint16_t>& table : tables) {
+      if (table.size() != 65536) throw nb::value_error("an impact table is 256 x 256");
+      decoded.push_back(table.data());
+    }
+    return std::make_unique<SegmentInput>(nb::cast<const PySegment&>(segment).segment, std::move(decoded), places);
+  }
+  nb::dict arrays = nb::cast<nb::dict>(run);
+  std::span<const uint8_t> bytes = span_of<uint8_t>(arrays, "term_bytes");
+  RunInput::Arrays spans{{reinterpret_cast<const char*>(bytes.data()), bytes.size()}, span_of<uint32_t>(arrays, "term_end"),
+                         span_of<uint64_t>(arrays, "ptr"), span_of<uint32_t>(arrays, "doc"), span_of<uint16_t>(arrays, "tf")};
+  return std::make_unique<RunInput>(spans, places, base);
 }
 
 struct PyEncoder {
@@ -158,10 +168,10 @@ void bind_build(nb::module_& m) {
 
   nb::class_<PyMerger>(m, "Merger")
       .def("__init__", [](PyMerger* self, const nb::list& runs, const std::vector<uint32_t>& bases, const nb::list& maps) {
-        std::vector<MergeInput> inputs;
+        std::vector<std::unique_ptr<MergeInput>> inputs;
         nb::list keep;
         for (size_t i = 0; i < nb::len(runs); ++i) {
-          inputs.push_back(merge_input(nb::cast<nb::dict>(runs[i]), bases.at(i), maps[i]));
+          inputs.push_back(merge_input(runs[i], bases.at(i), maps[i]));
           keep.append(runs[i]);
           keep.append(maps[i]);
         }

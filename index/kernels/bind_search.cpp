@@ -6,16 +6,12 @@
 #include <nanobind/stl/vector.h>
 
 #include "arrays.hpp"
+#include "bind_segment.hpp"
+#include "decode.hpp"
 #include "engine.hpp"
 
 namespace spaniel {
 namespace {
-
-struct PySegment {
-  nb::dict arrays;  // owns the memory
-  Segment segment;
-  mutable BlockIndexes block_indexes = {};
-};
 
 Segment map_segment(const nb::dict& arrays, uint32_t n_docs, uint32_t n_fields, uint32_t first_ordinal) {
   Segment s;
@@ -51,75 +47,6 @@ Segment map_segment(const nb::dict& arrays, uint32_t n_docs, uint32_t n_fields, 
   if (arrays.contains("ordinal")) s.ordinal = span_of<uint32_t>(arrays, "ordinal");
   s.check();
   return s;
-}
-
-// Every posting of a term as (local documents, impacts), documents ascending.
-std::pair<std::vector<uint32_t>, std::vector<uint8_t>> postings(const Segment& s, const Term& term) {
-  std::vector<uint32_t> doc;
-  std::vector<uint8_t> impact;
-  auto add = [&](uint32_t d, uint8_t q) {
-    if (d >= s.layout.n_docs) throw std::out_of_range("a list names a document beyond the last");
-    doc.push_back(d);
-    impact.push_back(q);
-  };
-  if (term.kind == TermClass::rare) {
-    for (uint32_t i = term.ref; i < term.ref + term.df; ++i) add(s.rare_doc[i], s.rare_impact[i]);
-  } else if (term.kind == TermClass::dense) {
-    const uint8_t* row = s.dense_impact.data() + static_cast<size_t>(term.ref) * s.layout.dense_stride;
-    for (uint32_t d = 0; d < s.layout.n_docs; ++d) {
-      if (row[d]) add(d, row[d]);
-    }
-  } else {
-    const uint32_t* starts = s.window_starts(term);
-    for (uint32_t w = 0; w < s.layout.n_windows; ++w) {
-      for (uint32_t i = starts[w]; i < starts[w + 1]; ++i) add(w * kWindow + s.list_doc[i], s.list_impact[i]);
-    }
-  }
-  return {std::move(doc), std::move(impact)};
-}
-
-Term term_by_id(const Segment& s, uint32_t id) {
-  if (id >= s.term_end.size()) throw nb::index_error("no such term");
-  auto term = s.find(s.term_text(id));
-  if (!term || term->id != id) throw std::out_of_range("the vocabulary is out of order");
-  return *term;
-}
-
-// The whole segment as a run (accumulator.hpp), tf decoded; decoded: uint16 (256, 256) for each field.
-nb::dict decode_run(const PySegment& self, const std::vector<In<uint16_t>>& decoded) {
-  const Segment& s = self.segment;
-  std::vector<uint64_t> ptr{0};
-  std::vector<uint32_t> doc, end;
-  std::vector<uint16_t> tf;
-  std::string bytes;
-  size_t exception = 0;
-  for (uint32_t id = 0; id < s.term_end.size(); ++id) {
-    Term term = term_by_id(s, id);
-    std::string_view text = s.term_text(id);
-    size_t field = static_cast<uint8_t>(text[0]);
-    if (field >= decoded.size()) throw std::out_of_range("a term's field does not exist");
-    auto [docs, impacts] = postings(s, term);
-    for (size_t i = 0; i < docs.size(); ++i) {
-      size_t code = s.length_code[field * s.layout.n_docs + docs[i]];
-      uint16_t count = decoded[field].data()[code * 256 + impacts[i]];
-      if (exception < s.exception_term.size() && s.exception_term[exception] == id && s.exception_doc[exception] == docs[i]) {
-        count = s.exception_tf[exception++];
-      }
-      if (count == 0) throw std::out_of_range("an impact stands for no tf");
-      tf.push_back(count);
-    }
-    doc.insert(doc.end(), docs.begin(), docs.end());
-    ptr.push_back(doc.size());
-    bytes.append(text);
-    end.push_back(static_cast<uint32_t>(bytes.size()));
-  }
-  nb::dict out;
-  out["term_bytes"] = to_numpy(std::move(bytes));
-  out["term_end"] = to_numpy(std::move(end));
-  out["ptr"] = to_numpy(std::move(ptr));
-  out["doc"] = to_numpy(std::move(doc));
-  out["tf"] = to_numpy(std::move(tf));
-  return out;
 }
 
 struct PyEngine {
@@ -225,14 +152,14 @@ void bind_search(nb::module_& m) {
         return nb::bytes(text.data(), text.size());
       })
       .def("postings", [](const PySegment& self, uint32_t id) {
-        auto [doc, impact] = postings(self.segment, term_by_id(self.segment, id));
-        return nb::make_tuple(to_numpy(std::move(doc)), to_numpy(std::move(impact)));
+        Postings found;
+        read_postings(self.segment, term_by_id(self.segment, id), found);
+        return nb::make_tuple(to_numpy(std::move(found.doc)), to_numpy(std::move(found.impact)));
       })
       .def("check_postings", [](const PySegment& self) {
         nb::gil_scoped_release unlocked;
         for (uint32_t id = 0; id < self.segment.term_end.size(); ++id) self.segment.check_postings(term_by_id(self.segment, id));
       })
-      .def("decode_run", &decode_run)
       // Makes the index of Schedule::bmp if it is not there yet; its bytes.
       .def("block_index_bytes", [](const PySegment& self, uint32_t block_docs, uint32_t superblock) {
         return self.block_indexes.get(self.segment, block_docs, superblock)->size_bytes();

@@ -2,14 +2,14 @@
 
 `SparseBuilder` inverts passages in memory and hands out *runs* (plain arrays, postings by term). Runs may be kept or
 written to disk and mapped; `write_sparse` merges any number of them, by chunks of terms, into one file of arrays, whose
-layout is documented in docs/format.md and index/kernels/layout.hpp. `optimize` goes the same way: a segment decodes
-into a run, and a map from old to new local numbers drops the dead and reorders.
+layout is documented in docs/format.md and index/kernels/layout.hpp. `optimize` goes the same way: a segment is a run
+that is decoded term by term, and a map from old to new local numbers drops the dead and reorders.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,11 +25,12 @@ from .lengths import length_codes
 from .settings import SparseSettings
 from .tables import ImpactTable, impact_table
 
-__all__ = ["DEAD", "Run", "SparseBuilder", "write_sparse"]
+__all__ = ["DEAD", "Run", "SparseBuilder", "merged", "postings", "write_sparse"]
 
 DEAD = 0xFFFFFFFF
 """In a run's map: this passage is dropped."""
 
+Postings: TypeAlias = tuple[NDArray[np.uint8], NDArray[np.uint64], NDArray[np.uint32], NDArray[np.uint16]]
 _CHUNK_POSTINGS = 4_000_000
 
 
@@ -40,12 +41,13 @@ class Run:
     Attributes:
         arrays: term_bytes uint8, term_end uint32 (n_terms,), ptr uint64 (n_terms + 1,), doc uint32 and tf uint16
             (n_postings,), length uint32 (n_fields * n_passages,), field by field. Terms by (hash, bytes), documents
-            ascending.
+            ascending. Of a segment `length` alone.
         n_passages: in the run.
         map: uint32 (n_passages,), each passage's new local number or `DEAD`; None for `base`, `base` + 1, ...
         base: see map.
         tokens, filled: exact sums over the passages that stay, one for each field: tokens, and passages with at least
             one token. None: computed from `length`.
+        segment: the postings are those of a segment: (it, the `decoded` table of each field). Has to have a map.
     """
 
     arrays: Mapping[str, NDArray[Any]]
@@ -54,6 +56,7 @@ class Run:
     base: int = 0
     tokens: Sequence[int] | None = None
     filled: Sequence[int] | None = None
+    segment: "tuple[_native.Segment, list[NDArray[np.uint16]]] | None" = None
 
 
 class SparseBuilder:
@@ -126,7 +129,7 @@ def write_sparse(
     averages = [tokens / max(filled, 1) or 1.0 for tokens, filled in zip(*statistics, strict=True)]
     tables = [impact_table(settings.scorer, average) for average in averages]
     codes = length_codes(lengths)
-    merger = _native.Merger([dict(run.arrays) for run in runs], [run.base for run in runs], [run.map for run in runs])
+    merger = merged(runs)
     words = merger.vocabulary()
     known: dict[str, NDArray[Any]] = {
         "length_code": codes,
@@ -149,13 +152,34 @@ def write_sparse(
         written = 0
         n_medium, n_long = shapes["medium_df"][1][0], shapes["long_df"][1][0]
         encoder = _native.Encoder(n_passages, codes, *_native_tables(tables), n_medium, n_long)
-        for postings in _chunks(merger):
-            for name, piece in encoder.encode(*postings).items():
+        for some in postings(merger):
+            for name, piece in encoder.encode(*some).items():
                 writer.write(name, piece.reshape(-1, *shapes[name][1][1:]))
-            written += len(postings[0])
+            written += len(some[0])
             if on_progress:
                 on_progress(written, len(words["df"]))
         return writer.close()
+
+
+def merged(runs: Sequence[Run]) -> "_native.Merger":
+    """The runs as one, term by term.
+
+    Raises (and so do its methods):
+        ValueError: the arrays of a run do not fit together.
+        IndexError: a segment is damaged; `damage.named_damage` says which.
+    """
+    inputs = [run.segment or dict(run.arrays) for run in runs]
+    return _native.Merger(inputs, [run.base for run in runs], [run.map for run in runs])
+
+
+def postings(merger: "_native.Merger") -> Iterator[Postings]:
+    """Of all terms in turn, about four million at a time.
+
+    Each: (field uint8 (n_terms,), ptr uint64 (n_terms + 1,), doc uint32 and tf uint16 (ptr[-1],)).
+    """
+    merger.rewind()
+    while len((some := merger.next(_CHUNK_POSTINGS))[0]):
+        yield some
 
 
 def _gather_lengths(runs: Sequence[Run], n_fields: int, n_passages: int) -> NDArray[np.uint32]:
@@ -186,22 +210,12 @@ def _native_tables(tables: Sequence[ImpactTable]) -> tuple[list[NDArray[np.uint8
     return [table.impact for table in tables], [table.decoded for table in tables]
 
 
-def _chunks(merger: "_native.Merger") -> "Any":
-    """(field, ptr, doc, tf) of the next terms until there are no more."""
-    merger.rewind()
-    while True:
-        postings = merger.next(_CHUNK_POSTINGS)
-        if len(postings[0]) == 0:
-            return
-        yield postings
-
-
 def _count_exceptions(
     merger: "_native.Merger", n_passages: int, codes: NDArray[np.uint8], tables: Sequence[ImpactTable]
 ) -> int:
     # The file's header states every size, so the few exceptions are counted before anything is written.
     encoder = _native.Encoder(n_passages, codes, *_native_tables(tables))
-    return sum(encoder.count_exceptions(*postings) for postings in _chunks(merger))
+    return sum(encoder.count_exceptions(*some) for some in postings(merger))
 
 
 def _shapes(

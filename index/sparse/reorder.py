@@ -6,11 +6,15 @@ that makes each term live more on one side, and each half is treated in the same
 practical variants: Mackenzie et al., SIGIR 2021). The work is in `index/kernels/bisection.cpp`; `bisect_reference` is
 the same algorithm in plain Python, and the two give the same order.
 
+The forward index has to be in memory. Where it would take more than the budget, consecutive passages are ordered apart,
+as many at a time as fit: the first cuts are then those of insertion instead of the best ones.
+
 Left out on purpose: reordering without a forward index, and orders from outside (by URL, by date).
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +22,64 @@ from numpy.typing import NDArray
 from spaniel.index.kernels import _native
 from spaniel.retrieval.errors import InvalidInput
 
-__all__ = ["bisect", "bisect_reference", "forward_index", "log_gap_cost", "move_gain"]
+from .build import DEAD, Run, merged, postings
+
+__all__ = ["bisect", "bisect_reference", "bisected", "forward_index", "log_gap_cost", "move_gain"]
 
 GAIN_BITS = 14  # fractional bits of a gain
+MIN_DF = 4  # terms of fewer passages say nothing about neighbours
+_POSTING_BYTES = 12  # of the forward index, of the range that is cut, and of its halves
+
+
+def bisected(runs: Sequence[Run], n_passages: int, *, memory_bytes: int) -> NDArray[np.int32]:
+    """An order of the passages of some runs, found over the terms that they share.
+
+    Args:
+        memory_bytes: budget for the postings at hand; beyond it about 60 bytes a passage of a slice are taken.
+
+    Returns:
+        int32 (n_passages,): the passage, by its new local number in the runs' maps, at each new position.
+
+    Raises:
+        IndexError: a segment is damaged.
+
+    Cost: one pass over the runs and one more for each slice; then `bisect`.
+    """
+    df = merged(runs).vocabulary()["df"]
+    n_useful = int(df[_useful(df, n_passages)].sum(dtype=np.int64))
+    n_slices = max(1, math.ceil(n_useful * _POSTING_BYTES / memory_bytes))
+    size = max(1, math.ceil(n_passages / n_slices))
+    parts = [_slice(runs, start, min(size, n_passages - start)) for start in range(0, n_passages, size)]
+    return np.concatenate([np.zeros(0, np.int32), *parts]).astype(np.int32)
+
+
+def _useful(df: NDArray[np.integer], n_passages: int) -> NDArray[np.bool_]:
+    """Which terms take part: those of most passages say as little about neighbours as the rarest."""
+    return (df >= MIN_DF) & (df <= max(n_passages // 8, MIN_DF))
+
+
+def _slice(runs: Sequence[Run], first: int, n: int) -> NDArray[np.int32]:
+    """The passages first .. first + n - 1 in a good order."""
+    own = [replace(run, map=_within(run, first, n)) for run in runs]
+    df, docs = [np.zeros(1, dtype=np.int64)], [np.zeros(0, dtype=np.uint32)]
+    for _, ptr, doc, _ in postings(merged(own)):
+        counts: NDArray[np.int64] = np.diff(ptr.astype(np.int64)).astype(np.int64)
+        useful = _useful(counts, n)
+        df.append(counts[useful])
+        docs.append(doc[np.repeat(useful, counts)])
+    by_term = np.cumsum(np.concatenate(df))
+    whole = np.concatenate(docs)
+    docs.clear()
+    by_passage, terms = forward_index(by_term, whole, n)
+    del whole
+    return bisect(by_passage, terms, n_terms=len(by_term) - 1, min_df=MIN_DF) + np.int32(first)
+
+
+def _within(run: Run, first: int, n: int) -> NDArray[np.uint32]:
+    """The run's map to the places inside a slice; passages outside are dropped."""
+    places = np.arange(run.base, run.base + run.n_passages) if run.map is None else run.map.astype(np.int64)
+    inside = (places >= first) & (places < first + n)
+    return np.where(inside, places - first, DEAD).astype(np.uint32)
 
 
 def bisect(

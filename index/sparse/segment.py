@@ -202,13 +202,6 @@ class SparseSegment:
             raise IndexCorrupt(self.path, "an impact stands for no count")
         return local, tf
 
-    def decode(self) -> dict[str, NDArray[Any]]:
-        """All postings as the arrays of a run (build.py), the dead included; lengths are those the codes stand for."""
-        with naming(self.path):
-            arrays = dict(self.native.decode_run([table.decoded for table in self.impact_tables]))
-        arrays["length"] = LENGTHS[self.arrays["length_code"]].astype(np.uint32).reshape(-1)
-        return arrays
-
     def live_tokens(self) -> tuple[list[int], list[int]]:
         """(tokens, passages with a token) of the living, exact, one number for each field."""
         if self.tombstones is None:
@@ -220,12 +213,14 @@ class SparseSegment:
         )
 
     def run(self, map_: NDArray[np.uint32]) -> Run:
-        """This segment as an input of `write_sparse`.
+        """This segment as an input of `write_sparse`, decoded term by term; lengths are those the codes stand for.
 
         map_: uint32 (n_passages,), new local numbers, `DEAD` for the dead.
         """
         tokens, filled = self.live_tokens()
-        return Run(self.decode(), self.n_passages, map=map_, tokens=tokens, filled=filled)
+        length = LENGTHS[self.arrays["length_code"]].astype(np.uint32).reshape(-1)
+        source = (self.native, [table.decoded for table in self.impact_tables])
+        return Run({"length": length}, self.n_passages, map=map_, tokens=tokens, filled=filled, segment=source)
 
     def bury(self, local: NDArray[np.int64], texts: list[tuple[str, ...]], analyzer: Analyzer | None) -> Tombstones:
         """The tombstones after deleting these passages too.

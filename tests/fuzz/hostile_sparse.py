@@ -22,11 +22,11 @@ import numpy as np
 from spaniel.index.analysis import Analyzer, AnalyzerSpec
 from spaniel.index.format import ArrayFile, write_arrays
 from spaniel.index.fs import RealFS
-from spaniel.index.sparse.build import SparseBuilder, write_sparse
+from spaniel.index.sparse.build import SparseBuilder, merged, postings, write_sparse
 from spaniel.index.sparse.explain import explain_score
 from spaniel.index.sparse.likelihood import LikelihoodRetriever
 from spaniel.index.sparse.retriever import Bm25Retriever
-from spaniel.index.sparse.segment import SparseSegment
+from spaniel.index.sparse.segment import SparseSegment, naming
 from spaniel.index.sparse.settings import SparseSettings
 from spaniel.retrieval.errors import SpanielError
 
@@ -171,7 +171,7 @@ def use(path: Path, n: int, rng: random.Random) -> None:
     if segment is None:
         return
     attempt(lambda: segment.local_of(np.arange(0, n, 97)))
-    attempt(segment.decode)
+    attempt(lambda: decode(segment))
     asked = queries(rng)
     for knobs in ({"schedule": "windows"}, {"schedule": "blocks"}, {"schedule": "bmp", "superblock": 4}, {}):
         retriever = attempt(lambda knobs=knobs: Bm25Retriever([segment], analyzer, config, **knobs))  # type: ignore[misc]
@@ -184,6 +184,15 @@ def use(path: Path, n: int, rng: random.Random) -> None:
     likely = attempt(lambda: LikelihoodRetriever([segment], analyzer, config))
     if likely is not None:
         attempt(lambda: likely.search(asked, k=10))
+
+
+def decode(segment: SparseSegment) -> None:
+    """All postings, as `optimize` reads them."""
+    with naming(segment.path):
+        merger = merged([segment.run(np.arange(segment.n_passages, dtype=np.uint32))])
+        merger.vocabulary()
+        for _ in postings(merger):
+            pass
 
 
 def attempt(action: Callable[[], Any]) -> Any:

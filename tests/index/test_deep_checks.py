@@ -14,9 +14,12 @@ from spaniel.index.format import ArrayFile, write_arrays
 from spaniel.index.manifest import Manifest, Segment
 from spaniel.index.passages import PassageWriter
 from spaniel.index.sparse.build import SparseBuilder, write_sparse
+from spaniel.index.sparse.retriever import Bm25Retriever
 from spaniel.index.sparse.scorers import Scorer
+from spaniel.index.sparse.segment import SparseSegment
 from spaniel.index.sparse.settings import SparseSettings
 from spaniel.index.store import Transaction, begin
+from spaniel.retrieval.errors import IndexCorrupt
 from spaniel.retrieval.types import Document
 
 Arrays = dict[str, np.ndarray[Any, Any]]
@@ -122,3 +125,18 @@ def test_rows_of_the_next_segment(tmp_path: Path) -> None:
     assert [(p.file, p.reason) for p in verify(tmp_path).problems] == [
         ("passages-00000001-5.sqlite", f"passage {n} is not of the segment's, 0 to 59") for n in range(60, 70)
     ]
+
+
+@pytest.mark.parametrize("damaged", [0, 1])
+def test_an_error_names_the_damaged_one_of_several_segments(tmp_path: Path, damaged: int) -> None:
+    """Checksums that are right say nothing; the postings do."""
+    change = alter("rare_doc", 40)
+    with begin(tmp_path, create=True) as txn:
+        records = [written(txn, 40 * n, change if n == damaged else lambda arrays: None) for n in range(2)]
+        txn.commit(Manifest(0, "deep", 80, {}, tuple(records)))
+    segments = [SparseSegment.open(tmp_path, record) for record in records]
+    retriever = Bm25Retriever(segments, Analyzer(AnalyzerSpec("english")), segments[0].settings)
+    with pytest.raises(IndexCorrupt) as caught:
+        for n in range(len(TEXTS)):
+            retriever.search([f"word{n}"], k=10)
+    assert caught.value.path == segments[damaged].path

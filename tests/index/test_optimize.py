@@ -2,9 +2,14 @@
 
 import random
 import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from spaniel.cli import main
@@ -13,7 +18,7 @@ from spaniel.index.edit import delete
 from spaniel.index.index import Index, open_index
 from spaniel.index.optimize import optimize
 from spaniel.index.progress import Progress
-from spaniel.retrieval.errors import IndexCorrupt
+from spaniel.retrieval.errors import IndexCorrupt, InvalidInput
 from spaniel.retrieval.types import Document
 
 from .index_checks import assert_index_is
@@ -143,3 +148,46 @@ def open_generation(path: Path) -> int:
     from spaniel.index.store import read_manifest
 
     return read_manifest(path).generation
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits private memory with RLIMIT_DATA")
+@pytest.mark.parametrize("n", [6_000, 48_000])
+def test_memory_does_not_grow_with_the_postings(tmp_path: Path, n: int) -> None:
+    """2.9 million postings decode to 17 MB, and their forward index takes 35; there is room for neither."""
+    generator = np.random.default_rng(5)
+    words = np.array([f"w{i}" for i in range(3000)])
+
+    def some(first: int, last: int) -> Iterator[Document]:
+        for i in range(first, last):
+            yield Document(f"d{i}", " ".join(words[generator.integers(0, 3000, 60)]))
+
+    build(some(0, n // 2), tmp_path / "kb", language="whitespace").close()
+    add(some(n // 2, n), tmp_path / "kb").close()
+    program = Path(__file__).with_name("optimize_within.py")
+    done = subprocess.run([sys.executable, str(program), str(tmp_path / "kb"), "24"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    with open_index(tmp_path / "kb") as index:
+        assert len(index.manifest.segments) == 1 and len(index) == n
+        assert index.verify().ok
+
+
+def test_slices_are_ordered_apart_and_change_no_result(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spaniel.index.optimize.MIN_MEMORY_BYTES", 0)
+    with open_index(path) as index:
+        before = answers(index)
+    df = Counter(word for document in ALIVE for word in set(document.text.split()))
+    n_useful = sum(n for n in df.values() if 4 <= n <= len(ALIVE) // 8)
+    optimize(path, memory_bytes=n_useful * 12 // 3 + 1)
+    with open_index(path) as index:
+        assert answers(index) == before
+        assert_index_is(index, ALIVE, QUERIES)
+        ordinals = index.passages.open[0].sparse.ordinals
+    places = np.searchsorted(np.sort(ordinals), ordinals)
+    for first in (0, 86, 172):
+        assert set(places[first : first + 86]) == set(range(first, min(first + 86, len(ALIVE))))
+    assert (np.diff(places) < 0).any()
+
+
+def test_a_budget_that_is_too_small(path: Path) -> None:
+    with pytest.raises(InvalidInput, match="memory_bytes"):
+        optimize(path, memory_bytes=1 << 20)
