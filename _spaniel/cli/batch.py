@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, TextIO
 
+from spaniel.retrieval.atomic import written_whole
 from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.trec import format_run
 from spaniel.retrieval.types import Query, Ranking
 
-from .atomic import written_whole
 from .console import Console
 from .queries import read_queries
 

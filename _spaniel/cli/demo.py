@@ -71,7 +71,8 @@ def demo(console: Console, folder: str) -> int:
 
 def _write_documents(path: Path) -> int:
     """Write the documents, one JSON object a line; how many there are."""
-    from .atomic import written_whole
+    from spaniel.retrieval.atomic import written_whole
+
     from .demo_docs import help_topics, library_docs
 
     n_written = 0

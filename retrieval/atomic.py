@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
-from spaniel.retrieval.errors import InvalidInput
+from .errors import InvalidInput
 
 __all__ = ["written_whole"]
 

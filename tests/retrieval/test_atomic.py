@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from spaniel.cli.atomic import written_whole
+from spaniel.retrieval.atomic import written_whole
 from spaniel.retrieval.errors import InvalidInput
 
 
@@ -87,7 +87,7 @@ def test_a_link_stays_and_its_target_is_replaced(tmp_path: Path, there: bool) ->
 
 def test_stdout_by_name_goes_where_stdout_goes(tmp_path: Path) -> None:
     """Also when that is a file, which must keep what stands in it already."""
-    program = "import os; from spaniel.cli.atomic import written_whole\nprint('one')\n"
+    program = "import os; from spaniel.retrieval.atomic import written_whole\nprint('one')\n"
     program += "with written_whole('/dev/stdout') as out: out.write('two\\n')\nprint('three')"
     with (tmp_path / "out").open("wb") as out:
         subprocess.run([sys.executable, "-c", program], stdout=out, check=True)
