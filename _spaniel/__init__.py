@@ -13,6 +13,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from spaniel.eval.collections.load import collection as collection
     from spaniel.index.build import add as add
     from spaniel.index.build import build as build
     from spaniel.index.build import update as update
@@ -61,6 +62,7 @@ _HOME = {
     "add_vectors": "index.vectors",
     "build": "index.build",
     "build_vectors": "index.vectors",
+    "collection": "eval.collections.load",
     "delete": "index.edit",
     "fuse": "retrieval.pipeline",
     "open": "index.index:open_index",
@@ -90,6 +92,7 @@ __all__ = [
     "add_vectors",
     "build",
     "build_vectors",
+    "collection",
     "delete",
     "fuse",
     "open",

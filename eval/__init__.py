@@ -7,15 +7,23 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .collections import Collection as Collection
+    from .collections import CollectionInfo as CollectionInfo
+    from .collections import Published as Published
+    from .collections import collection as collection
     from .qrels import Qrels as Qrels
     from .run import Run as Run
     from .run import StageColumns as StageColumns
 
 # Public name -> module of this folder.
 _HOME = {
+    "Collection": "collections",
+    "CollectionInfo": "collections",
+    "Published": "collections",
     "Qrels": "qrels",
     "Run": "run",
     "StageColumns": "run",
+    "collection": "collections",
 }
 
 __all__ = sorted(_HOME)
