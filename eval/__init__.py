@@ -14,16 +14,40 @@ if TYPE_CHECKING:
     from .qrels import Qrels as Qrels
     from .run import Run as Run
     from .run import StageColumns as StageColumns
+    from .statistics.binary import beta_interval as beta_interval
+    from .statistics.binary import clopper_pearson as clopper_pearson
+    from .statistics.binary import wilson_interval as wilson_interval
+    from .statistics.intervals import macro_mean as macro_mean
+    from .statistics.intervals import mean_interval as mean_interval
+    from .statistics.multiple import holm as holm
+    from .statistics.multiple import max_t as max_t
+    from .statistics.paired import macro_difference as macro_difference
+    from .statistics.paired import minimum_detectable_effect as minimum_detectable_effect
+    from .statistics.paired import paired_difference as paired_difference
+    from .statistics.values import Interval as Interval
+    from .statistics.values import Paired as Paired
 
 # Public name -> module of this folder.
 _HOME = {
     "Collection": "collections",
     "CollectionInfo": "collections",
+    "Interval": "statistics.values",
+    "Paired": "statistics.values",
     "Published": "collections",
     "Qrels": "qrels",
     "Run": "run",
     "StageColumns": "run",
+    "beta_interval": "statistics.binary",
+    "clopper_pearson": "statistics.binary",
     "collection": "collections",
+    "holm": "statistics.multiple",
+    "macro_difference": "statistics.paired",
+    "macro_mean": "statistics.intervals",
+    "max_t": "statistics.multiple",
+    "mean_interval": "statistics.intervals",
+    "minimum_detectable_effect": "statistics.paired",
+    "paired_difference": "statistics.paired",
+    "wilson_interval": "statistics.binary",
 }
 
 __all__ = sorted(_HOME)

@@ -1,0 +1,25 @@
+"""Intervals, paired tests, corrections for many comparisons. Arrays in, frozen values out; numpy alone.
+
+Which method when: docs/statistics.md.
+"""
+
+from .binary import beta_interval, clopper_pearson, wilson_interval
+from .intervals import macro_mean, mean_interval
+from .multiple import holm, max_t
+from .paired import macro_difference, minimum_detectable_effect, paired_difference
+from .values import Interval, Paired
+
+__all__ = [
+    "Interval",
+    "Paired",
+    "beta_interval",
+    "clopper_pearson",
+    "holm",
+    "macro_difference",
+    "macro_mean",
+    "max_t",
+    "mean_interval",
+    "minimum_detectable_effect",
+    "paired_difference",
+    "wilson_interval",
+]
