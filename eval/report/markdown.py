@@ -1,0 +1,70 @@
+"""Tables and the whole report as Markdown (the dialect of GitHub: pipes)."""
+
+import re
+from collections.abc import Iterable
+
+from .facts import command_of, facts_of, finding, hashes_of, origin_of, title_of, warnings_of
+from .table import Cell, Table
+from .tables import Results, all_tables
+
+__all__ = ["markdown_table", "render_markdown"]
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&!$])")
+
+
+def render_markdown(results: Results) -> str:
+    """Warnings, tables, facts and the command; everything that comes from data is escaped.
+
+    Example:
+        >>> escape("a|b *c*")
+        'a\\\\|b \\\\*c\\\\*'
+    """
+    parts = [f"# {escape(title_of(results))}", escape(finding(results))]
+    if warnings := warnings_of(results):
+        parts.append("\n".join(f"> **Warning:** {escape(warning)}" for warning in warnings))
+    for table in all_tables(results):
+        parts += [f"## {table.title}", markdown_table(table), escape(table.caption)]
+    parts += ["## Collection", _list(facts_of(results)), _list((f"sha256 {k}", v) for k, v in hashes_of(results))]
+    parts += ["## How to reproduce", _code(command_of(results)), _list(origin_of(results))]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def escape(text: str) -> str:
+    """Text that Markdown and the HTML inside it leave alone, on one line."""
+    flat = "".join(char if char.isprintable() else " " for char in text)
+    return _SPECIAL.sub(r"\\\1", flat)
+
+
+def markdown_table(table: Table) -> str:
+    """A row a line; a detail follows in small type."""
+    heads = [escape(column.heading) for column in table.columns]
+    lines = [_row(heads), _row("---:" if column.numeric else "---" for column in table.columns)]
+    group = ""
+    for row in table.rows:
+        if row.group != group:
+            group = row.group
+            lines.append(_row([f"*{escape(group)}*", *[""] * (len(heads) - 1)]))
+        lines.append(_row(map(_cell, row.cells)))
+    return "\n".join(lines)
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _list(facts: Iterable[tuple[str, str]]) -> str:
+    return "\n".join(f"- {escape(name)}: {escape(value)}" for name, value in facts)
+
+
+def _code(text: str) -> str:
+    """A fenced block whose fence is longer than any in the text."""
+    flat = "".join(char if char.isprintable() else " " for char in text)
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", flat)), default=0))
+    return f"{fence}text\n{flat}\n{fence}" if flat else ""
+
+
+def _cell(cell: Cell) -> str:
+    text = escape(cell.marked)
+    if cell.strong:
+        text = f"**{text}**"
+    return f"{text}<br><small>{escape(cell.detail)}</small>" if cell.detail else text
