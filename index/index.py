@@ -192,16 +192,21 @@ class Index:
             matching=self.passages.matching,
         )
 
-    def explain_score(self, query: QueryLike, passage_id: str) -> dict[str, JSON]:
+    def explain_score(
+        self, query: QueryLike, passage_id: str, retriever: Bm25Retriever | None = None
+    ) -> dict[str, JSON]:
         """Where a passage's score comes from, term by term; see `sparse/explain.py`.
+
+        Args:
+            retriever: whose score, one that `bm25` gave; by default that of `search`.
 
         Raises:
             InvalidInput: there is no such passage, or it was deleted.
         """
         ordinal = self._ordinal(passage_id)
-        if self._default is None:
-            self._default = self.bm25()
-        return {"id": passage_id, **explain_score(self._default, query, ordinal).to_dict()}
+        if retriever is None:
+            retriever = self._default = self._default or self.bm25()
+        return {"id": passage_id, **explain_score(retriever, query, ordinal).to_dict()}
 
     def get(self, passage_id: str) -> Passage:
         """The passage of this id.

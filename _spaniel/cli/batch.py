@@ -17,6 +17,7 @@ from .queries import read_queries
 
 if TYPE_CHECKING:
     from spaniel.index.index import Index
+    from spaniel.retrieval.protocols import Retriever
 
 __all__ = ["search_batch"]
 
@@ -29,12 +30,11 @@ def search_batch(
     file: str,
     *,
     run_file: str | None,
-    k: int,
+    retriever: "Retriever",
     where: dict[str, Any] | None,
-    threads: int | None,
     tag: str,
 ) -> int:
-    """Search for every query of a file.
+    """Search for every query of a file, to the retriever's depth.
 
     With `run_file` the run is written there, whole or not at all, and stdout gets a summary. Without it stdout gets
     the run itself, or under `--json` one object a line: `{"query_id", "hits": [{"rank", "score", "id"}]}`.
@@ -46,7 +46,7 @@ def search_batch(
     start = time.perf_counter()
     n_hits = n_empty = 0
     with _output(run_file) as out, console.progress() as line:
-        for done, (query, ids, ranking) in enumerate(_searched(index, queries, k, where, threads), 1):
+        for done, (query, ids, ranking) in enumerate(_searched(index, queries, retriever, where), 1):
             n_hits += len(ids)
             n_empty += not ids
             out.write(_formatted(query, ids, ranking, tag, as_json=console.json and run_file is None))
@@ -63,14 +63,13 @@ def search_batch(
 
 
 def _searched(
-    index: "Index", queries: list[Query], k: int, where: dict[str, Any] | None, threads: int | None
+    index: "Index", queries: list[Query], retriever: "Retriever", where: dict[str, Any] | None
 ) -> Iterator[tuple[Query, list[str], Ranking]]:
     """Each query with the ids and the ranking it found."""
-    retriever = index.bm25(k=k, threads=threads)
     known: dict[int, str] = {}
     for first in range(0, len(queries), _CHUNK):
         some = queries[first : first + _CHUNK]
-        rankings = retriever.search(some, k=k, where=where)
+        rankings = retriever.search(some, k=None, where=where)
         # The same passages come up again and again: each id is read once.
         fresh = sorted({ordinal for ranking in rankings for ordinal in ranking.ids.tolist()} - known.keys())
         known.update(zip(fresh, index.passages.ids(fresh), strict=True))

@@ -6,6 +6,7 @@ import click
 
 from . import values
 from .console import Console, with_console
+from .scoring import retriever_of, scoring_options
 
 if TYPE_CHECKING:
     from spaniel.index.index import Index
@@ -25,6 +26,7 @@ _K, _K_BATCH = 10, 1000
 @click.option("--queries", "file", metavar="FILE", help="Many queries: .jsonl or .tsv, plain or .gz.")
 @click.option("--run", "run_file", metavar="OUT", help="Where a batch's TREC run goes (.gz is compressed) [stdout].")
 @click.option("--tag", metavar="NAME", default="spaniel", show_default=True, help="Name of the run, its last column.")
+@scoring_options
 @click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads of a batch [all cores].")
 @with_console
 def search(console: Console, index: str, query: str | None, file: str | None, **options: Any) -> int:
@@ -49,9 +51,8 @@ def search(console: Console, index: str, query: str | None, file: str | None, **
             opened,
             file,
             run_file=options["run_file"],
-            k=options["k"] or _K_BATCH,
+            retriever=retriever_of(opened, options, k=options["k"] or _K_BATCH, threads=options["threads"]),
             where=options["where"],
-            threads=options["threads"],
             tag=options["tag"],
         )
 
@@ -66,12 +67,19 @@ def _one(console: Console, index: "Index", query: str, options: dict[str, Any]) 
     for name in ("run_file", "threads"):
         if options[name] is not None:
             raise click.UsageError(f"--{name.removesuffix('_file')} belongs to a batch; give --queries FILE with it")
+    from spaniel.index.sparse.retriever import Bm25Retriever
+    from spaniel.retrieval.pipeline import Pipeline
+
     from .show import plain_lines, show_on_terminal
 
-    results = index.search(query, k=options["k"] or _K, where=options["where"])
+    retriever = retriever_of(index, options, k=options["k"] or _K)
+    if options["explain"] and not isinstance(retriever, Bm25Retriever):
+        raise click.UsageError(f"--explain takes scores of BM25 and TF-IDF apart, not of {options['scorer']}")
+    results = Pipeline(retriever)(query, where=options["where"])
     reasons: list[dict[str, JSON]] = []
     if options["explain"]:
-        reasons = [index.explain_score(query, hit.id) for hit in results]
+        assert isinstance(retriever, Bm25Retriever)
+        reasons = [index.explain_score(query, hit.id, retriever) for hit in results]
     if console.json:
         found = results.to_dict()
         if options["explain"]:

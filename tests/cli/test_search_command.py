@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 
 import spaniel as sp
+from spaniel.cli.scoring import LIKELIHOODS, METHODS
+from spaniel.index.sparse import scorers
+from spaniel.index.sparse.likelihood import SMOOTHINGS
 from spaniel.retrieval.trec import read_run
 
 Run = Callable[..., Any]
@@ -116,9 +119,67 @@ def test_ids_with_blanks_do_not_break_a_run(spaniel: Run, tmp_path: Path) -> Non
     assert run.read_text() == "before"
 
 
+@pytest.mark.parametrize("scorer", [None, *METHODS, *LIKELIHOODS])
+def test_scorers_are_those_of_python(spaniel: Run, kb: Path, questions: Path, scorer: str | None) -> None:
+    """Alone and in a batch; every parameter given has its effect."""
+    given: dict[str, dict[str, float]] = {
+        "tfidf": {},
+        "bm25l": {"k1": 1.7, "delta": 0.9},
+        "bm25+": {"b": 0.9, "delta": 1.1},
+        "dirichlet": {"mu": 7.0},
+        "dirichlet-lucene": {"mu": 8.0},
+        "jelinek-mercer": {"lambda_": 0.6},
+    }
+    parameters = given.get(scorer or "", {"k1": 2.0, "b": 1.0})
+    words = ["--scorer", scorer] if scorer else []
+    for name, value in parameters.items():
+        words += [f"--{name.rstrip('_')}", str(value)]
+    one = spaniel("search", kb, "office cats", *words, "--json").data["hits"]
+    lines = spaniel("search", kb, "--queries", questions, *words, "--json").out.splitlines()
+    with sp.open(kb) as index:
+        arguments: Any = {"smoothing": scorer} if scorer in LIKELIHOODS else {"method": scorer}
+        make: Any = index.likelihood if scorer in LIKELIHOODS else index.bm25
+        retriever, plain = make(**arguments, **parameters), make(**arguments)
+        for query, hits in [("office cats", one), ("rotate keys", json.loads(lines[0])["hits"])]:
+            [ranking] = retriever.search([query])
+            assert [hit["id"] for hit in hits] == index.passages.ids(ranking.ids)
+            assert [hit["score"] for hit in hits] == ranking.scores.tolist()
+            assert not parameters or ranking.scores.tolist() != plain.search([query])[0].scores.tolist()
+
+
+def test_scorers_have_the_names_of_python() -> None:
+    assert {*METHODS, "impact"} == set(scorers.METHODS)
+    assert set(LIKELIHOODS) == set(SMOOTHINGS)
+
+
+def test_explain_takes_the_score_asked_for_apart(spaniel: Run, kb: Path) -> None:
+    done = spaniel("search", kb, "office dogs", "--explain", "--scorer", "bm25+", "--k1", "2", "--json")
+    for hit, reason in zip(done.data["hits"], done.data["explain"]["scores"], strict=True):
+        assert sum(part["score"] for part in reason["parts"]) == pytest.approx(hit["score"], rel=1e-6)
+
+
+def test_token_weights_have_no_scorer_to_choose(spaniel: Run, tmp_path: Path) -> None:
+    (tmp_path / "v.jsonl").write_text('{"id": "a", "vector": {"dog": 2}}\n')
+    (tmp_path / "q.jsonl").write_text('{"id": "1", "vector": {"dog": 1}}\n')
+    spaniel("index", "build", "--vectors", tmp_path / "v.jsonl", tmp_path / "kv")
+    assert spaniel("search", tmp_path / "kv", "--queries", tmp_path / "q.jsonl").code == 0
+    done = spaniel("search", tmp_path / "kv", "--queries", tmp_path / "q.jsonl", "--k1", "2", "--json")
+    assert done.code == 2 and "--k1 means nothing for an index of token weights" in done.error["message"]
+
+
 @pytest.mark.parametrize(
     ("words", "named"),
     [
+        (["dogs", "--scorer", "bm26"], "bm26"),
+        (["dogs", "--k1", "-1"], "k1"),
+        (["dogs", "--b", "1.5"], "b: 1.5"),
+        (["dogs", "--b", "much"], "--b"),
+        (["dogs", "--delta", "1"], "--delta belongs to bm25l, bm25+, not to lucene"),
+        (["dogs", "--scorer", "tfidf", "--k1", "1"], "--k1 belongs to"),
+        (["dogs", "--scorer", "jelinek-mercer", "--mu", "1"], "--mu belongs to"),
+        (["dogs", "--scorer", "dirichlet", "--lambda", "0.5"], "--lambda belongs to jelinek-mercer"),
+        (["dogs", "--scorer", "dirichlet", "--explain"], "--explain"),
+        (["--queries", str(Path(__file__).with_name("q.tsv")), "--scorer", "dirichlet", "--threads", "2"], "--threads"),
         ([], "QUERY"),
         (["dogs", "--queries", "q.tsv"], "QUERY"),
         (["dogs", "--run", "out"], "--run belongs to a batch"),
