@@ -1,5 +1,6 @@
 """The kernels give the reference's ids and scores, bit for bit."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -131,6 +132,22 @@ def test_threads_and_batches_do_not_matter(big: tuple[SparseSegment, list[tuple[
     for a, b in zip(one.search(queries, k=50), four.search(queries, k=50), strict=True):
         same(a, b)
     same(one.search(queries[7:8], k=50)[0], four.search(queries, k=50)[7])
+
+
+@pytest.mark.parametrize("schedule", ["windows", "blocks", "bmp"])
+def test_threads_of_the_caller_share_a_fresh_segment(
+    big: tuple[SparseSegment, list[tuple[str]]], schedule: str
+) -> None:
+    """Terms are checked, and the block index is made, by whoever needs them first: here several threads at once."""
+    queries = [f"t{i} t{3 * i} t{i % 5}" for i in range(100)]
+    file = ArrayFile.open(big[0].path, kind="sparse", entry=None)
+    fresh = SparseSegment(file, big[0].first_ordinal)
+    shared = Bm25Retriever([fresh], WHITESPACE, fresh.settings, schedule=schedule, threads=2)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda some: shared.search(some, k=50), [queries[i : i + 10] for i in range(0, 100, 10)]))
+    alone = Bm25Retriever([big[0]], WHITESPACE, big[0].settings, schedule=schedule).search(queries, k=50)
+    for a, b in zip([ranking for some in found for ranking in some], alone, strict=True):
+        same(a, b)
 
 
 @pytest.fixture(scope="module")
