@@ -1,8 +1,10 @@
 """An index as a CIFF file, and a CIFF file as an index.
 
-The file format is in `sparse/ciff.py`. Such a file holds postings and ids but no texts, so an index made from one keeps
-each document as the bag of its terms: every term as often as it occurs, split at white space again when it is indexed.
-Adding, deleting, merging and verifying then work as for any other index; queries have to be in the file's own terms.
+The file format is in `sparse/ciff.py`. Such a file holds postings and ids but no texts, and does not say what its
+counts are. As term frequencies they make an index that keeps each document as the bag of its terms: every term as often
+as it occurs, split at white space again when it is indexed. As the quantised impacts of a learned sparse model they
+make an index of token weights (`vectors.py`). Adding, deleting, merging and verifying then work as for any other index;
+queries have to be in the file's own terms.
 """
 
 import os
@@ -17,15 +19,21 @@ from numpy.typing import NDArray
 from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.types import Document
 
-from .build import build
+from .build import build, create
 from .index import Index
+from .ingest_values import Limits, VectorDocument
+from .input import InputOptions
+from .progress import Reporter
 from .sparse.build import DEAD, merged, postings
 from .sparse.ciff import CiffReader, DocRecord, Header, PostingsList, write_ciff
-from .sparse.scorers import Scorer
+from .sparse.token_weights import Scale
+from .stream import ObjectStream
+from .vectors import settings_of_vectors
 
 __all__ = ["export_ciff", "import_ciff"]
 
 _IDS_PER_READ = 10_000
+_MEMORY_BYTES = 512 << 20
 _MOST_WORDS = 1 << 24  # of one document made from a file; a damaged tf must not fill the memory
 
 
@@ -61,17 +69,30 @@ def import_ciff(
     """Build an index from a CIFF file, and open it.
 
     Args:
-        impacts: the file's counts are weights of a learned sparse model, to be added up as they are; else BM25.
+        impacts: the file's counts are quantised weights of a learned sparse model: an index of token weights, searched
+            with `Query(weights=...)`. Up to 255 they are kept as they are, greater ones are scaled to 255 steps. Else
+            they are term frequencies, for BM25.
         overwrite: replace an index that is there.
 
     Raises:
-        InvalidInput: the file is damaged or no CIFF, has a term with white space in it, or an index is there.
+        InvalidInput: the file is damaged or no CIFF, has a term that cannot be indexed, or an index is there.
 
-    Cost: memory of about 16 bytes a posting.
+    Cost: memory of about 20 bytes a posting.
     """
-    scorer = Scorer(method="impact") if impacts else Scorer()
     with CiffReader(Path(file)) as reader:
-        return build(_bags(reader), path, language="whitespace", scorer=scorer, overwrite=overwrite)
+        rows = _Rows.read(reader)
+        if not impacts:
+            return build(_bags(reader, rows), path, language="whitespace", overwrite=overwrite)
+        scale = Scale.of(float(rows.tf.max(initial=0)), whole=True)
+        return create(
+            ObjectStream(_vectors(reader, rows, scale), InputOptions()),
+            path,
+            settings_of_vectors(scale),
+            InputOptions(),
+            Limits("fail", _MEMORY_BYTES, 0.0),
+            Reporter(None),
+            overwrite=overwrite,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,22 +141,52 @@ def _records(index: Index, ordinals: NDArray[np.int64], lengths: NDArray[np.int6
             yield DocRecord(number, id_, int(lengths[number]))
 
 
-def _bags(reader: CiffReader) -> Iterator[Document]:
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """The postings of a file by document: term uint32, tf uint32 (n_postings,), those of `doc` at its places there."""
+
+    terms: list[str]
+    doc: NDArray[np.uint32]
+    term: NDArray[np.uint32]
+    tf: NDArray[np.uint32]
+
+    @classmethod
+    def read(cls, reader: CiffReader) -> "_Rows":
+        terms, df, docs, tfs = [], [], [np.zeros(0, np.uint32)], [np.zeros(0, np.uint32)]
+        for part in reader.lists():
+            if not part.term:
+                raise InvalidInput(str(reader.path), "one of its terms is empty")
+            terms.append(part.term)
+            df.append(len(part.docs))
+            docs.append(part.docs)
+            tfs.append(part.tfs)
+        doc, tf = np.concatenate(docs), np.concatenate(tfs)
+        order = np.argsort(doc, kind="stable")
+        return cls(terms, doc[order], np.repeat(np.arange(len(terms), dtype=np.uint32), df)[order], tf[order])
+
+    def of(self, doc: int) -> tuple[list[str], NDArray[np.uint32]]:
+        """(terms of a document, their counts)."""
+        start, end = np.searchsorted(self.doc, [doc, doc + 1])
+        return [self.terms[t] for t in self.term[start:end].tolist()], self.tf[start:end]
+
+
+def _bags(reader: CiffReader, rows: _Rows) -> Iterator[Document]:
     """The file's documents in its own order, each as its terms."""
-    terms, df, docs, tfs = [], [], [np.zeros(0, np.uint32)], [np.zeros(0, np.uint32)]
-    for part in reader.lists():
-        if part.term.split() != [part.term]:
-            raise InvalidInput(str(reader.path), f"the term {part.term!r} is empty or has white space in it")
-        terms.append(part.term)
-        df.append(len(part.docs))
-        docs.append(part.docs)
-        tfs.append(part.tfs)
-    doc, tf = np.concatenate(docs), np.concatenate(tfs)
-    order = np.argsort(doc, kind="stable")
-    doc, tf, term = doc[order], tf[order], np.repeat(np.arange(len(terms), dtype=np.uint32), df)[order]
+    for term in rows.terms:
+        if term.split() != [term]:
+            raise InvalidInput(str(reader.path), f"the term {term!r} has white space in it")
     for record in reader.documents():
-        start, end = np.searchsorted(doc, [record.doc, record.doc + 1])
-        if (n_words := int(tf[start:end].sum(dtype=np.int64))) > _MOST_WORDS:
-            raise InvalidInput(str(reader.path), f"document {record.name!r} has {n_words} words")
-        held = zip(term[start:end].tolist(), tf[start:end].tolist(), strict=True)
-        yield Document(record.name, " ".join(" ".join([terms[t]] * n) for t, n in held))
+        terms, tf = rows.of(record.doc)
+        if (n_words := int(tf.sum(dtype=np.int64))) > _MOST_WORDS:
+            hint = "if its counts are impacts of a learned model, say so (impacts=True, --impacts)"
+            raise InvalidInput(str(reader.path), f"document {record.name!r} has {n_words} words", hint)
+        yield Document(record.name, " ".join(" ".join([term] * n) for term, n in zip(terms, tf.tolist(), strict=True)))
+
+
+def _vectors(reader: CiffReader, rows: _Rows, scale: Scale) -> Iterator[VectorDocument]:
+    """The file's documents in its own order; what is shown of one is its terms, the heaviest first."""
+    for record in reader.documents():
+        terms, tf = rows.of(record.doc)
+        impacts = scale.impacts(tf.astype(np.float64)).tolist()
+        text = " ".join(terms[i] for i in np.argsort(-tf.astype(np.int64), kind="stable"))
+        yield VectorDocument(record.name, text, "", {}, dict(zip(terms, impacts, strict=True)))

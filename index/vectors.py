@@ -7,24 +7,26 @@ passage is the sum over the query's tokens of query weight * stored weight. Ther
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 from spaniel.retrieval.errors import InvalidInput
+from spaniel.retrieval.types import JSON
 
 from .build import create, extend
 from .index import Index
 from .ingest_values import Limits, OnDuplicate, VectorDocument
-from .input import InputOptions
+from .input import Batch, InputOptions, Position
 from .progress import OnProgress, Reporter
 from .settings import VECTOR_FIELD, IndexSettings
 from .sparse.scorers import Scorer
-from .sparse.token_weights import TOP, Scale, read_token_weights, scan
+from .sparse.token_weights import START, TOP, Place, Scale, WeightedText, read_token_weights, scan
 from .store import MANIFEST_NAME, read_manifest
-from .stream import ObjectStream
 
-__all__ = ["add_vectors", "build_vectors"]
+__all__ = ["add_vectors", "build_vectors", "settings_of_vectors"]
 
+_BATCH_LINES = 1000
 _Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
@@ -35,24 +37,26 @@ def build_vectors(
     on_duplicate: OnDuplicate = "fail",
     on_progress: OnProgress | None = None,
     memory_bytes: int = 512 << 20,
+    checkpoint_s: float = 5.0,
     overwrite: bool = False,
 ) -> Index:
     """Build an index of learned sparse vectors from JSON lines, and open it.
 
     Args:
         sources: files of lines `{"id": ..., "vector": {token: weight}, "contents": text}`; `.gz` is unpacked.
-        path, on_duplicate, on_progress, memory_bytes, overwrite: as for `build`.
+        path, on_duplicate, on_progress, memory_bytes, checkpoint_s, overwrite: as for `build`.
 
     Raises:
         InvalidInput: a malformed line (file and line are named), a repeated id; an index is there and not `overwrite`.
 
-    Cost: the files are read twice, first for the greatest weight. An interrupted build starts again.
+    Cost: the files are read twice, first for the greatest weight. After an interruption the same command looks for that
+    weight again and then goes on where it stopped.
     """
     files = _files(sources)
     scale = scan(files)
-    settings = IndexSettings(None, {VECTOR_FIELD: scale.step}, Scorer(method="impact"))
-    stream = ObjectStream(_documents(files, scale), InputOptions())
-    limits = Limits(on_duplicate, memory_bytes, 0.0)
+    settings = settings_of_vectors(scale)
+    stream = _VectorStream(files, scale)
+    limits = Limits(on_duplicate, memory_bytes, checkpoint_s)
     return create(stream, path, settings, InputOptions(), limits, Reporter(on_progress), overwrite=overwrite)
 
 
@@ -63,6 +67,7 @@ def add_vectors(
     on_duplicate: OnDuplicate = "fail",
     on_progress: OnProgress | None = None,
     memory_bytes: int = 512 << 20,
+    checkpoint_s: float = 5.0,
 ) -> Index:
     """Add vectors to an index of vectors, in the steps of its first build; arguments as there.
 
@@ -74,15 +79,54 @@ def add_vectors(
     if settings.analyzer is not None:
         raise InvalidInput(str(path), "is an index of texts", hint="add documents to it, or build one of vectors")
     step = settings.fields[VECTOR_FIELD]
-    stream = ObjectStream(_documents(files, Scale(step, step * TOP)), InputOptions())
-    limits = Limits(on_duplicate, memory_bytes, 0.0)
+    stream = _VectorStream(files, Scale(step, step * TOP))
+    limits = Limits(on_duplicate, memory_bytes, checkpoint_s)
     return extend(stream, path, InputOptions(), limits, Reporter(on_progress))
 
 
-def _documents(files: Sequence[Path], scale: Scale) -> Iterator[VectorDocument]:
-    for line in read_token_weights(files):
-        impacts = scale.impacts(line.weights).tolist()
-        yield VectorDocument(line.id, line.text, line.title, {}, dict(zip(line.tokens, impacts, strict=True)))
+def settings_of_vectors(scale: Scale) -> IndexSettings:
+    """Of an index of impacts under a scale."""
+    return IndexSettings(None, {VECTOR_FIELD: scale.step}, Scorer(method="impact"))
+
+
+class _VectorStream:
+    """The lines of the files as a `DocumentStream`."""
+
+    resumable = True
+
+    def __init__(self, files: Sequence[Path], scale: Scale) -> None:
+        self._files, self._scale = files, scale
+        self._stats = [file.stat() for file in files]
+        self.total_bytes = sum(stat.st_size for stat in self._stats)
+
+    def batches(self, start: Position | None) -> Iterator[Batch]:
+        first = start.source if start else 0
+        n, before = start.documents if start else 0, sum(stat.st_size for stat in self._stats[:first])
+        place = Place(start.line, start.offset) if start else START
+        for source in range(first, len(self._files)):
+            stat = self._stats[source]
+            lines = read_token_weights(self._files[source], place)
+            while some := list(islice(lines, _BATCH_LINES)):
+                n, at = n + len(some), some[-1].place
+                position = Position(source, "", at.line, at.offset, stat.st_size, stat.st_mtime_ns, n, 0)
+                yield Batch([self._document(line) for line in some], position, before + at.bytes_read, 0)
+            before, place = before + stat.st_size, START
+
+    def fingerprint(self) -> dict[str, JSON]:
+        pairs = zip(self._files, self._stats, strict=True)
+        return {"sources": [[str(f.absolute()), stat.st_size, stat.st_mtime_ns] for f, stat in pairs], "options": None}
+
+    def places(self, ids: Collection[str], start: Position | None = None) -> Iterator[tuple[str, str]]:
+        for source in range(start.source if start else 0, len(self._files)):
+            here = start is not None and start.source == source
+            place = Place(start.line, start.offset) if start is not None and here else START
+            for line in read_token_weights(self._files[source], place):
+                if line.id in ids:
+                    yield line.id, f"{self._files[source]}:{line.place.line}"
+
+    def _document(self, line: WeightedText) -> VectorDocument:
+        impacts = self._scale.impacts(line.weights).tolist()
+        return VectorDocument(line.id, line.text, line.title, {}, dict(zip(line.tokens, impacts, strict=True)))
 
 
 def _files(sources: _Paths) -> list[Path]:

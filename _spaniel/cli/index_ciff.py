@@ -27,14 +27,15 @@ def export_ciff(console: Console, index: str, file: str) -> None:
 @click.command(name="import-ciff")
 @click.argument("file")
 @click.argument("index")
-@click.option("--impacts", is_flag=True, help="Counts are weights of a learned sparse model, to be added up.")
+@click.option("--impacts", is_flag=True, help="Its counts are impacts of a learned sparse model, not of words.")
 @click.option("--overwrite", is_flag=True, help="Replace an index that is there.")
 @with_console
 def import_ciff(console: Console, file: str, index: str, impacts: bool, overwrite: bool) -> None:
     """Build an index from a CIFF file.
 
     Such a file holds postings and ids, but no texts: a document is shown as the bag of its terms, and queries have to
-    be in the file's own terms.
+    be in the file's own terms. It does not say what its counts are. By default they are how often a word occurs, and
+    searches are BM25; with --impacts they are token weights, and queries are vectors, as after `build --vectors`.
     """
     from spaniel.index.ciff import import_ciff as import_
 

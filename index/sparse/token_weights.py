@@ -8,10 +8,11 @@ numbers up to 255 are kept as they are, so vectors that a model's export has alr
 
 import gzip
 import math
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, NamedTuple, cast
 
 import msgspec
 import numpy as np
@@ -19,21 +20,36 @@ from numpy.typing import NDArray
 
 from spaniel.retrieval.errors import InvalidInput
 
-__all__ = ["Scale", "WeightedText", "read_token_weights", "scan"]
+__all__ = ["START", "Place", "Scale", "WeightedText", "read_token_weights", "scan"]
 
 TOP = 255  # the greatest impact
 MAX_LINE_BYTES = 64 << 20
 
 
+class Place(NamedTuple):
+    """Where reading a file can go on: after so many lines, at this byte of the unpacked text.
+
+    `bytes_read` says how far that is in the file on disk.
+    """
+
+    line: int = 0
+    offset: int = 0
+    bytes_read: int = 0
+
+
+START = Place()
+
+
 @dataclass(frozen=True, slots=True)
 class WeightedText:
-    """One line: tokens in the line's order, weights float64 (len(tokens),), all above 0 and finite."""
+    """One line, and the place after it: tokens in its order, weights float64 (len(tokens),), all above 0 and finite."""
 
     id: str
     tokens: list[str]
     weights: NDArray[np.float64]
     text: str = ""
     title: str = ""
+    place: Place = START
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +90,11 @@ class _Line(msgspec.Struct):
     title: str = ""
 
 
-def read_token_weights(sources: Path | Iterable[Path]) -> Iterator[WeightedText]:
+def read_token_weights(sources: Path | Iterable[Path], start: Place = START) -> Iterator[WeightedText]:
     """The lines of one file or several, `.gz` unpacked, in order; blank lines are passed over.
+
+    Args:
+        start: where in the first file to go on; a packed one is unpacked up to there.
 
     Raises:
         InvalidInput: a line that is not as above, naming file and line.
@@ -84,17 +103,18 @@ def read_token_weights(sources: Path | Iterable[Path]) -> Iterator[WeightedText]
     """
     for path in [sources] if isinstance(sources, Path) else sources:
         decode = msgspec.json.Decoder(_Line).decode
-        for number, raw in _lines(path):
-            where = f"{path}:{number}"
+        for raw, place in _lines(path, start):
+            where = f"{path}:{place.line}"
             try:
                 line = decode(raw)
             except (msgspec.MsgspecError, UnicodeDecodeError) as error:
                 hint = 'a line is {"id": "d1", "vector": {"token": 1.5}}'
                 raise InvalidInput(where, f"no vector of token weights: {error}", hint) from error
-            yield _checked(line, where)
+            yield _checked(line, where, place)
+        start = START
 
 
-def _checked(line: _Line, where: str) -> WeightedText:
+def _checked(line: _Line, where: str, place: Place) -> WeightedText:
     name = line.id if line.id is not None else line.under_id
     if name is None or name == "":
         raise InvalidInput(where, "no `id`", "each line needs an id of its own")
@@ -104,26 +124,29 @@ def _checked(line: _Line, where: str) -> WeightedText:
         raise InvalidInput(where, f"token {token!r} has weight {line.vector[token]}", "weights are numbers from 0 up")
     kept = weights > 0
     tokens = [t for t, keep in zip(line.vector, kept.tolist(), strict=True) if keep]
-    return WeightedText(str(name), tokens, weights[kept], line.contents or line.text, line.title)
+    return WeightedText(str(name), tokens, weights[kept], line.contents or line.text, line.title, place)
 
 
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """(number, line) of all lines that are not blank."""
+def _lines(path: Path, start: Place) -> Iterator[tuple[bytes, Place]]:
+    """All lines that are not blank, each with the place after it."""
     with path.open("rb") as raw:
-        file = cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if path.suffix == ".gz" else raw
-        number = 0
+        packed = path.suffix == ".gz"
+        file = cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if packed else raw
+        number, offset = start.line, start.offset
         while True:
             try:
+                if number == start.line:
+                    file.seek(offset)
                 line = file.readline(MAX_LINE_BYTES + 1)
-            except (OSError, EOFError) as error:
+            except (OSError, EOFError, zlib.error) as error:
                 raise InvalidInput(f"{path}:{number + 1}", f"cannot be unpacked: {error}") from error
             if not line:
                 return
-            number += 1
+            number, offset = number + 1, offset + len(line)
             if len(line) > MAX_LINE_BYTES:
                 raise InvalidInput(f"{path}:{number}", f"a line of more than {MAX_LINE_BYTES} bytes")
             if line.strip():
-                yield number, line
+                yield line, Place(number, offset, raw.tell() if packed else offset)
 
 
 def scan(sources: Path | Iterable[Path]) -> Scale:

@@ -1,9 +1,7 @@
 """Building: options, duplicates, malformed records, spilling, and going on after a kill at every step."""
 
 import json
-import os
 import random
-import signal
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -21,6 +19,7 @@ from spaniel.retrieval.errors import IndexNotFound, InvalidInput, LimitExceeded
 from spaniel.retrieval.types import Document
 
 from .index_checks import assert_index_is
+from .killing import killed
 
 WORDS = ["dog", "cat", "zebra", "running", "naïve", "x1", "the", "quick"]
 QUERIES = ["dog", "running zebra", "number7 cat"]
@@ -264,44 +263,6 @@ def test_objects_that_are_no_documents(tmp_path: Path) -> None:
 
 
 # --- Interrupted and taken up again ---
-
-
-def killed(command: Callable[[], object], after: int) -> bool:
-    """Run `command` in a fork that kills itself at its `after`th step on disk; whether it got that far."""
-    child = os.fork()
-    if child == 0:
-        try:
-            _kill_after(after)
-            command()
-            os._exit(0)
-        finally:
-            os._exit(1)
-    _, status = os.waitpid(child, 0)
-    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0, "the command failed by itself"
-    return os.WIFSIGNALED(status)
-
-
-def _kill_after(steps: int) -> None:
-    """Every call that changes the disk is a step; before the last of them the process dies without a word."""
-    left = steps
-
-    def counted(method: Callable[..., object]) -> Callable[..., object]:
-        def step(*args: object, **options: object) -> object:
-            nonlocal left
-            left -= 1
-            if left == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return method(*args, **options)
-
-        return step
-
-    for owner, names in (
-        (fs_module.RealFile, ("pwrite", "fsync")),
-        (fs_module.RealFS, ("mkdir", "create", "adopt", "rename", "unlink", "remove_tree", "fsync_dir")),
-        (PassageWriter, ("add_many", "commit", "drop", "finish")),
-    ):
-        for name in names:
-            setattr(owner, name, counted(getattr(owner, name)))
 
 
 def commands(tmp_path: Path) -> Iterator[tuple[str, Callable[[Path, list[Progress]], None], list[Document]]]:

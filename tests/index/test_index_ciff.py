@@ -1,5 +1,6 @@
 """An index through CIFF and back gives the same passages and scores."""
 
+import json
 import random
 from pathlib import Path
 
@@ -49,14 +50,46 @@ def test_the_file_is_in_order_and_its_counts_are_right(tmp_path: Path) -> None:
         assert list(reader.documents()) == [DocRecord(0, "x", 3), DocRecord(1, "y", 2)]
 
 
-def test_impacts_add_up(tmp_path: Path) -> None:
-    """Weights of a learned model: a score is the sum of the weights of the query's terms."""
-    lists = [("fish", [0, 1], [200, 3]), ("red", [1], [7])]
+def weighted(path: Path, lists: list[tuple[str, list[int], list[int]]], names: list[str]) -> Path:
+    """A file of impacts."""
     parts = [PostingsList(term, np.array(docs, np.uint32), np.array(tfs, np.uint32)) for term, docs, tfs in lists]
-    header = Header(2, 2, 2, 2, 210, 105.0)
-    write_ciff(tmp_path / "w.ciff", header, parts, [DocRecord(0, "a", 200), DocRecord(1, "b", 10)])
-    with import_ciff(tmp_path / "w.ciff", tmp_path / "kb", impacts=True) as kb:
-        assert [(hit.id, hit.score) for hit in kb.search("red fish")] == [("a", 200.0), ("b", 10.0)]
+    header = Header(len(parts), len(names), len(parts), len(names), 1, 1.0)
+    write_ciff(path, header, parts, [DocRecord(i, name, 1) for i, name in enumerate(names)])
+    return path
+
+
+def scores(kb: sp.Index, **weights: float) -> list[tuple[str, float]]:
+    return [(hit.id, hit.score) for hit in kb.search(sp.Query("q", "", weights=weights))]
+
+
+def test_impacts_become_an_index_of_token_weights(tmp_path: Path) -> None:
+    """A score is the sum of query weight times impact; an impact is stored as a number, not as so many words."""
+    file = weighted(tmp_path / "w.ciff", [("fish", [0, 1], [200, 3]), ("red wine", [1], [7])], ["a", "b"])
+    with import_ciff(file, tmp_path / "kb", impacts=True) as kb:
+        assert kb.settings.analyzer is None
+        assert scores(kb, fish=1.0, **{"red wine": 2.0}) == [("a", 200.0), ("b", 17.0)]
+        assert [kb.get(name).text for name in "ab"] == ["fish", "red wine fish"]
+    assert sp.verify(tmp_path / "kb").ok
+
+
+def test_impacts_above_a_byte_are_scaled(tmp_path: Path) -> None:
+    file = weighted(tmp_path / "w.ciff", [("fish", [0, 1], [1020, 41]), ("red", [1], [1])], ["a", "b"])
+    with import_ciff(file, tmp_path / "kb", impacts=True) as kb:
+        assert kb.settings.fields["vector"] == 4.0
+        assert scores(kb, fish=1.0) == [("a", 1020.0), ("b", 40.0)]
+        assert scores(kb, red=1.0) == [("b", 4.0)]  # no match is lost
+
+
+def test_impacts_there_and_back(tmp_path: Path) -> None:
+    rng = random.Random(4)
+    lines = [{"id": f"d{i}", "vector": {word: rng.randint(1, 255) for word in rng.sample(WORDS, 6)}} for i in range(50)]
+    (tmp_path / "v.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with sp.build_vectors(tmp_path / "v.jsonl", tmp_path / "kb") as kb:
+        assert export_ciff(kb, tmp_path / "kb.ciff") == 50
+        with import_ciff(tmp_path / "kb.ciff", tmp_path / "again", impacts=True) as again:
+            for _ in range(20):
+                weights = {word: rng.uniform(0.1, 3.0) for word in rng.sample(WORDS, 4)}
+                assert scores(again, **weights) == scores(kb, **weights) != []
 
 
 def test_what_the_format_cannot_carry_is_named(tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
 """Indexes of learned sparse vectors: scores are dot products with the stored steps, through every kind of change."""
 
+import gzip
 import json
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,9 +12,12 @@ from spaniel.index.build import add
 from spaniel.index.edit import delete
 from spaniel.index.index import Index, open_index
 from spaniel.index.optimize import optimize
+from spaniel.index.progress import Progress
 from spaniel.index.vectors import add_vectors, build_vectors
 from spaniel.retrieval.errors import InvalidInput, InvalidQuery
 from spaniel.retrieval.types import Document, Query
+
+from .killing import killed
 
 Vectors = dict[str, dict[str, float]]
 TOKENS = [f"t{i}" for i in range(30)]
@@ -107,3 +112,72 @@ def test_texts_and_vectors_do_not_mix(tmp_path: Path) -> None:
     build([Document("x", "text")], tmp_path / "kb").close()
     with pytest.raises(InvalidInput, match="index of texts"):
         add_vectors(written(tmp_path / "a.jsonl", vectors(3)), tmp_path / "kb")
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz"])
+@pytest.mark.parametrize("adding", [False, True])
+def test_killed_again_and_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, adding: bool) -> None:
+    """Each attempt goes on from the last checkpoint, in the middle of a file; the index is as if nothing had been."""
+    monkeypatch.setattr("spaniel.index.vectors._BATCH_LINES", 7)
+    path, some, repeated = tmp_path / "kb", vectors(60), {"d0": {"t1": 0.5}, "d70": {"t2": 0.7}}
+    sources = [packed(tmp_path / name, some), packed(tmp_path / f"more-{name}", vectors(20, 60) | repeated)]
+    alive = some | vectors(20, 60) | repeated
+
+    def command(path: Path) -> Index:
+        options: Any = {"on_duplicate": "replace", "checkpoint_s": 0.0}
+        # A kill after the commit leaves an index, to which the same command is done once more.
+        return (
+            add_vectors(sources, path, **options) if adding else build_vectors(sources, path, **options, overwrite=True)
+        )
+
+    if adding:
+        for folder in (path, tmp_path / "other"):
+            build_vectors(packed(tmp_path / "first.jsonl", {"old": {"t1": 4.0}, "d5": {"t3": 2.0}}), folder).close()
+        alive = {"old": {"t1": 4.0}} | alive
+    attempts = 1
+    generator = random.Random(attempts)
+    while killed(lambda: command(path).close(), generator.randrange(12, 25) + attempts):
+        attempts += 1
+        assert attempts < 60
+    assert attempts > 3
+    with command(tmp_path / "other") as undisturbed, open_index(path) as index:
+        check(index, alive, QUERIES)
+        assert answers(index) == answers(undisturbed)
+
+
+def test_ctrl_c_and_the_same_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spaniel.index.vectors._BATCH_LINES", 10)
+    monkeypatch.setattr("spaniel.index.progress._EVERY_S", 0.0)
+    source = packed(tmp_path / "a.jsonl", vectors(60))
+
+    def interrupt(progress: Progress) -> None:
+        if progress.documents >= 30:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        build_vectors(source, tmp_path / "kb", checkpoint_s=0.0, on_progress=interrupt)
+    told: list[Progress] = []
+    with build_vectors(source, tmp_path / "kb", on_progress=told.append) as index:
+        check(index, vectors(60), QUERIES)
+    assert told[0].note == "going on after 20 documents of an unfinished build"
+    assert told[-2].bytes_read == told[-2].total_bytes == source.stat().st_size
+
+
+def test_repeated_ids_are_named_by_line(tmp_path: Path) -> None:
+    source = packed(tmp_path / "a.jsonl", vectors(5))
+    source.write_text(source.read_text() + '\n\n{"id": "d2", "vector": {"t1": 1}}\n')
+    with pytest.raises(InvalidInput, match=r"a\.jsonl:7.*'d2' stands already at .*a\.jsonl:3"):
+        build_vectors(source, tmp_path / "kb")
+
+
+def packed(path: Path, some: Vectors) -> Path:
+    """The file, compressed if its name says so."""
+    written(path, some)
+    if path.suffix == ".gz":
+        path.write_bytes(gzip.compress(path.read_bytes()))
+    return path
+
+
+def answers(index: Index) -> list[list[tuple[str, float]]]:
+    queries = [Query(str(i), "", weights=weights) for i, weights in enumerate(QUERIES)]
+    return [[(hit.id, hit.score) for hit in index.search(query, k=1000)] for query in queries]
