@@ -217,7 +217,7 @@ def _invalid_utf8(raw: bytes, start: int) -> MalformedRecordError | None:
     try:
         raw.decode()
     except UnicodeDecodeError as error:
-        return MalformedRecordError(f"invalid UTF-8 (byte 0x{raw[error.start]:02x})", start + error.start)
+        return MalformedRecordError(f"invalid UTF-8: 0x{raw[error.start]:02x}", start + error.start)
     return None
 
 

@@ -27,6 +27,8 @@ _ESCAPE = re.compile(
     r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<lone>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)"
 )
 
+_PLACE = re.compile(r" \(byte (?P<byte>\d+)\)$")
+
 
 def read_jsonl(stream: ByteStream, context: Context, *, line: int) -> Iterator[Piece]:
     """The rest of a stream as pieces of at most `batch_records` lines; `line` lines came before it.
@@ -96,7 +98,7 @@ def _decode(raw: bytes, *, replace: bool) -> _Record | None:
     try:
         text = raw.decode("utf-8", "replace" if replace else "strict")
     except UnicodeDecodeError as error:
-        raise MalformedRecordError(f"invalid UTF-8 (byte 0x{raw[error.start]:02x})", error.start) from None
+        raise MalformedRecordError(f"invalid UTF-8: 0x{raw[error.start]:02x}", error.start) from None
     lone = next((match for match in _ESCAPE.finditer(text) if match["lone"]), None) if "\\u" in text else None
     if lone is not None:
         if not replace:
@@ -106,9 +108,20 @@ def _decode(raw: bytes, *, replace: bool) -> _Record | None:
     try:
         record = _decoder.decode(text)
     except msgspec.DecodeError as error:
-        raise MalformedRecordError(f"not valid JSON: {error}") from None
+        raise _not_json(str(error), exact=text.encode() == raw) from None
     except RecursionError:
         raise MalformedRecordError("not usable JSON: nested too deeply") from None
     if not isinstance(record, dict):
         raise MalformedRecordError(f"a record must be a JSON object, this is {type(record).__name__}")
     return record
+
+
+def _not_json(message: str, *, exact: bool) -> MalformedRecordError:
+    """The decoder names the byte at the end of its message; ours stands beside file and line, once.
+
+    exact: the decoder saw the record as it stands in the file, so that the byte is right there too.
+    """
+    found = _PLACE.search(message)
+    byte = int(found["byte"]) if found and exact else 0
+    byte -= byte > 0 and "trailing" in message  # there alone it counts from 1
+    return MalformedRecordError(f"not valid JSON: {_PLACE.sub('', message)}", byte)

@@ -85,7 +85,7 @@ def _decode(data: bytes, *, html: bool, replace: bool) -> str:
             return data.decode(encoding, "replace")
         if replace:
             return data.decode("utf-8", "replace")
-        raise MalformedRecordError(f"invalid UTF-8 (byte 0x{data[error.start]:02x})", error.start) from None
+        raise MalformedRecordError(f"invalid UTF-8: 0x{data[error.start]:02x}", error.start) from None
 
 
 def _declared_encoding(data: bytes) -> str | None:

@@ -21,6 +21,8 @@ The weight of a count depends on the term here, so it cannot be quantised into t
 NumPy. About 15 ns a posting: ten to fifty times the cost of a BM25 search.
 """
 
+import threading
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -43,6 +45,7 @@ __all__ = ["SMOOTHINGS", "Likelihood", "LikelihoodRetriever", "Smoothing"]
 
 Smoothing = Literal["dirichlet", "dirichlet-lucene", "jelinek-mercer"]
 SMOOTHINGS: tuple[str, ...] = get_args(Smoothing)
+_TERMS_KEPT = 1 << 16  # about 10 MB of terms and counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +142,9 @@ class LikelihoodRetriever(Stage):
         self._live = [segment.live_mask() for segment in self.segments]
         sums = [segment.live_tokens()[0] for segment in self.segments]
         self._tokens = [sum(tokens[f] for tokens in sums) for f in range(len(settings.fields))]
-        # Counting a term over the collection costs as much as scoring it, and never changes: kept for good.
-        self._collection_frequency: dict[bytes, int] = {}
+        # Counting a term over the collection costs as much as scoring it, and never changes: the latest are kept.
+        self._collection_frequency: OrderedDict[bytes, int] = OrderedDict()
+        self._lock = threading.Lock()
 
     def search(
         self,
@@ -228,12 +232,18 @@ class LikelihoodRetriever(Stage):
         return _Word(f, boost, floats, self.likelihood.share(cf, max(cf, self._tokens[f])))
 
     def _count(self, key: bytes, postings: Sequence[tuple[NDArray[np.uint32], NDArray[np.uint16]]]) -> int:
-        known = self._collection_frequency.get(key)
-        if known is None:
-            pairs = zip(postings, self._live, strict=True)
-            known = sum(int(tf[live[local]].sum(dtype=np.int64)) for (local, tf), live in pairs)
-            self._collection_frequency[key] = known
-        return known
+        with self._lock:
+            known = self._collection_frequency.get(key)
+            if known is not None:
+                self._collection_frequency.move_to_end(key)
+                return known
+        pairs = zip(postings, self._live, strict=True)
+        counted = sum(int(tf[live[local]].sum(dtype=np.int64)) for (local, tf), live in pairs)
+        with self._lock:
+            self._collection_frequency[key] = counted
+            while len(self._collection_frequency) > _TERMS_KEPT:
+                self._collection_frequency.popitem(last=False)
+        return counted
 
     def _allowed(self, where: Where | None) -> list[NDArray[np.bool_]]:
         if where is None:

@@ -80,15 +80,15 @@ def test_reading_goes_on_after_any_batch(
 
 
 BAD_LINES: list[tuple[bytes, str, int]] = [
-    (b'{"_id": "x", "text": "a\xffb"}', "invalid UTF-8 (byte 0xff)", 23),
+    (b'{"_id": "x", "text": "a\xffb"}', "invalid UTF-8: 0xff", 23),
     (b'{"_id": "x", "text": "ok", "other": "\xe2\x80"}', "invalid UTF-8", 37),
     (rb'{"_id": "x", "text": "a\ud800b"}', "half of a surrogate pair", 23),
     (rb'{"_id": "x", "text": "\udc00\ud800"}', "half of a surrogate pair", 22),
     (rb'{"_id": "x", "text": "\u0000"}', "NUL", 0),
-    (b'{"_id": "x", "text": "a\0b"}', "not valid JSON", 0),
+    (b'{"_id": "x", "text": "a\0b"}', "not valid JSON", 23),
     (b'{"_id": "x", "text": "a"', "not valid JSON", 0),
-    (b'{"_id": "x", "text": "a"} {"_id": "y", "text": "b"}', "not valid JSON", 0),
-    (b'{"_id": "x", "text": "a"}{"_id": "y", "text": "b"}', "not valid JSON", 0),
+    (b'{"_id": "x", "text": "a"} {"_id": "y", "text": "b"}', "not valid JSON", 26),
+    (b'{"_id": "x", "text": "a"}{"_id": "y", "text": "b"}', "not valid JSON", 25),
     (b'["x", "a"]', "must be a JSON object", 0),
     (b"null", "must be a JSON object", 0),
     (b'{"_id": "x"}', "no field 'text'", 0),
@@ -99,8 +99,9 @@ BAD_LINES: list[tuple[bytes, str, int]] = [
     (b'{"_id": 1.5, "text": "a"}', "is a number", 0),
     (b'{"_id": "", "text": "a"}', "is empty", 0),
     (b'{"_id": "x", "text": "a", "title": {}}', "is an object", 0),
-    (b'{"_id": "x", "text": "a", "n": NaN}', "not valid JSON", 0),
+    (b'{"_id": "x", "text": "a", "n": NaN}', "not valid JSON", 31),
     (b'{"_id": "x", "text": "a", "n": 1e999}', "not valid JSON", 0),
+    ('{"_id": "é", "text": x}'.encode(), "not valid JSON", 22),
     (b'{"_id": "x", "text": "a", "n": ' + b"[" * 70 + b"]" * 70 + b"}", "nested deeper", 0),
     (b'{"_id": "x", "text": "a", "n": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "nested", 0),
 ]
@@ -124,6 +125,7 @@ def test_a_malformed_line_is_reported_and_skipped_or_fatal(
     with pytest.raises(InvalidInput, match=r"c\.jsonl(\.gz)?:3: ") as caught:
         read(path)
     assert reason in str(caught.value)
+    assert str(caught.value).count("byte") == 1
     assert "skip" in caught.value.hint
 
 

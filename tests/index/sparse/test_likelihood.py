@@ -162,3 +162,17 @@ def test_weighted_queries_and_bad_input(tmp_path: Path) -> None:
     impact = make_segment(tmp_path / "sparse-00000002-0.bin", [("a",)], learned)
     with pytest.raises(InvalidInput, match="learned"):
         LikelihoodRetriever([impact], WHITESPACE, learned)
+
+
+def test_few_counts_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream of ever new words does not fill the memory, and what is counted again is the same."""
+    monkeypatch.setattr("spaniel.index.sparse.likelihood._TERMS_KEPT", 3)
+    config = SparseSettings({"a": 1.0})
+    segment = make_segment(tmp_path / "sparse-00000001-0.bin", [(f"w{i} w{i + 1}",) for i in range(20)], config)
+    retriever = LikelihoodRetriever([segment], WHITESPACE, config)
+    first = [retriever.search([f"w{i}"])[0] for i in range(20)]
+    assert len(retriever._collection_frequency) == 3
+    for i in range(20):
+        same(retriever.search([f"w{i}"])[0], first[i])
+        assert retriever.collection_frequency(f"w{i}") == (1 if i == 0 else 2)
+    assert len(retriever._collection_frequency) == 3
