@@ -11,10 +11,13 @@ from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.types import Meta
 
 from .corpus import CorpusScan, scan_corpus
+from .download import OnBytes
 from .folder import Files, choose_split, corpus_of, files_of, part_folders
 from .judgements import Judgements, read_judgements
 from .queries import Queries, read_answers, read_queries
-from .values import Collection, CollectionInfo
+from .registry import Seen, info_of, info_of_parts
+from .source import cache_folder, folder_of
+from .values import Collection
 
 __all__ = ["collection"]
 
@@ -28,6 +31,7 @@ def collection(
     qrels: str | PathLike[str] | None = None,
     cache: str | PathLike[str] | None = None,
     offline: bool = False,
+    on_bytes: OnBytes | None = None,
 ) -> Collection:
     """A collection to evaluate on.
 
@@ -37,8 +41,10 @@ def collection(
         all: every query, also those without judgements.
         queries: a file of queries or TREC topics to take instead of the folder's.
         qrels: a file of judgements, BEIR's form or TREC's, to take instead of the folder's.
-        cache: folder for what is downloaded and unpacked; $SPANIEL_CACHE, else ~/.cache/spaniel.
+        cache: folder for what is downloaded and unpacked; by default $SPANIEL_CACHE, else $XDG_CACHE_HOME/spaniel, else
+            ~/.cache/spaniel.
         offline: never open a connection.
+        on_bytes: called while downloading with (bytes so far, bytes in all or None).
 
     Raises:
         InvalidInput: no such collection or split, or a file that cannot be read in one way; names file, line, remedy.
@@ -50,22 +56,22 @@ def collection(
         >>> len(scifact.queries), scifact.counts["documents"]  # doctest: +SKIP
         (300, 5183)
     """
-    folder = Path(name_or_path)
-    if not folder.is_dir():
-        raise InvalidInput(str(name_or_path), "no such folder")
+    name, folder, meant = folder_of(name_or_path, cache=cache_folder(cache), offline=offline, on_bytes=on_bytes)
+    split = split or meant
     if corpus_of(folder) is None and (parts := part_folders(folder)):
-        return _of_parts(folder, parts, split=split, all_queries=all)
+        if queries is not None or qrels is not None:
+            raise InvalidInput(str(folder), "has several parts; queries= and qrels= go with one of them")
+        return _of_parts(name, folder, parts, split=split, all_queries=all)
     files = files_of(folder, queries=_path(queries), qrels=_path(qrels))
-    return _loaded(folder.resolve().name, files, choose_split(files, split), all_queries=all)
+    return _loaded(name, files, choose_split(files, split), all_queries=all)
 
 
 def _path(value: str | PathLike[str] | None) -> Path | None:
     return None if value is None else Path(value)
 
 
-def _of_parts(folder: Path, parts: list[Path], *, split: str | None, all_queries: bool) -> Collection:
+def _of_parts(name: str, folder: Path, parts: list[Path], *, split: str | None, all_queries: bool) -> Collection:
     """The whole of several collections, each loaded when it is asked for."""
-    name = folder.resolve().name
 
     def load_parts() -> list[Collection]:
         loaded = []
@@ -76,7 +82,7 @@ def _of_parts(folder: Path, parts: list[Path], *, split: str | None, all_queries
 
     names = tuple(f"{name}-{part.name}" for part in parts)
     chosen = choose_split(files_of(parts[0]), split)
-    return Collection(name, chosen, folder, {}, {}, {}, CollectionInfo(parts=names), load_parts=load_parts)
+    return Collection(name, chosen, folder, {}, {}, {}, info_of_parts(name, chosen, names), load_parts=load_parts)
 
 
 def _loaded(name: str, files: Files, split: str, *, all_queries: bool) -> Collection:
@@ -96,18 +102,22 @@ def _loaded(name: str, files: Files, split: str, *, all_queries: bool) -> Collec
     scan = scan_corpus(files.corpus, wanted, texts)
     hashes = {"corpus": scan.sha256, "queries": asked.sha256, "qrels": judged.sha256}
     counts = _counts(judged, asked, scan, qrels, texts) | {"judged_queries_unknown": len(unknown)}
-    meta = _meta(files, asked, texts)
+    seen = Seen(name, split, scan.sha256, scan.documents, len(qrels))
+    info, doubts = info_of(seen)
+    if counts["queries_in_corpus"] and not info.drop_self:
+        n = counts["queries_in_corpus"]
+        doubts.append(f"{n} queries stand in the corpus under their own id; a retriever finds them first")
     return Collection(
         name,
         split,
         files.folder,
         texts,
-        meta,
+        _meta(files, asked, texts),
         qrels,
-        CollectionInfo(),
+        info,
         counts,
         hashes,
-        tuple(_warnings(counts, files, split)),
+        tuple(_warnings(counts, files, split) + doubts),
         files.corpus,
     )
 
