@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from .qrels import Qrels as Qrels
     from .run import Run as Run
     from .run import StageColumns as StageColumns
+    from .statistics.bayes import clustered_interval as clustered_interval
+    from .statistics.bayes import independent_difference as independent_difference
+    from .statistics.bayes import paired_binary as paired_binary
     from .statistics.binary import beta_interval as beta_interval
     from .statistics.binary import clopper_pearson as clopper_pearson
     from .statistics.binary import wilson_interval as wilson_interval
@@ -24,11 +27,13 @@ if TYPE_CHECKING:
     from .statistics.paired import macro_difference as macro_difference
     from .statistics.paired import minimum_detectable_effect as minimum_detectable_effect
     from .statistics.paired import paired_difference as paired_difference
+    from .statistics.values import BinaryDifference as BinaryDifference
     from .statistics.values import Interval as Interval
     from .statistics.values import Paired as Paired
 
 # Public name -> module of this folder.
 _HOME = {
+    "BinaryDifference": "statistics.values",
     "Collection": "collections",
     "CollectionInfo": "collections",
     "Interval": "statistics.values",
@@ -39,13 +44,16 @@ _HOME = {
     "StageColumns": "run",
     "beta_interval": "statistics.binary",
     "clopper_pearson": "statistics.binary",
+    "clustered_interval": "statistics.bayes",
     "collection": "collections",
     "holm": "statistics.multiple",
+    "independent_difference": "statistics.bayes",
     "macro_difference": "statistics.paired",
     "macro_mean": "statistics.intervals",
     "max_t": "statistics.multiple",
     "mean_interval": "statistics.intervals",
     "minimum_detectable_effect": "statistics.paired",
+    "paired_binary": "statistics.bayes",
     "paired_difference": "statistics.paired",
     "wilson_interval": "statistics.binary",
 }

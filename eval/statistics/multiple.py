@@ -10,9 +10,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from spaniel.retrieval.errors import InvalidInput
 
-from .checks import ROUNDING, as_values, check_resamples
+from .checks import ROUNDING, as_differences, as_values, check_resamples
+from .randomisation import signed_sums
 
 __all__ = ["holm", "max_t"]
+
+# Statistics held at once by max_t.
+_STATISTICS = 1 << 17
 
 
 def holm(p_values: ArrayLike) -> NDArray[np.float64]:
@@ -40,37 +44,66 @@ def holm(p_values: ArrayLike) -> NDArray[np.float64]:
 def max_t(values: ArrayLike, *, resamples: int = 10_000, seed: int = 0) -> NDArray[np.float64]:
     """Adjusted p-values for the difference in means of every pair of systems, float64 (n_systems, n_systems).
 
-    The randomised, paired form of Tukey's HSD (Carterette, TOIS 2012; the single-step MaxT of Boytsov,
-    Belova and Westfall, CIKM 2013, with the mean difference as statistic). In each resample every query deals its
-    scores to the systems anew; a pair's p-value is the share of resamples in which the largest of the means minus the
-    smallest is at least this pair's difference: (1 + hits) / (1 + resamples).
+    The step-down MaxT of Westfall and Young (Resampling-based Multiple Testing, 1993), which Boytsov, Belova and
+    Westfall (CIKM 2013) advise for retrieval. In each resample a query's scores of all systems change sign together,
+    which keeps how the systems hang together. A pair's statistic is its sum of differences over the root of its sum of
+    squares; under a change of signs that orders resamples as Student's t does. A pair is compared with the largest
+    statistic among the pairs that are not clearer than itself.
+
+    Randomised Tukey HSD (Carterette, TOIS 2012), which deals each query's scores to the systems anew and compares with
+    the range of the means, is left out: it takes all pairs to vary alike, and with two noisy systems among near copies
+    of one it makes false claims in 12 of 100 collections at 5 % (docs/statistics.md).
 
     Args:
         values: (n_systems, n_queries), finite, at least two systems.
 
     Returns:
-        Symmetric, 1 on the diagonal.
+        Symmetric, 1 on the diagonal. With two systems it is the p-value of `paired_difference`.
 
     Raises:
         InvalidInput: not two axes, fewer than two systems, no queries, a value that is not finite.
 
-    Cost: resamples * n_systems * n_queries random numbers (0.3 s for 5 systems and 323 queries), O(resamples *
-    n_systems) memory.
+    Cost: resamples * n_systems * (n_queries / 8 + n_systems / 2) additions (20 ms for 5 systems and 323 queries),
+        O(resamples * n_systems) memory.
     """
     table = _as_table(values)
     check_resamples("max_t", resamples, seed)
-    rng = np.random.default_rng(seed)
-    sums = np.zeros((resamples, len(table)))
-    for scores in table.T:
-        sums += rng.permuted(np.broadcast_to(scores, sums.shape), axis=1)
-    ranges = np.sort(sums.max(axis=1) - sums.min(axis=1))
-    totals = table.sum(axis=1)
-    observed = np.abs(totals[:, None] - totals[None, :])
-    slack = ROUNDING * np.abs(table).sum()
-    hits = resamples - np.searchsorted(ranges, observed - slack, side="left")
-    p: NDArray[np.float64] = (1 + hits) / (1 + resamples)
-    np.fill_diagonal(p, 1.0)
+    i, j = np.triu_indices(len(table), 1)
+    sums = signed_sums(_moving_queries(table), resamples=resamples, seed=seed)
+    differences = [as_differences("max_t", table[a], table[b]) for a, b in zip(i, j, strict=True)]
+    norm = np.array([np.sqrt(np.sum(d**2)) for d in differences])
+    norm[norm == 0] = np.inf  # a pair without any difference: statistic 0, p 1
+    order = np.argsort(-np.abs(sums[0, i] - sums[0, j]) / norm, kind="stable")
+    adjusted = np.empty(len(order))
+    # Statistics are at most the root of n; rounding in them grows with it.
+    slack = ROUNDING * np.sqrt(table.shape[1])
+    adjusted[order] = _step_down(sums, i[order], j[order], norm[order], slack)
+    p = np.ones((len(table), len(table)))
+    p[i, j] = p[j, i] = adjusted
     return p
+
+
+def _step_down(
+    sums: NDArray[np.float64], i: NDArray[np.intp], j: NDArray[np.intp], norm: NDArray[np.float64], slack: float
+) -> NDArray[np.float64]:
+    """Adjusted p-values of the pairs (i, j), which come by falling statistic; `sums` has the observed signs first."""
+    least = np.abs(sums[0, i] - sums[0, j]) / norm - slack
+    hits = np.zeros(len(i), dtype=np.int64)
+    rows = max(1, _STATISTICS // len(i))
+    for start in range(0, len(sums), rows):
+        part = sums[start : start + rows]
+        statistics = np.abs(part[:, i] - part[:, j]) / norm
+        # From the last pair to the first: the largest among a pair and those that are not clearer.
+        largest = np.maximum.accumulate(statistics[:, ::-1], axis=1)[:, ::-1]
+        hits += np.count_nonzero(largest >= least, axis=0)
+    return np.maximum.accumulate(hits / len(sums))
+
+
+def _moving_queries(table: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(queries, systems), each query's mean taken away; queries on which all systems are equal left out."""
+    moving = table[:, np.ptp(table, axis=0) > 0]
+    centred: NDArray[np.float64] = (moving - moving.mean(axis=0)).T
+    return centred
 
 
 def _as_table(values: ArrayLike) -> NDArray[np.float64]:

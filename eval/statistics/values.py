@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-__all__ = ["Interval", "Paired"]
+__all__ = ["BinaryDifference", "Interval", "Paired"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,4 +48,22 @@ class Paired:
     """How the interval was made: "bca" or "t"."""
     resamples: int
     """Sign patterns that `p` counts: those asked for, or all of them where they are no more than that."""
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class BinaryDifference:
+    """The difference of two success rates, and what its posterior says."""
+
+    difference: float
+    """Success rate of the system minus that of the baseline, as observed."""
+    low: float
+    high: float
+    p_better: float
+    """Posterior probability that the system's rate is the higher one; not a p-value: near 0 it is worse, near 1
+    better."""
+    n: tuple[int, int]
+    """Questions of the system and of the baseline."""
+    method: str
+    """"beta" (different questions) or "dirichlet" (the same ones)."""
     seed: int

@@ -1,7 +1,7 @@
 """Slow, obvious forms of what spaniel.eval.statistics computes."""
 
 from collections.abc import Sequence
-from itertools import product
+from itertools import combinations, product
 from statistics import NormalDist, fmean
 
 import numpy as np
@@ -57,3 +57,39 @@ def holm(p_values: Sequence[float]) -> list[float]:
         not_larger = [q for q in p_values if q <= p]
         adjusted.append(min(1.0, max((len(p_values) - sum(r < q for r in p_values)) * q for q in not_larger)))
     return adjusted
+
+
+def max_t(values: Sequence[Sequence[float]]) -> dict[tuple[int, int], float]:
+    """Step-down adjusted p-values of every pair, over all sign patterns of the queries."""
+    pairs = list(combinations(range(len(values)), 2))
+    differences = {(i, j): [a - b for a, b in zip(values[i], values[j], strict=True)] for i, j in pairs}
+
+    def statistic(pair: tuple[int, int], signs: Sequence[int]) -> float:
+        d = differences[pair]
+        size = sum(x * x for x in d) ** 0.5
+        return abs(sum(s * x for s, x in zip(signs, d, strict=True))) / size if size > 1e-9 else 0.0
+
+    patterns = list(product([1, -1], repeat=len(values[0])))
+    observed = {pair: statistic(pair, patterns[0]) for pair in pairs}
+    adjusted: dict[tuple[int, int], float] = {}
+    remaining = sorted(pairs, key=lambda pair: -observed[pair])
+    floor = 0.0
+    while remaining:
+        pair = remaining[0]
+        reached = [max(statistic(other, signs) for other in remaining) >= observed[pair] - 1e-9 for signs in patterns]
+        floor = adjusted[pair] = max(floor, fmean(reached))
+        remaining = remaining[1:]
+    return adjusted
+
+
+def tukey_hsd(values: NDArray[np.float64], *, resamples: int, seed: int) -> NDArray[np.float64]:
+    """Carterette's randomised HSD: what max_t is compared with; float64 (n_systems, n_systems)."""
+    rng = np.random.default_rng(seed)
+    sums = np.zeros((resamples, len(values)))
+    for scores_of_query in values.T:
+        sums += rng.permuted(np.broadcast_to(scores_of_query, sums.shape), axis=1)
+    ranges = np.ptp(sums, axis=1)
+    totals = values.sum(axis=1)
+    observed = np.abs(totals[:, None] - totals)
+    hits: NDArray[np.float64] = (1 + np.sum(ranges >= observed[..., None] - 1e-9, axis=-1)) / (1 + resamples)
+    return hits

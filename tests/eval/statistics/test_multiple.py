@@ -1,15 +1,16 @@
 """Corrections equal the obvious forms."""
 
-from itertools import permutations, product
+from itertools import combinations
 
 import numpy as np
 import pytest
 from contracts.statistics_references import holm as slow_holm
+from contracts.statistics_references import max_t as slow_max_t
 from contracts.statistics_references import scores
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spaniel.eval.statistics import holm, max_t, paired_difference
+from spaniel.eval.statistics import holm, max_t, multiple, paired_difference
 from spaniel.retrieval.errors import InvalidInput
 
 P_VALUES = st.lists(st.sampled_from([0.0, 0.001, 0.01, 0.02, 0.03, 0.05, 0.5, 1.0]), min_size=1, max_size=8)
@@ -38,43 +39,56 @@ def test_holm_refuses_what_is_no_p_value(p_values: list[float], says: str) -> No
         holm(p_values)
 
 
-def every_range(values: list[list[float]]) -> list[float]:
-    """Largest minus smallest sum over systems, for every way to deal each query's scores to the systems."""
-    columns = list(zip(*values, strict=True))
-    deals = product(*(list(permutations(column)) for column in columns))
-    sums = [[sum(row) for row in zip(*deal, strict=True)] for deal in deals]
-    return [max(s) - min(s) for s in sums]
+TABLES = st.integers(2, 4).flatmap(
+    lambda n: st.lists(
+        st.lists(st.sampled_from([0.0, 0.2, 0.39, 0.5, 1.0]), min_size=n, max_size=n), min_size=1, max_size=7
+    )
+)
 
 
-@pytest.mark.parametrize("n_systems", [2, 3])
-def test_max_t_comes_near_enumeration(n_systems: int) -> None:
-    values = [np.round(scores(i, 4), 1).tolist() for i in range(n_systems)]
-    ranges = np.array(every_range(values))
-    found = max_t(values, resamples=100_000, seed=1)
-    for i, j in product(range(n_systems), repeat=2):
-        expected = np.mean(ranges >= abs(sum(values[i]) - sum(values[j])) - 1e-9) if i != j else 1.0
-        assert found[i, j] == pytest.approx(expected, abs=0.01)
+@settings(max_examples=60)
+@given(TABLES)
+def test_max_t_is_the_slow_one(queries: list[list[float]]) -> None:
+    values = np.array(queries).T
+    found = max_t(values)
+    for (i, j), expected in slow_max_t(values.tolist()).items():
+        assert found[i, j] == found[j, i] == pytest.approx(expected)
 
 
-def test_max_t_of_two_systems_is_the_paired_test() -> None:
-    a, b = scores(1, 100), np.clip(scores(1, 100) + scores(2, 100) / 20 - 0.015, 0, 1)
-    found = max_t([a, b], resamples=50_000)
-    assert found[0, 1] == pytest.approx(paired_difference(a, b, resamples=50_000).p, abs=0.015)
+def test_max_t_samples_what_it_cannot_enumerate() -> None:
+    values = [np.round(scores(i, 11), 1).tolist() for i in range(3)]
+    found = max_t(values, resamples=2047)
+    assert not np.array_equal(found, max_t(values, resamples=2047, seed=1))
+    for (i, j), expected in slow_max_t(values).items():
+        assert found[i, j] == pytest.approx(expected, abs=0.05)
 
 
-def test_max_t_is_symmetric_and_no_sharper_than_one_comparison() -> None:
+@pytest.mark.parametrize("n", [5, 100])
+def test_max_t_of_two_systems_is_the_paired_test(n: int) -> None:
+    a, b = scores(1, n), np.clip(scores(1, n) + scores(2, n) / 20 - 0.015, 0, 1)
+    assert max_t([a, b], seed=3)[0, 1] == paired_difference(a, b, seed=3).p
+
+
+def test_max_t_chunks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.stack([scores(i, 50) for i in range(4)])
+    whole = max_t(values, resamples=1000)
+    monkeypatch.setattr(multiple, "_STATISTICS", 7)
+    assert np.array_equal(max_t(values, resamples=1000), whole)
+
+
+def test_max_t_is_no_sharper_than_one_comparison() -> None:
     base = scores(1, 80)
     values = np.stack([base, base * 0.9, base * 0.97, scores(2, 80)])
     found = max_t(values, resamples=2000)
-    assert np.array_equal(found, found.T)
     assert np.array_equal(np.diag(found), np.ones(4))
-    assert found[0, 1] >= paired_difference(values[0], values[1], resamples=2000).p
-    assert np.array_equal(found, max_t(values, resamples=2000))
-    assert not np.array_equal(found, max_t(values, resamples=2000, seed=1))
+    for i, j in combinations(range(4), 2):
+        assert found[i, j] >= paired_difference(values[i], values[j], resamples=2000).p
 
 
 def test_max_t_of_identical_systems_is_one() -> None:
     assert np.array_equal(max_t([scores(1, 30)] * 3, resamples=100), np.ones((3, 3)))
+    copy_and_better = max_t([scores(1, 30), scores(1, 30), scores(1, 30) + 1], resamples=100)
+    assert copy_and_better.tolist() == [[1, 1, 1 / 101], [1, 1, 1 / 101], [1 / 101, 1 / 101, 1]]
 
 
 @pytest.mark.parametrize(
