@@ -95,8 +95,11 @@ def paired_binary(
     wins, losses = int(np.sum(a > b)), int(np.sum(a < b))
     shares = np.random.default_rng(seed).dirichlet([1 + wins, 1 + losses, 2 + len(a) - wins - losses], _DRAWS)
     low, high = _middle(shares[:, 0] - shares[:, 1], confidence)
+    observed = (wins - losses) / len(a)
     p_better = 1 - beta_cdf(0.5, 1 + wins, 1 + losses)
-    return BinaryDifference((wins - losses) / len(a), low, high, p_better, (len(a), len(b)), "dirichlet", seed)
+    # Where the system wins (or loses) every question, the prior keeps the posterior short of what was observed.
+    low, high = min(low, observed), max(high, observed)
+    return BinaryDifference(observed, low, high, p_better, (len(a), len(b)), "dirichlet", seed)
 
 
 def clustered_interval(values: ArrayLike, clusters: Sequence[Hashable], *, confidence: float = 0.95) -> Interval:

@@ -106,7 +106,9 @@ def choose_method(where: str, strata: Strata, method: str) -> str:
         InvalidInput: neither, nor "auto".
     """
     if method not in ("auto", "bca", "t"):
-        raise InvalidInput(where, f"unknown method {method!r}", hint="one of: auto, bca, t, and beta for one mean")
+        raise InvalidInput(
+            where, f"unknown method {method!r}", hint="one of: auto, bca, t; for 0 and 1 beta or dirichlet"
+        )
     if method != "auto":
         return method
     return "bca" if all(BCA_FROM <= len(x) <= BCA_UP_TO for x in strata) else "t"

@@ -7,14 +7,16 @@ throws that away: on a few hundred queries it says nothing about differences tha
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from spaniel.retrieval.errors import InvalidInput
 
+from .bayes import paired_binary
 from .bootstrap import Strata
-from .checks import as_differences, check_level, check_resamples, check_strata
+from .checks import as_differences, check_level, check_resamples, check_strata, is_binary
 from .intervals import choose_method, interval_ends, standard_error
 from .randomisation import sign_flip_p
 from .special import t_quantile
@@ -38,9 +40,11 @@ def paired_difference(
     Args:
         system: one value a query, finite.
         baseline: the same queries in the same order.
-        seed, resamples: of the bootstrap and of the test.
+        seed, resamples: of the test, and of the bootstrap if one is asked for.
         alpha: level of the test that the minimum detectable effect is about.
-        method: of the interval: "bca", "t", or "auto" as in `mean_interval` (differences are not binary).
+        method: of the interval: "t"; "dirichlet" (`paired_binary`) where all values are 0 or 1; "bca"; or "auto": the
+            second where it fits, else the first. Differences are nearly symmetric and mostly 0, and on such values BCa
+            is shorter than it may be below 100 queries.
 
     Returns:
         Differences that are rounding alone count as ties. Identical values give difference 0, interval [0, 0], p 1 and
@@ -48,24 +52,31 @@ def paired_difference(
 
     Raises:
         InvalidInput: lengths that differ, no values, a value that is not finite (its place is named), a level outside
-            (0, 1).
+            (0, 1), "dirichlet" for values other than 0 and 1.
 
-    Cost: resamples * n draws; 30 ms for 323 queries.
+    Cost: resamples * n / 8 look-ups; 2 ms for 323 queries, 15 ms where all values are 0 or 1.
 
     Example:
         >>> found = paired_difference([0.8, 0.5, 1.0, 0.7, 0.6, 0.9], [0.6, 0.5, 0.7, 0.6, 0.4, 0.8])
         >>> round(found.difference, 3), found.p, (found.wins, found.ties, found.losses)
         (0.15, 0.0625, (5, 1, 0))
     """
-    return _compare(
-        "paired_difference",
-        [as_differences("paired_difference", system, baseline)],
+    where = "paired_difference"
+    difference = as_differences(where, system, baseline)
+    found = _compare(
+        where,
+        [difference],
         confidence=confidence,
         seed=seed,
         resamples=resamples,
         alpha=alpha,
-        method=method,
+        method="t" if method == "dirichlet" else method,
     )
+    fits = method == "auto" and difference.any() and is_binary(np.concatenate([system, baseline]))
+    if not fits and method != "dirichlet":
+        return found
+    posterior = paired_binary(system, baseline, confidence=confidence, seed=seed)
+    return replace(found, low=posterior.low, high=posterior.high, method=posterior.method)
 
 
 def macro_difference(
@@ -83,6 +94,7 @@ def macro_difference(
     Args:
         systems: the system's values on each collection; at least one collection.
         baselines: the baseline's, in the same order.
+        method: "t" (Welch and Satterthwaite's degrees of freedom), "bca", or "auto", which is "t".
 
     Returns:
         Queries are resampled, and signs flipped, within each collection. `n`, `wins`, `ties` and `losses` count queries
@@ -128,7 +140,7 @@ def _compare(
     """The comparison, of differences within each collection."""
     check_level(where, confidence=confidence, alpha=alpha)
     check_resamples(where, resamples, seed)
-    name = choose_method(where, strata, method)
+    name = "t" if method == "auto" else choose_method(where, strata, method)
     low, high = interval_ends(strata, name, confidence=confidence, seed=seed, resamples=resamples)
     # The macro mean is a sum in which a query weighs 1 / (collections * queries of its collection).
     p, patterns = sign_flip_p(np.concatenate([x / len(x) for x in strata]), resamples=resamples, seed=seed)

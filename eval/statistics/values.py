@@ -45,7 +45,7 @@ class Paired:
     n: int
     """Queries."""
     method: str
-    """How the interval was made: "bca" or "t"."""
+    """How the interval was made: "t", "dirichlet" or "bca"."""
     resamples: int
     """Sign patterns that `p` counts: those asked for, or all of them where they are no more than that."""
     seed: int

@@ -9,7 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from spaniel.eval.statistics import macro_difference, mean_interval, minimum_detectable_effect, paired_difference
+from spaniel.eval.statistics import (
+    macro_difference,
+    mean_interval,
+    minimum_detectable_effect,
+    paired_binary,
+    paired_difference,
+)
 from spaniel.eval.statistics.randomisation import sign_flip_p
 from spaniel.retrieval.errors import InvalidInput
 
@@ -79,10 +85,23 @@ def test_identical_systems() -> None:
         assert math.isnan(found.mde)
 
 
-def test_binary_values_have_an_interval_of_the_difference() -> None:
-    found = paired_difference([1, 1, 0, 1] * 10, [1, 0, 0, 1] * 10)
-    assert (found.difference, found.method) == (0.25, "bca")
-    assert 0 < found.low < 0.25 < found.high < 0.5
+def test_binary_values_have_the_posteriors_interval() -> None:
+    system, baseline = [1, 1, 0, 1] * 10, [1, 0, 0, 1] * 10
+    posterior = paired_binary(system, baseline, seed=4, confidence=0.9)
+    found = paired_difference(system, baseline, seed=4, confidence=0.9)
+    assert (found.difference, found.method) == (0.25, "dirichlet")
+    assert (found.low, found.high) == (posterior.low, posterior.high)
+    assert found == paired_difference(system, baseline, seed=4, confidence=0.9, method="dirichlet")
+    assert found.p == paired_difference(system, baseline, seed=4, method="t").p
+
+
+def test_graded_values_have_students_interval() -> None:
+    assert paired_difference(scores(1, 40), scores(2, 40)).method == "t"
+    assert paired_difference([1.0, 0.5, 0.0], [1.0, 1.0, 0.0]).method == "t"
+    assert paired_difference([1, 0, 1], [1, 0, 1]).method == "t"  # identical: [0, 0]
+    assert paired_difference([True, False, True], [True, True, False]).method == "dirichlet"
+    with pytest.raises(InvalidInput, match=r"value 1 is 0\.5"):
+        paired_difference([1.0, 0.5], [1.0, 1.0], method="dirichlet")
 
 
 def test_rounding_is_a_tie() -> None:
