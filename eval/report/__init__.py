@@ -6,6 +6,16 @@ Everything here reads the structs of `results_format` and computes no figure of 
 from .html_table import render_html
 from .latex import render_latex
 from .markdown import render_markdown
+from .page import render_page
 from .text import render_text
+from .write import render_folder, write_report
 
-__all__ = ["render_html", "render_latex", "render_markdown", "render_text"]
+__all__ = [
+    "render_folder",
+    "render_html",
+    "render_latex",
+    "render_markdown",
+    "render_page",
+    "render_text",
+    "write_report",
+]

@@ -4,7 +4,7 @@ import shlex
 
 from spaniel.eval.results_format import CollectionResults
 
-from .numbers import amount, count, fraction, p_value, signed, size
+from .numbers import amount, count, fraction, p_words, signed, size
 from .tables import Results, baseline_of, comparisons_of, figures_of
 
 __all__ = ["command_of", "facts_of", "finding", "hashes_of", "main_measure", "origin_of", "title_of", "warnings_of"]
@@ -15,7 +15,8 @@ def title_of(results: Results) -> str:
     if isinstance(results, CollectionResults):
         split = results.collection.split
         return f"{results.collection.name} ({split})" if split else results.collection.name
-    return ", ".join(results.collections)
+    names = results.collections
+    return ", ".join(names) if len(names) <= 4 else f"{len(names)} collections"
 
 
 def warnings_of(results: Results) -> list[str]:
@@ -47,8 +48,8 @@ def finding(results: Results) -> str:
             lead = f"{said}: {signed(one.difference)} over {baseline}"
             p = one.p if one.p_adjusted is None else one.p_adjusted
             if one.significant:
-                return f"{lead}, a significant difference (p = {p_value(p)})."
-            return f"{lead}, which is not significant (p = {p_value(p)})."
+                return f"{lead}, a significant difference ({p_words(p)})."
+            return f"{lead}, which is not significant ({p_words(p)})."
     return f"{said}."
 
 

@@ -68,7 +68,9 @@ def _body(table: Table) -> list[str]:
 def _rows(row: Row) -> list[str]:
     lines = [_line([_cell(cell) for cell in row.cells])]
     if any(cell.detail for cell in row.cells):
-        lines.append(_line([rf"{{\scriptsize {escape(cell.detail)}}}" if cell.detail else "" for cell in row.cells]))
+        lines.append(
+            _line([rf"{{\scriptsize {escape(cell.detail_line)}}}" if cell.detail else "" for cell in row.cells])
+        )
     return lines
 
 

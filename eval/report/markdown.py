@@ -67,4 +67,4 @@ def _cell(cell: Cell) -> str:
     text = escape(cell.marked)
     if cell.strong:
         text = f"**{text}**"
-    return f"{text}<br><small>{escape(cell.detail)}</small>" if cell.detail else text
+    return f"{text}<br><small>{escape(cell.detail_line)}</small>" if cell.detail else text

@@ -48,7 +48,7 @@ def joined(*children: Child) -> Markup:
     return Markup("".join(parts))
 
 
-def tag(name: str, *children: Child, **attributes: Value) -> Markup:
+def tag(name: str, /, *children: Child, **attributes: Value) -> Markup:
     """An element.
 
     Args:

@@ -1,6 +1,18 @@
 """How numbers are written in reports: the same in every notation, so that a figure can be searched for."""
 
-__all__ = ["NOTHING", "amount", "count", "fraction", "interval", "ms", "p_value", "seconds", "signed", "size"]
+__all__ = [
+    "NOTHING",
+    "amount",
+    "count",
+    "fraction",
+    "interval",
+    "ms",
+    "p_value",
+    "p_words",
+    "seconds",
+    "signed",
+    "size",
+]
 
 NOTHING = "–"
 """What stands where nothing was measured."""
@@ -41,6 +53,12 @@ def p_value(value: float | None) -> str:
 def count(value: int | None) -> str:
     """Whole numbers with thousands apart."""
     return NOTHING if value is None else f"{value:,}"
+
+
+def p_words(value: float | None) -> str:
+    """`p = 0.0123`, or `p < 0.0001`."""
+    written = p_value(value)
+    return f"p < {written[1:]}" if written.startswith("<") else f"p = {written}"
 
 
 def amount(value: float | None) -> str:

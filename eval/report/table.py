@@ -15,7 +15,7 @@ class Cell:
     """What stands in one place.
 
     Attributes:
-        detail: smaller, below or after the text: an interval, a source.
+        detail: smaller, below or after the text: an interval, a source; several parts each on a line.
         mark: whether it is significantly better or worse than the baseline.
         strong: the best of its column.
     """
@@ -24,6 +24,11 @@ class Cell:
     detail: str = ""
     mark: Mark = ""
     strong: bool = False
+
+    @property
+    def detail_line(self) -> str:
+        """The detail on one line."""
+        return self.detail.replace("\n", ", ")
 
     @property
     def marked(self) -> str:

@@ -24,6 +24,7 @@ __all__ = [
     "figures_table",
     "mark_of",
     "method_words",
+    "parts_table",
 ]
 
 Results: TypeAlias = CollectionResults | MacroResults
@@ -186,6 +187,25 @@ def _comparison_row(one: ComparisonFigures) -> Row:
     )  # fmt: skip
 
 
+def parts_table(parts: Mapping[str, CollectionResults]) -> Table:
+    """A row a collection, a column a pipeline: the mean of each collection's main measure."""
+    names = list(dict.fromkeys(pipeline.name for part in parts.values() for pipeline in part.pipelines))
+    rows = []
+    for collection, part in parts.items():
+        official = part.collection.official_measure
+        measure = official if official in part.measures else part.measures[0]
+        means = {pipeline.name: round(pipeline.measures[measure].mean, 4) for pipeline in part.pipelines}
+        cells = [
+            Cell(fraction(means[name]), strong=len(names) > 1 and means[name] == max(means.values()))
+            if name in means
+            else Cell(NOTHING)
+            for name in names
+        ]
+        rows.append(Row((Cell(collection), Cell(measure), *cells)))
+    columns = [Column("Collection", numeric=False), Column("Measure", numeric=False), *map(Column, names)]
+    return Table("collections", "Collections", columns, rows, "Means over the queries of each collection.")
+
+
 Value: TypeAlias = Callable[[PipelineResults], Cell | None]
 
 
@@ -227,7 +247,7 @@ def _index_size(pipeline: PipelineResults) -> Cell | None:
     if not pipeline.index or not pipeline.index.bytes:
         return None
     parts = pipeline.index.bytes
-    return Cell(size(sum(parts.values())), ", ".join(f"{part} {size(value)}" for part, value in parts.items()))
+    return Cell(size(sum(parts.values())), "\n".join(f"{part} {size(value)}" for part, value in parts.items()))
 
 
 def _of_index(name: str, write: Callable[[float], str]) -> Value:

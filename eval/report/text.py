@@ -50,7 +50,7 @@ def _lines_of(row: Row) -> list[tuple[str, ...]]:
     """One line, or two when a cell has a detail."""
     lines = [tuple(_line(_signs(cell)) for cell in row.cells)]
     if any(cell.detail for cell in row.cells):
-        lines.append(tuple(_line(cell.detail) for cell in row.cells))
+        lines.append(tuple(_line(cell.detail_line) for cell in row.cells))
     return lines
 
 

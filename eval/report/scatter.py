@@ -1,0 +1,128 @@
+"""Quality against latency: each pipeline a point, time on a logarithmic scale, the Pareto front a stepped line.
+
+A pipeline is on the front when none is both at least as good and at least as fast, and better in one of the two.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from spaniel.eval.results_format import CollectionResults
+
+from .facts import main_measure
+from .markup import Markup, joined, tag
+from .numbers import amount, fraction
+from .svg import Scale, across, clipped, drawing, label
+
+__all__ = ["Point", "pareto_front", "scatter_plot"]
+
+_HEIGHT, _AXIS, _LINE = 300, 46, 16
+
+
+class Point(NamedTuple):
+    """One pipeline: milliseconds of a median query, and quality with its interval."""
+
+    name: str
+    ms: float
+    quality: float
+    low: float | None
+    high: float | None
+
+
+def pareto_front(points: Sequence[Point]) -> list[Point]:
+    """Those that nothing dominates, fastest first.
+
+    Example:
+        >>> a, b, c = (Point(n, ms, q, None, None) for n, ms, q in (("a", 1, 0.5), ("b", 2, 0.4), ("c", 3, 0.6)))
+        >>> [point.name for point in pareto_front([c, b, a])]
+        ['a', 'c']
+    """
+    front: list[Point] = []
+    for point in sorted(points, key=lambda one: (one.ms, -one.quality)):
+        tie = bool(front) and (point.ms, point.quality) == (front[-1].ms, front[-1].quality)
+        if not front or point.quality > front[-1].quality or tie:
+            front.append(point)
+    return front
+
+
+def scatter_plot(results: CollectionResults) -> Markup | None:
+    """The figure; None when fewer than two pipelines have a latency."""
+    measure = main_measure(results)
+    if measure is None:
+        return None
+    points = [
+        Point(one.name, one.latency_ms.p50, figure.mean, figure.low, figure.high)
+        for one in results.pipelines
+        if one.latency_ms and one.latency_ms.p50 > 0 and (figure := one.measures[measure])
+    ]
+    if len(points) < 2:
+        return None
+    absent = [one.name for one in results.pipelines if one.name not in {point.name for point in points}]
+    front = pareto_front(points)
+    x = Scale.logarithmic(point.ms for point in points)
+    y = Scale.linear((value for p in points for value in (p.quality, p.low, p.high) if value is not None), n_ticks=5)
+    said = "; ".join(f"{p.name} {fraction(p.quality)} at {amount(p.ms)} ms" for p in points)
+    plot = drawing(
+        "scatter", f"{measure} against median latency: {said}", _HEIGHT + _AXIS,
+        _axes(x, y, measure), _front_line(front, x, y), _points(points, front, x, y), class_="framed",
+    )  # fmt: skip
+    return tag("figure", tag("div", plot, class_="with-axis"), tag("figcaption", _caption(front, absent)))
+
+
+def _caption(front: Sequence[Point], absent: Sequence[str]) -> str:
+    words = (
+        f"Filled points and the stepped line: the Pareto front ({', '.join(one.name for one in front)}); no pipeline "
+    )
+    words += "is both faster and better than these. Hollow points: dominated. Whiskers: the intervals of the means."
+    return words + (f" Not shown, latency was not measured: {', '.join(absent)}." if absent else "")
+
+
+def _down(y: Scale, value: float) -> float:
+    return round(_HEIGHT * (1 - y.at(value)), 1)
+
+
+def _axes(x: Scale, y: Scale, measure: str) -> Markup:
+    parts = []
+    for tick in y.ticks:
+        parts.append(tag("line", x1="0", x2="100%", y1=_down(y, tick), y2=_down(y, tick), class_="grid"))
+        parts.append(label(f"{tick:g}", "0", _down(y, tick) + 4, class_="tick", anchor="end", dx=-8))
+    for tick in x.ticks:
+        place = across(x.at(tick))
+        parts.append(tag("line", x1=place, x2=place, y1=_HEIGHT, y2=_HEIGHT + 5, class_="tick"))
+        parts.append(label(f"{tick:g}", place, _HEIGHT + 20, class_="tick", anchor="middle"))
+    parts.append(label(f"↑ {measure}", "0", -10, class_="tick"))
+    parts.append(label("median latency of a query, ms (log) →", "100%", _HEIGHT + 40, class_="tick", anchor="end"))
+    return joined(parts)
+
+
+def _front_line(front: Sequence[Point], x: Scale, y: Scale) -> list[Markup]:
+    """Steps: the best quality for at most so much time."""
+    steps = []
+    for point, after in zip(front, [*front[1:], None], strict=True):
+        start, level = x.at(point.ms), _down(y, point.quality)
+        end = x.at(after.ms) if after else 1.0
+        steps.append(tag("line", x1=across(start), x2=across(end), y1=level, y2=level, class_="front"))
+        if after:
+            rise = _down(y, after.quality)
+            steps.append(tag("line", x1=across(end), x2=across(end), y1=level, y2=rise, class_="front"))
+    return steps
+
+
+def _points(points: Sequence[Point], front: Sequence[Point], x: Scale, y: Scale) -> list[Markup]:
+    """Points with their names beside them, names moved apart where they would meet."""
+    parts, taken = [], list[tuple[float, float]]()
+    for point in sorted(points, key=lambda one: -one.quality):
+        place, level = x.at(point.ms), _down(y, point.quality)
+        text = level - 9
+        while any(abs(place - other) < 0.3 and abs(text - height) < _LINE for other, height in taken):
+            text += _LINE
+        taken.append((place, text))
+        left = place > 0.6
+        low, high = (level if v is None else _down(y, v) for v in (point.low, point.high))
+        parts += [
+            tag("line", x1=across(place), x2=across(place), y1=low, y2=high, class_="whisker thin"),
+            tag("circle", tag("title", f"{point.name}: {fraction(point.quality)}, {amount(point.ms)} ms"),
+                cx=across(place), cy=level, r=5.5, class_="dot" if point in front else "dot hollow"),
+            label(clipped(point.name, 24), across(place), text, class_="name", dx=-11 if left else 11,
+                  anchor="end" if left else "start"),
+        ]  # fmt: skip
+    return parts
