@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from .collections import CollectionInfo as CollectionInfo
     from .collections import Published as Published
     from .collections import collection as collection
+    from .measures import Scores as Scores
+    from .measures import score as score
     from .qrels import Qrels as Qrels
     from .run import Run as Run
     from .run import StageColumns as StageColumns
@@ -41,6 +43,7 @@ _HOME = {
     "Published": "collections",
     "Qrels": "qrels",
     "Run": "run",
+    "Scores": "measures",
     "StageColumns": "run",
     "beta_interval": "statistics.binary",
     "clopper_pearson": "statistics.binary",
@@ -56,6 +59,7 @@ _HOME = {
     "paired_binary": "statistics.bayes",
     "paired_difference": "statistics.paired",
     "wilson_interval": "statistics.binary",
+    "score": "measures",
 }
 
 __all__ = sorted(_HOME)

@@ -7,6 +7,8 @@ from spaniel.retrieval.errors import InvalidInput
 
 __all__ = ["Qrels", "checked_qrels", "judged_queries"]
 
+_LARGEST = 2**31 - 1
+
 Qrels: TypeAlias = Mapping[str, Mapping[str, int]]
 """Query id -> document id -> grade. Grades above 0 are relevant, 0 and below judged and not relevant."""
 
@@ -26,6 +28,7 @@ def checked_qrels(qrels: Qrels) -> Qrels:
                 "qrels", f"{query_id!r}: {type(judged).__name__}; qrels are {{query id: {{document id: grade}}}}"
             )
         if set(map(type, judged)) <= {str} and set(map(type, judged.values())) <= {int}:
+            _check_size(query_id, judged)
             continue
         id_, grade = next((d, g) for d, g in judged.items() if type(d) is not str or type(g) is not int)
         raise InvalidInput(
@@ -37,6 +40,13 @@ def checked_qrels(qrels: Qrels) -> Qrels:
     if not any(qrels.values()):
         raise InvalidInput("qrels", "there is not one judgement", hint="is this the right file and split?")
     return qrels
+
+
+def _check_size(query_id: str, judged: Mapping[str, int]) -> None:
+    """Grades fit into 32 bits."""
+    grade = max(judged.values(), key=abs, default=0)
+    if abs(grade) > _LARGEST:
+        raise InvalidInput("qrels", f"query {query_id!r}: a grade of {grade}; the largest is {_LARGEST}")
 
 
 def judged_queries(qrels: Qrels) -> tuple[str, ...]:
