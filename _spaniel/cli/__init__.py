@@ -1,7 +1,7 @@
 """Command line of Spaniel.
 
 Contract: data on stdout, progress and warnings on stderr; `--json` on every command; exit codes 0 (done),
-1 (nothing found, verify failed), 2 (usage or input error), 130 (interrupted).
+1 (nothing found, verify or gate failed), 2 (usage or input error), 130 (interrupted).
 
 Commands are imported when they are run, so that `spaniel --help` stays fast.
 """
@@ -19,6 +19,7 @@ __all__ = ["cli", "main"]
 COMMANDS = {
     "index": ("index_group:index", "Build an index and look after it."),
     "search": ("search:search", "Search an index: one question, or a file of them."),
+    "eval": ("eval_group:evaluate", "Measure how good and how fast a search is, and compare."),
     "demo": ("demo:demo", "Index the documentation inside the Python installation and search it."),
     "doctor": ("doctor:doctor", "Say what is installed and what this machine can do."),
     "completion": ("completion:completion", "Print a script that completes commands in your shell."),

@@ -8,6 +8,7 @@ import click
 import pytest
 
 from spaniel.cli import COMMANDS, cli
+from spaniel.cli.eval_group import COMMANDS as EVAL_COMMANDS
 from spaniel.cli.index_group import COMMANDS as INDEX_COMMANDS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,6 +51,7 @@ def test_lists_say_what_the_commands_say(path: str) -> None:
     """The line by which a group lists a command is the first paragraph of the command's own help."""
     words = path.split()[1:]
     if words:
-        listed = (INDEX_COMMANDS if len(words) > 1 else COMMANDS)[words[-1]][1]
+        group = {"index": INDEX_COMMANDS, "eval": EVAL_COMMANDS}[words[0]] if len(words) > 1 else COMMANDS
+        listed = group[words[-1]][1]
         first = " ".join((ALL[path].help or "").split("\n\n")[0].split())
         assert first == listed

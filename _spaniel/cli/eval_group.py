@@ -1,0 +1,17 @@
+"""`spaniel eval ...`."""
+
+import click
+
+from .lazy import LazyGroup
+
+__all__ = ["COMMANDS", "evaluate"]
+
+COMMANDS = {
+    "report": ("eval_report:report", "Write the report of a results folder again."),
+    "gate": ("eval_gate:gate", "Fail when figures fell against a baseline."),
+}
+
+
+@click.group(name="eval", cls=LazyGroup, commands_at=COMMANDS)
+def evaluate() -> None:
+    """Measure how good and how fast a search is, and compare."""
