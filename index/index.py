@@ -233,17 +233,13 @@ class Index:
         `{"passages", "documents", "deleted", "segments", "generation", "bytes": {part: n}, "models", "settings"}`
         """
         self._check_open()
-        size_bytes: dict[str, int] = {}
-        for record in self.manifest.segments:
-            for part, entry in record.files.items():
-                size_bytes[part] = size_bytes.get(part, 0) + entry.size_bytes
         return {
             "passages": len(self),
             "documents": len(self),
             "deleted": sum(record.n_deleted for record in self.manifest.segments),
             "segments": len(self.manifest.segments),
             "generation": self.generation,
-            "bytes": {**size_bytes},
+            "bytes": {**self.passages.size_bytes},
             "models": [],
             "settings": self.settings.to_json(),
         }

@@ -157,12 +157,20 @@ class Passages:
 
         Cost: about 2 us each.
         """
+        return self._names("id", ordinals)
+
+    def doc_ids(self, ordinals: Sequence[int] | NDArray[np.integer]) -> list[str]:
+        """The ids of the documents that these ordinals come from; otherwise as `ids`."""
+        return self._names("coalesce(doc_id, id)", ordinals)
+
+    def _names(self, column: str, ordinals: Sequence[int] | NDArray[np.integer]) -> list[str]:
         wanted = [int(ordinal) for ordinal in ordinals]
         found: dict[int, str] = {}
         with self._reading() as connection:
             for some in _slices(wanted, _IDS_PER_QUERY):
                 marks = ", ".join("?" * len(some))
-                found.update(connection.execute(f"SELECT ordinal, id FROM passages WHERE ordinal IN ({marks})", some))
+                rows = connection.execute(f"SELECT ordinal, {column} FROM passages WHERE ordinal IN ({marks})", some)
+                found.update(rows)
         missing = [ordinal for ordinal in wanted if ordinal not in found]
         if missing:
             raise IndexCorrupt(self.path, f"has no passage {missing[0]}")

@@ -87,7 +87,10 @@ class OpenSegment:
 
 
 class Segments:
-    """All segments of a generation, in order of their ordinals; a `PassageStore`. Safe to use from several threads."""
+    """All segments of a generation, in order of their ordinals. Safe to use from several threads.
+
+    Plays the roles `PassageStore`, `NamedPassages` and `Stored`.
+    """
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
         self.open: list[OpenSegment] = []
@@ -97,6 +100,11 @@ class Segments:
         except BaseException:
             self.close()
             raise
+        self.identity = f"{manifest.index_id}:{manifest.generation}"
+        self.size_bytes: dict[str, int] = {}
+        for record in manifest.segments:
+            for part, entry in record.files.items():
+                self.size_bytes[part] = self.size_bytes.get(part, 0) + entry.size_bytes
         self._first = np.array([segment.record.first_ordinal for segment in self.open], dtype=np.int64)
         self._next_ordinal = manifest.next_ordinal
         self._filters: OrderedDict[str, list[NDArray[np.uint8]]] = OrderedDict()
@@ -121,6 +129,10 @@ class Segments:
     def ids(self, ordinals: Sequence[int] | NDArray[np.integer[Any]]) -> list[str]:
         """The passages' ids alone, in the order asked; errors as for `get`. Texts are neither read nor checked."""
         return self._gathered(ordinals, Passages.ids)
+
+    def doc_ids(self, ordinals: Sequence[int] | NDArray[np.integer[Any]]) -> list[str]:
+        """The ids of the documents that these passages come from; otherwise as `ids`."""
+        return self._gathered(ordinals, Passages.doc_ids)
 
     def _gathered(
         self,

@@ -8,6 +8,7 @@ Left out on purpose: any other operator, and graphs; a line with fan-in is enoug
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,7 +16,7 @@ from typing import TypeAlias
 
 from . import fusion
 from .errors import InvalidInput, SpanielError
-from .protocols import CutoffPolicy, Exclude, PassageStore, Reranker, Retriever, Where
+from .protocols import CutoffPolicy, Exclude, Metered, PassageStore, Reranker, Retriever, Where
 from .results import Results
 from .types import Query, QueryLike, Ranking, StageRecord, as_queries
 
@@ -40,18 +41,28 @@ class Stage:
 
 @dataclass(slots=True)
 class Traced:
-    """What a search left behind beside its rankings: a record for each stage, and each stage's rankings."""
+    """What a search left behind beside its rankings.
+
+    Attributes:
+        records: one for each stage.
+        steps: each stage's name and rankings.
+        sources: for each stage whether it searches, rather than orders, joins or cuts what others have found.
+        deepen: what was asked for: see `Pipeline.traced_search`.
+    """
 
     records: list[StageRecord] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
+    sources: list[bool] = field(default_factory=list)
+    deepen: int = 1
 
-    def time(self, name: str, before: Sequence[Ranking], work: Callable[[], list[Ranking]]) -> list[Ranking]:
-        """Do a stage's work and write down what it did."""
+    def time(self, name: str, before: Sequence[Ranking] | None, work: Callable[[], list[Ranking]]) -> list[Ranking]:
+        """Do a stage's work and write down what it did; a stage that searches has nothing before it."""
         start = time.perf_counter()
         after = work()
         ms = (time.perf_counter() - start) * 1000
-        self.records.append(StageRecord(name, sum(map(len, before)), sum(map(len, after)), ms))
+        self.records.append(StageRecord(name, sum(map(len, before or [])), sum(map(len, after)), ms))
         self.steps.append((name, after))
+        self.sources.append(before is None)
         return after
 
 
@@ -112,11 +123,16 @@ class Pipeline(Stage):
         k: int | None = None,
         exclude: Exclude | None = None,
         where: Where | None = None,
+        deepen: int = 1,
     ) -> tuple[list[Ranking], Traced]:
-        """The rankings, and what each stage did on the way to them."""
+        """The rankings, and what each stage did on the way to them.
+
+        Args:
+            deepen: every source searches this many times as deep as it was made to.
+        """
         if k is not None and k < 1:
             raise InvalidInput("search", f"k is {k}; it must be at least 1")
-        trace = Traced()
+        trace = Traced(deepen=deepen)
         rankings = self.run(as_queries(queries), exclude, where, trace)
         return [ranking[:k] for ranking in rankings], trace
 
@@ -126,6 +142,10 @@ class Pipeline(Stage):
         for stage in self.stages:
             rankings = trace.time(_name(stage), rankings, partial(_apply, stage, queries, rankings, self.passages))
         return rankings
+
+    def usage(self) -> dict[str, int]:
+        """What the stages that count their costs have counted, added up; see `protocols.Metered`."""
+        return _usage([self.source, *self.stages])
 
     def __call__(self, query: QueryLike, *, k: int | None = None, where: Where | None = None) -> Results:
         """Search for one query and read the texts of what was found.
@@ -179,6 +199,10 @@ class _FanIn:
         """See `protocols.Retriever.search`."""
         return Pipeline(self).search(queries, k=k, exclude=exclude, where=where)
 
+    def usage(self) -> dict[str, int]:
+        """What its sources have counted; see `protocols.Metered`."""
+        return _usage(self.sources)
+
     def run(self, queries: list[Query], exclude: Exclude | None, where: Where | None, trace: Traced) -> list[Ranking]:
         """Every source at its own depth, then the fusion, all written down in `trace`."""
         columns = [_search(source, queries, exclude, where, trace) for source in self.sources]
@@ -212,7 +236,8 @@ def _search(
     """A source's rankings at its own depth; nested pipelines write down their own stages."""
     if isinstance(source, Pipeline | _FanIn):
         return source.run(queries, exclude, where, trace)
-    rankings = trace.time(source.name, [], lambda: source.search(queries, exclude=exclude, where=where))
+    k = None if trace.deepen == 1 else source.depth * trace.deepen
+    rankings = trace.time(source.name, None, lambda: source.search(queries, k=k, exclude=exclude, where=where))
     _require_one_each(source.name, queries, rankings)
     return rankings
 
@@ -233,6 +258,15 @@ def _apply(
             raise SpanielError(f"{_name(stage)} cut a ranking to {n} passages")
         kept.append(ranking[:n])
     return kept
+
+
+def _usage(stages: Sequence[object]) -> dict[str, int]:
+    """The sum of what the metered ones among the stages have counted."""
+    total: Counter[str] = Counter()
+    for stage in stages:
+        if isinstance(stage, Metered):
+            total.update(stage.usage())
+    return dict(total)
 
 
 def _require_one_each(name: str, queries: list[Query], rankings: list[Ranking]) -> None:

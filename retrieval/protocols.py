@@ -4,7 +4,7 @@ A class plays a role by having its methods: nothing needs to inherit from here. 
 check what the signatures cannot say.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
@@ -17,10 +17,13 @@ __all__ = [
     "Encoder",
     "Exclude",
     "Generator",
+    "Metered",
+    "NamedPassages",
     "PassageStore",
     "Reranker",
     "Retriever",
     "RoutePolicy",
+    "Stored",
     "Where",
 ]
 
@@ -37,6 +40,51 @@ class PassageStore(Protocol):
 
     def get(self, ordinals: Sequence[int] | NDArray[np.integer[Any]]) -> list[Passage]:
         """The passages in the order asked for."""
+        ...
+
+
+@runtime_checkable
+class NamedPassages(PassageStore, Protocol):
+    """A store that also knows its passages, and the documents they come from, by name: what a run file needs."""
+
+    def ids(self, ordinals: Sequence[int] | NDArray[np.integer[Any]]) -> list[str]:
+        """The passages' ids in the order asked for; no text is read."""
+        ...
+
+    def doc_ids(self, ordinals: Sequence[int] | NDArray[np.integer[Any]]) -> list[str]:
+        """The ids of the documents that the passages come from, in the order asked for; no text is read."""
+        ...
+
+    def ordinals_of(self, ids: Iterable[str]) -> dict[str, int]:
+        """Passage id -> ordinal of those that are there; unknown ids are left out."""
+        ...
+
+
+@runtime_checkable
+class Stored(Protocol):
+    """A store that lies on disk: which state of which index it shows, and what that takes.
+
+    Attributes:
+        identity: equal only for equal content.
+        size_bytes: part -> bytes of its files.
+    """
+
+    @property
+    def identity(self) -> str: ...
+    @property
+    def size_bytes(self) -> Mapping[str, int]: ...
+
+    def __len__(self) -> int:
+        """How many passages can be found."""
+        ...
+
+
+@runtime_checkable
+class Metered(Protocol):
+    """A stage that counts what it costs beside time."""
+
+    def usage(self) -> Mapping[str, int]:
+        """Totals since it was made, such as `{"model_calls": 12, "tokens": 3400}`; they only grow."""
         ...
 
 
@@ -88,7 +136,7 @@ class Encoder(Protocol):
 
 @runtime_checkable
 class Reranker(Protocol):
-    """Looks at the texts of what was found and orders them again."""
+    """Looks at the texts of what was found and orders them again. Safe to call from several threads."""
 
     def rerank(
         self,
@@ -104,7 +152,7 @@ class Reranker(Protocol):
 
 @runtime_checkable
 class CutoffPolicy(Protocol):
-    """Decides how many passages of a ranking to read on."""
+    """Decides how many passages of a ranking to read on. Safe to call from several threads."""
 
     def cut(self, query: QueryLike, ranking: Ranking) -> int:
         """How many of the top passages stay, 0 to len(ranking)."""

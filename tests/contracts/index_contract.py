@@ -8,6 +8,7 @@ import pytest
 
 from spaniel.index.index import Index, open_index
 from spaniel.retrieval.errors import InvalidInput, InvalidQuery
+from spaniel.retrieval.protocols import NamedPassages, Stored
 from spaniel.retrieval.types import Document
 
 __all__ = ["IndexContract", "IndexSubject"]
@@ -44,6 +45,19 @@ class IndexContract:
             subject.index.get("no such id")
         with pytest.raises(InvalidInput, match="ordinals"):
             subject.index.passages.get([subject.index.manifest.next_ordinal])
+
+    def test_its_passages_have_names(self, subject: IndexSubject) -> None:
+        store = subject.index.passages
+        assert isinstance(store, NamedPassages) and isinstance(store, Stored)
+        ids = [document.id for document in subject.documents]
+        ordinals = store.ordinals_of([*ids, "no such id"])
+        assert set(ordinals) == set(ids)
+        backwards = list(reversed(ordinals))
+        assert store.ids([ordinals[id_] for id_ in backwards]) == backwards
+        assert store.doc_ids([ordinals[id_] for id_ in backwards]) == backwards
+        assert len(store) == len(ids)
+        assert store.identity.endswith(f":{subject.index.generation}")
+        assert {"passages", "sparse"} <= set(store.size_bytes) and min(store.size_bytes.values()) >= 0
 
     def test_hits_carry_their_texts(self, subject: IndexSubject) -> None:
         texts = {document.id: document.text for document in subject.documents}

@@ -1,6 +1,6 @@
 """A retriever small enough to be obviously right; other parts are tested on top of it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,13 +15,24 @@ __all__ = ["ListStore", "WordCount"]
 
 
 class ListStore:
-    """Passages in a list; the ordinal is the place."""
+    """Passages in a list; the ordinal is the place. Each is a document of its own unless `documents` names others."""
 
-    def __init__(self, texts: Sequence[str]) -> None:
-        self.passages = [Passage(f"p{i}", f"p{i}", 0, len(text), text) for i, text in enumerate(texts)]
+    def __init__(self, texts: Sequence[str], documents: Sequence[str] | None = None) -> None:
+        named = documents or [f"p{i}" for i in range(len(texts))]
+        self.passages = [Passage(f"p{i}", named[i], 0, len(text), text) for i, text in enumerate(texts)]
 
     def get(self, ordinals: Sequence[int] | NDArray[np.integer[Any]]) -> list[Passage]:
         return [self.passages[int(i)] for i in ordinals]
+
+    def ids(self, ordinals: Sequence[int] | NDArray[np.integer[Any]]) -> list[str]:
+        return [self.passages[int(i)].id for i in ordinals]
+
+    def doc_ids(self, ordinals: Sequence[int] | NDArray[np.integer[Any]]) -> list[str]:
+        return [self.passages[int(i)].doc_id for i in ordinals]
+
+    def ordinals_of(self, ids: Iterable[str]) -> dict[str, int]:
+        places = {passage.id: i for i, passage in enumerate(self.passages)}
+        return {id_: places[id_] for id_ in ids if id_ in places}
 
 
 class WordCount(Stage):
