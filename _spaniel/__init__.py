@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from spaniel.eval.collections.load import collection as collection
+    from spaniel.eval.evaluation import evaluate as evaluate
     from spaniel.index.build import add as add
     from spaniel.index.build import build as build
     from spaniel.index.build import update as update
@@ -64,6 +65,7 @@ _HOME = {
     "build_vectors": "index.vectors",
     "collection": "eval.collections.load",
     "delete": "index.edit",
+    "evaluate": "eval.evaluation",
     "fuse": "retrieval.pipeline",
     "open": "index.index:open_index",
     "optimize": "index.optimize",
@@ -94,6 +96,7 @@ __all__ = [
     "build_vectors",
     "collection",
     "delete",
+    "evaluate",
     "fuse",
     "open",
     "optimize",

@@ -11,8 +11,13 @@ if TYPE_CHECKING:
     from .collections import CollectionInfo as CollectionInfo
     from .collections import Published as Published
     from .collections import collection as collection
+    from .evaluation import Evaluation as Evaluation
+    from .evaluation import evaluate as evaluate
+    from .macro import macro_results as macro_results
     from .measures import Scores as Scores
     from .measures import score as score
+    from .outcome import Outcome as Outcome
+    from .outcome import System as System
     from .qrels import Qrels as Qrels
     from .run import Run as Run
     from .run import StageColumns as StageColumns
@@ -38,28 +43,33 @@ _HOME = {
     "BinaryDifference": "statistics.values",
     "Collection": "collections",
     "CollectionInfo": "collections",
+    "Evaluation": "evaluation",
     "Interval": "statistics.values",
+    "Outcome": "outcome",
     "Paired": "statistics.values",
     "Published": "collections",
     "Qrels": "qrels",
     "Run": "run",
     "Scores": "measures",
     "StageColumns": "run",
+    "System": "outcome",
     "beta_interval": "statistics.binary",
     "clopper_pearson": "statistics.binary",
     "clustered_interval": "statistics.bayes",
     "collection": "collections",
+    "evaluate": "evaluation",
     "holm": "statistics.multiple",
     "independent_difference": "statistics.bayes",
     "macro_difference": "statistics.paired",
     "macro_mean": "statistics.intervals",
+    "macro_results": "macro",
     "max_t": "statistics.multiple",
     "mean_interval": "statistics.intervals",
     "minimum_detectable_effect": "statistics.paired",
     "paired_binary": "statistics.bayes",
     "paired_difference": "statistics.paired",
-    "wilson_interval": "statistics.binary",
     "score": "measures",
+    "wilson_interval": "statistics.binary",
 }
 
 __all__ = sorted(_HOME)

@@ -13,11 +13,11 @@ __all__ = ["render_text", "text_table"]
 _GAP = "  "
 
 
-def render_text(results: Results) -> str:
-    """The tables of an evaluation for a terminal, warnings first; no trailing line feed."""
-    warnings = [_line(f"warning: {warning}") for warning in warnings_of(results)]
+def render_text(results: Results, *, warnings: bool = True) -> str:
+    """The tables of an evaluation for a terminal, warnings first if they are wanted; no trailing line feed."""
+    said = [_line(f"warning: {warning}") for warning in warnings_of(results)] if warnings else []
     tables = [f"{text_table(table)}\n{_wrapped(table.caption)}" for table in all_tables(results)]
-    return "\n\n".join(["\n".join(warnings), *tables] if warnings else tables)
+    return "\n\n".join(["\n".join(said), *tables] if said else tables)
 
 
 def text_table(table: Table) -> str:

@@ -1,0 +1,275 @@
+"""From an evaluation to its results folder (`results_format.py` says what stands in it), whole or not at all."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from spaniel.retrieval.errors import InvalidInput
+from spaniel.retrieval.protocols import PassageStore, Stored
+from spaniel.retrieval.types import Passage
+
+from .card import machine, now, versions
+from .outcome import Outcome, Settings
+from .report.write import FORMATS, write_report
+from .results_format import (
+    PER_QUERY,
+    RESULTS,
+    CollectionFacts,
+    CollectionResults,
+    ComparisonFigures,
+    Cost,
+    IndexFigures,
+    Latency,
+    LostDocument,
+    Machine,
+    MacroResults,
+    PipelineResults,
+    PublishedFigure,
+    QueryPipeline,
+    QueryResults,
+    Throughput,
+    TopHit,
+    Waterfall,
+    WaterfallStage,
+    encode_query,
+    encode_results,
+    part_folder,
+    run_file,
+)
+from .scoring import measure_figures
+
+if TYPE_CHECKING:
+    from .collections import Collection
+    from .evaluation import Evaluation
+
+__all__ = [
+    "check_free",
+    "collection_results",
+    "machine_figures",
+    "query_results",
+    "save_all",
+    "version",
+    "write_folder",
+]
+
+_TOP, _TEXT_CHARS = 10, 200
+
+
+def collection_results(
+    collection: "Collection",
+    outcomes: Sequence[Outcome],
+    compared: Sequence[ComparisonFigures],
+    settings: Settings,
+    command: list[str],
+) -> CollectionResults:
+    """`results.json`."""
+    return CollectionResults(
+        spaniel=version(),
+        created=now(),
+        command=command,
+        machine=machine_figures(),
+        collection=_facts(collection),
+        measures=list(outcomes[0].scores.values),
+        pipelines=[_pipeline(each, settings) for each in outcomes],
+        comparisons=list(compared),
+        warnings=list(collection.warnings),
+    )
+
+
+def version() -> str:
+    """Of this package."""
+    return str(versions()["spaniel"] or "")
+
+
+def machine_figures() -> Machine:
+    """This machine."""
+    return msgspec.convert(machine(), Machine)
+
+
+def _facts(collection: "Collection") -> CollectionFacts:
+    counts, info = collection.counts, collection.info
+    relevant = [sum(grade >= info.relevance for grade in grades.values()) for grades in collection.qrels.values()]
+    return CollectionFacts(
+        name=collection.name,
+        split=collection.split,
+        documents=counts.get("documents"),
+        queries=len(collection.qrels),
+        judgements=counts.get("judgements"),
+        relevant_per_query=sum(relevant) / len(relevant) if relevant else None,
+        sha256=dict(collection.sha256),
+        official_measure=info.official_measure,
+        drop_self=info.drop_self,
+        counts=dict(counts),
+        published=[
+            PublishedFigure(system=system, measure=measure, value=value, source=source)
+            for system, measure, value, source in info.published
+        ],
+    )
+
+
+def _pipeline(each: Outcome, settings: Settings) -> PipelineResults:
+    executed, latency = each.executed, each.latency
+    usage = executed.usage if executed else {}
+    losses = each.losses
+    return PipelineResults(
+        name=each.name,
+        stages=list(each.run.stages),
+        measures=measure_figures(each.scores, confidence=settings.confidence, seed=settings.seed),
+        latency_ms=msgspec.convert(latency.to_dict(), Latency) if latency else None,
+        throughput=Throughput(queries_per_s=executed.queries_per_s, threads=executed.threads) if executed else None,
+        index=_index(each),
+        cost=Cost(model_calls=usage.get("model_calls"), tokens=usage.get("tokens")),
+        peak_rss_bytes=executed.peak_rss_bytes if executed else None,
+        waterfall=Waterfall(
+            depth=settings.depth,
+            relevant=len(losses.documents),
+            stages=[WaterfallStage(name=name, kept=n) for name, n in losses.counts()],
+        ),
+        card=dict(each.run.card),
+        warnings=list(each.scores.warnings),
+    )
+
+
+def _index(each: Outcome) -> IndexFigures | None:
+    """What the index takes, as far as its store says."""
+    if each.system is None:
+        return None
+    store, build_s = each.system.pipeline.passages, each.system.build_s
+    if not isinstance(store, Stored):
+        return IndexFigures(build_s=build_s)
+    n, size_bytes = len(store), dict(store.size_bytes)
+    return IndexFigures(
+        bytes=size_bytes,
+        passages=n,
+        bytes_per_passage=sum(size_bytes.values()) / n if n else None,
+        build_s=build_s,
+    )
+
+
+def query_results(collection: "Collection", outcomes: Sequence[Outcome]) -> Iterator[QueryResults]:
+    """One record for each judged query, in the order of the judgements."""
+    lost = [each.losses.lost() for each in outcomes]
+    for place, query_id in enumerate(outcomes[0].scores.query_ids):
+        grades = collection.qrels[query_id]
+        yield QueryResults(
+            query_id=query_id,
+            text=collection.queries.get(query_id, ""),
+            relevant=sum(grade >= collection.info.relevance for grade in grades.values()),
+            pipelines={
+                each.name: QueryPipeline(
+                    measures={name: float(values[place]) for name, values in each.scores.values.items()},
+                    ms=_ms(each, query_id),
+                    top=_top(each, query_id, grades),
+                    lost=[LostDocument(id=id_, stage=stage) for id_, stage in dropped.get(query_id, [])],
+                )
+                for each, dropped in zip(outcomes, lost, strict=True)
+            },
+        )
+
+
+def _ms(each: Outcome, query_id: str) -> float | None:
+    place = each.run.place(query_id)
+    if place is None or each.run.ms is None:
+        return None
+    ms = float(each.run.ms[place])
+    return ms if ms == ms else None  # NaN: this one was not timed
+
+
+def _top(each: Outcome, query_id: str, grades: Mapping[str, int]) -> list[TopHit]:
+    """The first results with the beginning of their texts, where there is a store to read them from."""
+    hits = each.run.ranking(query_id)[:_TOP]
+    passages: list[Passage | None] = [None] * len(hits)
+    place, ordinals = each.run.place(query_id), each.ordinals
+    store = each.system.pipeline.passages if each.system else None
+    if place is not None and ordinals is not None and isinstance(store, PassageStore):
+        first = each.run.final.rows(place).start
+        passages = [*store.get(ordinals[first : first + len(hits)])]
+    return [
+        TopHit(
+            id=hit.id,
+            score=hit.score,
+            grade=grades.get(hit.id),
+            title=passage.title if passage else "",
+            text=passage.text[:_TEXT_CHARS] if passage else "",
+        )
+        for hit, passage in zip(hits, passages, strict=True)
+    ]
+
+
+def _write(folder: Path, evaluation: "Evaluation") -> None:
+    """One collection's figures, queries and runs into an empty folder; results.json comes last."""
+    with (folder / PER_QUERY).open("wb") as out:
+        for each in evaluation.per_query():
+            out.write(encode_query(each))
+    (folder / "runs").mkdir()
+    for name, run in evaluation.runs.items():
+        run.to_trec(run_file(folder, name))
+        run.to_jsonl(run_file(folder, name, "jsonl"))
+    (folder / RESULTS).write_bytes(encode_results(evaluation.results))
+
+
+def write_folder(folder: Path, fill: Callable[[Path], None]) -> Path:
+    """Make a results folder under a temporary name and give it its own when it is whole.
+
+    Args:
+        fill: writes everything into the empty folder it is given.
+
+    Raises:
+        InvalidInput: `folder` is there, and neither empty nor a results folder.
+        OSError: it cannot be made.
+    """
+    check_free(folder)
+    target = Path(os.path.realpath(folder))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    pending = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    older = target.with_name(f".{target.name}.{os.getpid()}.old")
+    pending.mkdir()
+    try:
+        fill(pending)
+        if target.exists():
+            target.rename(older)
+        try:
+            pending.rename(target)
+        except OSError:
+            with suppress(OSError):
+                older.rename(target)
+            raise
+    finally:
+        shutil.rmtree(pending, ignore_errors=True)
+    shutil.rmtree(older, ignore_errors=True)
+    return target
+
+
+def save_all(folder: Path, evaluations: "Sequence[Evaluation]", macro: MacroResults | None = None) -> Path:
+    """The results folder of one evaluation, or of several with the macro mean over them; see `write_folder`."""
+
+    def fill(pending: Path) -> None:
+        if macro is None:
+            _write(pending, evaluations[0])
+        else:
+            for each in evaluations:
+                part = part_folder(pending, each.collection.name)
+                part.mkdir()
+                _write(part, each)
+            (pending / RESULTS).write_bytes(encode_results(macro))
+        for format in FORMATS:
+            write_report(pending, format)
+
+    return write_folder(folder, fill)
+
+
+def check_free(folder: Path) -> None:
+    """Whether results may be written there; to be asked before hours of work.
+
+    Raises:
+        InvalidInput: something is there that is neither empty nor a results folder.
+    """
+    if folder.is_dir() and ((folder / RESULTS).is_file() or not any(folder.iterdir())):
+        return
+    if folder.exists() or folder.is_symlink():
+        raise InvalidInput(str(folder), "is there already and is no results folder", hint="name another one")

@@ -1,0 +1,45 @@
+"""What is measured is what was asked: which queries, how many, within which budget."""
+
+import numpy as np
+
+from spaniel.eval.costs import Latency, PeakMemory, measure_latencies, usage_since
+
+
+def test_a_sample_is_timed_after_a_warm_up() -> None:
+    asked: list[int] = []
+    ms = measure_latencies(asked.append, 500, seed=1, most=40, budget_s=1000)
+    assert np.isfinite(ms).sum() == 40
+    assert asked[100:] == np.random.default_rng(1).permutation(500)[:40].tolist()
+    assert not set(asked[:100]) & set(asked[100:])
+    again: list[int] = []
+    measure_latencies(again.append, 500, seed=1, most=40, budget_s=1000)
+    assert again == asked
+
+
+def test_without_budget_one_query_is_timed() -> None:
+    assert np.isfinite(measure_latencies(lambda place: None, 30, budget_s=0)).sum() == 1
+
+
+def test_percentiles_are_of_what_was_timed() -> None:
+    ms = np.full(300, np.nan)
+    ms[:101] = np.arange(101.0)
+    latency = Latency.of(ms)
+    assert latency == Latency(50.0, 95.0, 99.0, 101)
+    assert Latency.of(np.full(3, np.nan)) is None and Latency.of(None) is None
+
+
+def test_the_peak_begins_anew() -> None:
+    large = np.ones(40 << 20, np.uint8)
+    high = PeakMemory().size_bytes()
+    del large
+    memory = PeakMemory()
+    low = memory.size_bytes()
+    large = np.ones(30 << 20, np.uint8)
+    assert memory.size_bytes() - low > 20 << 20
+    assert low < high
+    del large
+
+
+def test_usage_is_what_came_on_top() -> None:
+    assert usage_since({"model_calls": 2}, {"model_calls": 5, "tokens": 7}) == {"model_calls": 3, "tokens": 7}
+    assert usage_since(None, None) == {}

@@ -1,0 +1,243 @@
+"""From pipelines and a collection to figures: everything that results.json promises, worked out by hand."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from contracts.small_collection import QUERIES, write
+
+from spaniel.eval.collections import Collection, collection
+from spaniel.eval.evaluation import DEFAULT_MEASURES, Evaluation, evaluate
+from spaniel.eval.macro import macro_results
+from spaniel.eval.outcome import System
+from spaniel.eval.results import save_all, write_folder
+from spaniel.eval.results_reader import read_queries, read_results
+from spaniel.eval.run import Run
+from spaniel.index.build import build
+from spaniel.index.index import Index
+from spaniel.retrieval.errors import InvalidInput
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Collection:
+    return collection(write(tmp_path / "small"))
+
+
+@pytest.fixture
+def kb(small: Collection, tmp_path: Path) -> Iterator[Index]:
+    with build(small.path, tmp_path / "kb") as index:
+        yield index
+
+
+def quickly(pipelines: Any, small: Collection, *words: Any, **options: Any) -> Evaluation:
+    return evaluate(pipelines, small, *words, **{"timing_s": 0, **options})
+
+
+def test_figures_by_hand(small: Collection, kb: Index) -> None:
+    report = quickly({"bm25": kb.bm25()}, small, ["RR@10", "R@100", "P@1"])
+    scores = report.scores["bm25"]
+    assert scores.query_ids == ("q1", "q2", "q3", "q4")
+    # Of the two relevant documents of q3 one does not exist. q4 finds nothing.
+    assert scores.values["R@100"].tolist() == [1.0, 1.0, 0.5, 0.0]
+    assert scores.values["P@1"].tolist()[0] == 1.0
+    [pipeline] = report.results.pipelines
+    assert pipeline.measures["R@100"].mean == pytest.approx(0.625)
+    assert pipeline.measures["R@100"].n == 4
+    assert report.results.measures == ["RR@10", "R@100", "P@1"]
+    facts = report.results.collection
+    assert (facts.documents, facts.queries, facts.judgements) == (6, 4, 7)
+    assert facts.relevant_per_query == 6 / 4
+    assert pipeline.waterfall is not None and pipeline.waterfall.relevant == 6
+    assert [(stage.name, stage.kept) for stage in pipeline.waterfall.stages] == [("bm25", 4)]
+    assert pipeline.index is not None and pipeline.index.passages == 6
+    assert pipeline.index.bytes == kb.info()["bytes"] and pipeline.index.build_s is None
+    assert pipeline.throughput is not None and pipeline.throughput.queries_per_s > 0
+    assert pipeline.latency_ms is None and report.results.comparisons == []
+    assert "4" in str(report) and "<table" in report._repr_html_()
+
+
+def test_only_judged_queries_are_run(small: Collection, kb: Index) -> None:
+    assert quickly({"bm25": kb.bm25()}, small).runs["bm25"].query_ids == ("q1", "q2", "q3", "q4")
+
+
+def test_the_card_says_what_made_it(small: Collection, kb: Index) -> None:
+    system = System(kb.bm25(), definition={"is": "bm25"}, index={"fields": "flat"}, build_s=1.5)
+    [pipeline] = quickly({"a": system}, small, seed=3).results.pipelines
+    card = pipeline.card
+    assert card["collection"] == {"name": "small", "split": "test", "sha256": dict(small.sha256)}
+    assert card["index"] == {"identity": kb.passages.identity, "fields": "flat"}
+    assert card["pipeline"]["definition"] == {"is": "bm25"} and len(card["pipeline"]["sha256"]) == 64
+    assert card["seed"] == 3 and card["versions"]["numpy"] == np.__version__ and card["hardware"]["cores"] >= 1
+    assert pipeline.index is not None and pipeline.index.build_s == 1.5
+
+
+def test_comparisons_with_a_baseline_and_in_pairs(small: Collection, kb: Index) -> None:
+    three = {"a": kb.bm25(), "b": kb.likelihood(), "c": kb.bm25(k=1)}
+    found = quickly(three, small, ["R@100"], baseline="b").results.comparisons
+    assert [(one.baseline, one.system, one.correction) for one in found] == [("b", "a", "holm"), ("b", "c", "holm")]
+    assert found[1].difference == pytest.approx(-0.125) and found[1].losses == 1 and found[1].ties == 3
+    pairs = quickly(three, small, ["R@100"], all_pairs=True).results.comparisons
+    assert [(one.baseline, one.system) for one in pairs] == [("a", "b"), ("a", "c"), ("b", "c")]
+    assert {one.correction for one in pairs} == {"max_t"}
+
+
+def test_a_run_from_elsewhere_stands_beside(small: Collection, kb: Index) -> None:
+    theirs = Run.from_rankings({"q1": [("d2", 3.0), ("d1", 2.0)], "q2": [("d3", 1.0)]}, name="old name")
+    report = quickly({"ours": kb.bm25(), "theirs": theirs}, small, ["RR@10"])
+    assert report.scores["theirs"].values["RR@10"].tolist() == [0.5, 1.0, 0.0, 0.0]
+    [_, pipeline] = report.results.pipelines
+    assert pipeline.throughput is None and pipeline.index is None and pipeline.latency_ms is None
+    assert report.runs["theirs"].name == "theirs"
+    assert "2 of 4 judged queries are not in the run" in " ".join(pipeline.warnings)
+
+
+def test_self_retrieval_is_dropped_where_the_collection_says(tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    found = collection(write(tmp_path / "small", qrels={"q5": {"d2": 1}}))
+    dropping = replace(found, info=replace(found.info, drop_self=True))
+    with build(found.path, tmp_path / "kb") as kb:
+        kept = quickly({"bm25": kb.bm25()}, found, ["RR@10"])
+        dropped = quickly({"bm25": kb.bm25(k=1)}, dropping, ["RR@10"])
+    assert kept.mean("bm25", "RR@10") == 0.5 and dropped.mean("bm25", "RR@10") == 1.0
+    stranger = Run.from_rankings({"q5": [("q5", 2.0), ("d2", 1.0)]}, name="x")
+    assert quickly({"x": stranger}, dropping, ["RR@10"], depth=1).mean("x", "RR@10") == 1.0
+
+
+def test_defaults(small: Collection, kb: Index) -> None:
+    told: list[Any] = []
+    report = evaluate(kb.bm25(), small, on_progress=lambda *words: told.append(words), on_outcome=told.append)
+    assert report.results.measures == list(dict.fromkeys([small.info.official_measure, *DEFAULT_MEASURES]))
+    assert list(report.runs) == ["bm25"]
+    assert report.results.pipelines[0].latency_ms is not None and report.results.pipelines[0].latency_ms.n == 4
+    assert {words[1] for words in told[:-1]} == {"timing", "running"} and told[-1] is report.outcomes[0]
+
+
+@pytest.mark.parametrize(
+    ("pipelines", "options", "said"),
+    [
+        ({}, {}, "no pipeline"),
+        ({"a": 3}, {}, "'a' is int, neither"),
+        (None, {"baseline": "b"}, "no pipeline is called 'b'"),
+        (None, {"measures": ["nDGC@10"]}, "nDGC@10"),
+        (None, {"depth": 0}, "depth"),
+    ],
+)
+def test_what_cannot_be_evaluated(
+    small: Collection, kb: Index, pipelines: Any, options: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(InvalidInput, match=said):
+        quickly({"a": kb.bm25()} if pipelines is None else pipelines, small, **options)
+
+
+# --- The cache ---
+
+
+class Counted:
+    """A retriever that counts what it is asked."""
+
+    def __init__(self, kb: Index) -> None:
+        self._kb, self.n = kb.bm25(), 0
+        self.name, self.depth, self.passages = "bm25", 1000, kb.passages
+
+    def search(self, queries: Any, **options: Any) -> Any:
+        self.n += len(queries)
+        return self._kb.search(queries, **options)
+
+
+def test_runs_are_cached_by_what_decides_them(small: Collection, kb: Index, tmp_path: Path) -> None:
+    def asked(definition: Any, **options: Any) -> int:
+        source = Counted(kb)
+        quickly({"any name": System(source, definition)}, small, ["RR@10"], cache=tmp_path / "cache", **options)
+        return source.n
+
+    assert asked({"b": 0.4}) == 4
+    assert asked({"b": 0.4}) == 0
+    assert asked({"b": 0.4}, depth=5) == 4
+    assert asked({"b": 0.5}) == 4
+    assert asked(None) == asked(None) == 4  # nobody knows what it is made of
+    other = System(Counted(kb), {"b": 0.4}, index={"identity": "another"})
+    quickly({"x": other}, small, ["RR@10"], cache=tmp_path / "cache")
+    assert other.pipeline.n == 4  # type: ignore[attr-defined]
+
+
+# --- The results folder ---
+
+
+def test_the_folder_reads_back(small: Collection, kb: Index, tmp_path: Path) -> None:
+    report = quickly({"bm25": kb.bm25(), "ql": kb.likelihood()}, small, ["RR@10"], command=["spaniel", "eval"])
+    folder = report.save(tmp_path / "deep" / "out")
+    results = read_results(folder)
+    assert results == report.results
+    assert report.to_dict() == json.loads((folder / "results.json").read_text())
+    queries = list(read_queries(folder, results))  # type: ignore[arg-type]
+    assert [query.query_id for query in queries] == ["q1", "q2", "q3", "q4"]
+    [first, *_, third, fourth] = queries
+    assert first.text == QUERIES["q1"] and first.relevant == 1
+    top = first.pipelines["bm25"].top
+    assert (top[0].id, top[0].grade, top[0].title, top[0].text) == ("d1", 2, "Dogs", "Dogs bark at the moon.")
+    assert {hit.id: hit.grade for hit in top}["d3"] is None
+    assert [(lost.id, lost.stage) for lost in third.pipelines["ql"].lost] == [("gone", "retrieval")]
+    assert fourth.pipelines["bm25"].top == [] and fourth.pipelines["bm25"].ms is None
+    for name, run in report.runs.items():
+        for kind in ("trec", "jsonl"):
+            back = Run.read(folder / "runs" / f"{name}.{kind}.gz")
+            assert [hit.id for hit in back.ranking("q2")] == [hit.id for hit in run.ranking("q2")]
+
+
+def test_what_is_there_is_replaced_only_if_it_is_results(small: Collection, kb: Index, tmp_path: Path) -> None:
+    report = quickly({"bm25": kb.bm25()}, small)
+    out = report.save(tmp_path / "out")
+    (out / "mine.txt").write_text("x")
+    report.save(out)
+    assert not (out / "mine.txt").exists()
+    (tmp_path / "empty").mkdir()
+    report.save(tmp_path / "empty")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.tex").write_text("years of work")
+    (tmp_path / "file").write_text("x")
+    for name in ("full", "file"):
+        with pytest.raises(InvalidInput, match="no results folder"):
+            report.save(tmp_path / name)
+    assert (tmp_path / "full" / "thesis.tex").read_text() == "years of work"
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith(".")) == []
+
+
+def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
+    def fail(folder: Path) -> None:
+        (folder / "half").write_text("x")
+        raise KeyboardInterrupt
+
+    def fine(folder: Path) -> None:
+        (folder / "results.json").write_text("{}")
+
+    with pytest.raises(KeyboardInterrupt):
+        write_folder(tmp_path / "out", fail)
+    assert list(tmp_path.iterdir()) == []
+    write_folder(tmp_path / "out", fine)
+    with pytest.raises(KeyboardInterrupt):
+        write_folder(tmp_path / "out", fail)
+    assert [path.name for path in tmp_path.rglob("*")] == ["out", "results.json"]
+
+
+# --- Several collections ---
+
+
+def test_each_collection_counts_once(small: Collection, kb: Index, tmp_path: Path) -> None:
+    other = collection(write(tmp_path / "other", qrels={"q4": {"d5": 1}, "q2": {"d3": 1}}))
+    two = {"bm25": kb.bm25(), "ql": kb.likelihood()}
+    reports = [quickly(two, small, ["R@100", "RR@10"]), quickly(two, other, ["R@100"])]
+    macro = macro_results(reports)
+    assert macro.collections == ["small", "other"] and macro.measures == ["R@100"]
+    assert macro.macro.pipelines[0].measures["R@100"].mean == pytest.approx((0.625 + 0.5) / 2)
+    assert [(one.baseline, one.system) for one in macro.macro.comparisons] == [("bm25", "ql")]
+    folder = save_all(tmp_path / "out", reports, macro)
+    assert read_results(folder) == macro
+    assert read_results(folder / "other") == reports[1].results
+    with pytest.raises(InvalidInput, match="each must be there once"):
+        macro_results([reports[0], reports[0]])
+    with pytest.raises(InvalidInput, match="other pipelines"):
+        macro_results([reports[0], quickly({"bm25": kb.bm25()}, other, ["R@100"])])
