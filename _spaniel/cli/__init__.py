@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = cli.main(words, prog_name="spaniel", standalone_mode=False)
+        code = cli.main(words, prog_name="spaniel", standalone_mode=False, obj=words)
         sys.stdout.flush()
     except SystemExit:  # no command raises it; click does, with 1, when nobody reads stdout any more
         code = report(BrokenPipeError(), words)

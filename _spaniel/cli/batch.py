@@ -31,10 +31,11 @@ def search_batch(
     *,
     run_file: str | None,
     retriever: "Retriever",
+    k: int,
     where: dict[str, Any] | None,
     tag: str,
 ) -> int:
-    """Search for every query of a file, to the retriever's depth.
+    """Search for every query of a file; the k best of each.
 
     With `run_file` the run is written there, whole or not at all, and stdout gets a summary. Without it stdout gets
     the run itself, or under `--json` one object a line: `{"query_id", "hits": [{"rank", "score", "id"}]}`.
@@ -46,7 +47,7 @@ def search_batch(
     start = time.perf_counter()
     n_hits = n_empty = 0
     with _output(run_file) as out, console.progress() as line:
-        for done, (query, ids, ranking) in enumerate(_searched(index, queries, retriever, where), 1):
+        for done, (query, ids, ranking) in enumerate(_searched(index, queries, retriever, k, where), 1):
             n_hits += len(ids)
             n_empty += not ids
             out.write(_formatted(query, ids, ranking, tag, as_json=console.json and run_file is None))
@@ -63,13 +64,13 @@ def search_batch(
 
 
 def _searched(
-    index: "Index", queries: list[Query], retriever: "Retriever", where: dict[str, Any] | None
+    index: "Index", queries: list[Query], retriever: "Retriever", k: int, where: dict[str, Any] | None
 ) -> Iterator[tuple[Query, list[str], Ranking]]:
     """Each query with the ids and the ranking it found."""
     known: dict[int, str] = {}
     for first in range(0, len(queries), _CHUNK):
         some = queries[first : first + _CHUNK]
-        rankings = retriever.search(some, k=None, where=where)
+        rankings = retriever.search(some, k=k, where=where)
         # The same passages come up again and again: each id is read once.
         fresh = sorted({ordinal for ranking in rankings for ordinal in ranking.ids.tolist()} - known.keys())
         known.update(zip(fresh, index.passages.ids(fresh), strict=True))

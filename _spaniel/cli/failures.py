@@ -14,6 +14,7 @@ from spaniel.retrieval.errors import SpanielError
 __all__ = ["Failure", "describe", "report"]
 
 INTERRUPTED = 130
+_RESUMABLE = {("index", "build"), ("index", "add"), ("eval", "run")}
 
 
 class Failure(NamedTuple):
@@ -52,7 +53,7 @@ def report(error: BaseException, arguments: Sequence[str]) -> int:
         return _reader_has_gone()
     options = set(arguments[: arguments.index("--")] if "--" in arguments else arguments)
     failure = describe(error)
-    if failure.code == INTERRUPTED and arguments[:1] == ["index"] and set(arguments[1:2]) & {"build", "add"}:
+    if failure.code == INTERRUPTED and tuple(arguments[:2]) in _RESUMABLE:
         failure = failure._replace(hint="the same command goes on where this one stopped")
     if "--debug" in options:
         traceback.print_exception(error, file=sys.stderr)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from spaniel.index.index import Index
     from spaniel.index.sparse.likelihood import LikelihoodRetriever
     from spaniel.index.sparse.retriever import Bm25Retriever
+    from spaniel.retrieval.pipeline import Pipeline
 
 __all__ = ["LIKELIHOODS", "METHODS", "retriever_of", "scoring_options"]
 
@@ -31,7 +32,12 @@ _TAKEN_BY = {
     "lambda_": ("jelinek-mercer",),
 }
 
+_PIPELINE_DEPTH = 1000
+
 _OPTIONS = [
+    click.option(
+        "--pipeline", metavar="NAME|FILE", help="A pipeline by name (`spaniel eval pipelines`) or from a .toml file."
+    ),
     click.option(
         "--scorer",
         type=click.Choice([*METHODS, *LIKELIHOODS]),
@@ -54,18 +60,25 @@ def scoring_options(command: Command) -> Command:
 
 def retriever_of(
     index: "Index", options: dict[str, Any], *, k: int, threads: int | None = 1
-) -> "Bm25Retriever | LikelihoodRetriever":
-    """The retriever that the options ask for.
+) -> "Bm25Retriever | LikelihoodRetriever | Pipeline":
+    """The retriever that the options ask for; a pipeline's sources search 1000 deep, or as deep as k.
 
     Args:
-        options: of the command; `scorer` and the parameters are looked at, what is None was not given.
+        options: of the command; `pipeline`, `scorer` and the parameters are looked at, what is None was not given.
         k, threads: see `Index.bm25`.
 
     Raises:
         click.UsageError: a parameter that the scorer does not have, or token weights, which leave nothing to choose.
-        InvalidInput: a parameter out of range.
+        InvalidInput: a parameter out of range, a pipeline that is not there or does not fit the index.
     """
     given = {name: options[name] for name in _TAKEN_BY if options[name] is not None}
+    if options["pipeline"]:
+        for name in ("scorer", *_TAKEN_BY, "threads"):
+            if options[name] is not None:
+                raise click.UsageError(f"--{name.rstrip('_')} and --pipeline exclude each other")
+        from spaniel.rag.pipelines.named import find_pipeline
+
+        return find_pipeline(options["pipeline"]).make(index, depth=max(k, _PIPELINE_DEPTH))
     chosen = options["scorer"]
     if index.settings.analyzer is None and (given or chosen):
         name = next(iter(given), "scorer").rstrip("_")

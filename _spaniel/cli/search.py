@@ -46,12 +46,14 @@ def search(console: Console, index: str, query: str | None, file: str | None, **
             return _one(console, opened, query, options)
         from .batch import search_batch
 
+        k = options["k"] or _K_BATCH
         return search_batch(
             console,
             opened,
             file,
             run_file=options["run_file"],
-            retriever=retriever_of(opened, options, k=options["k"] or _K_BATCH, threads=options["threads"]),
+            retriever=retriever_of(opened, options, k=k, threads=options["threads"]),
+            k=k,
             where=options["where"],
             tag=options["tag"],
         )
@@ -72,10 +74,12 @@ def _one(console: Console, index: "Index", query: str, options: dict[str, Any]) 
 
     from .show import plain_lines, show_on_terminal
 
-    retriever = retriever_of(index, options, k=options["k"] or _K)
+    k = options["k"] or _K
+    retriever = retriever_of(index, options, k=k)
     if options["explain"] and not isinstance(retriever, Bm25Retriever):
-        raise click.UsageError(f"--explain takes scores of BM25 and TF-IDF apart, not of {options['scorer']}")
-    results = Pipeline(retriever)(query, where=options["where"])
+        what = options["scorer"] or "a pipeline"
+        raise click.UsageError(f"--explain takes scores of BM25 and TF-IDF apart, not of {what}")
+    results = Pipeline(retriever)(query, k=k, where=options["where"])
     reasons: list[dict[str, JSON]] = []
     if options["explain"]:
         assert isinstance(retriever, Bm25Retriever)

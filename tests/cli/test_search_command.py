@@ -195,3 +195,29 @@ def test_usage_errors(spaniel: Run, kb: Path, words: list[str], named: str) -> N
     assert done.code == 2
     assert done.out == ""
     assert named in done.error["message"]
+
+
+def test_a_pipeline_by_name_or_file(spaniel: Run, kb: Path, questions: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text('[[stages]]\ntype = "bm25"\nmethod = "bm25+"\ndelta = 0.5\n')
+    found = spaniel("search", kb, "dogs", "--pipeline", tmp_path / "mine.toml", "-k", 2, "--json").data["hits"]
+    expected = spaniel("search", kb, "dogs", "--scorer", "bm25+", "-k", 2, "--json").data["hits"]
+    assert found == expected and len(found) == 2
+    run = spaniel("search", kb, "--queries", questions, "--pipeline", "rrf", "-k", 1).out
+    with sp.open(kb) as index:
+        fused = sp.rrf(index.bm25(), index.likelihood())
+        ids = [index.passages.ids(ranking.ids) for ranking in fused.search(["rotate keys", "dogs"], k=1)]
+    assert [[line.split()[2]] for line in run.splitlines()] == ids
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--pipeline", "bm52"], "did you mean 'bm25'"),
+        (["--pipeline", "bm25", "--k1", "1"], "--k1 and --pipeline exclude each other"),
+        (["--pipeline", "bm25-multifield"], "needs an index with the fields"),
+        (["--pipeline", "rrf", "--explain"], "not of a pipeline"),
+    ],
+)
+def test_pipelines_that_cannot_be(spaniel: Run, kb: Path, words: list[str], said: str) -> None:
+    done = spaniel("search", kb, "dogs", *words)
+    assert done.code == 2 and said in done.err

@@ -1,0 +1,241 @@
+"""`spaniel eval run`."""
+
+import shlex
+import sys
+import tempfile
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .console import Console, printable, with_console
+from .live import LiveTable
+
+if TYPE_CHECKING:
+    from spaniel.eval.collections import Collection
+    from spaniel.eval.evaluation import Evaluation
+    from spaniel.eval.outcome import Outcome
+    from spaniel.eval.results_format import MacroResults
+    from spaniel.index.progress import Progress
+    from spaniel.rag.pipelines.spec import PipelineSpec
+
+__all__ = ["run"]
+
+
+@click.command()
+@click.argument("collections", nargs=-1, required=True, metavar="COLLECTION...")
+@click.option(
+    "--pipeline",
+    "pipelines",
+    multiple=True,
+    metavar="NAME|FILE",
+    default=["bm25"],
+    show_default="bm25",
+    help="What to run: a name (`spaniel eval pipelines`) or a .toml file; may be repeated.",
+)
+@click.option(
+    "--measure",
+    "measures",
+    multiple=True,
+    metavar="NAME",
+    help="Such as nDCG@10; may be repeated [the official one...].",
+)
+@click.option("--out", metavar="DIR", help="Folder for figures, runs, every query, and the report.")
+@click.option("--split", metavar="NAME", help="Which judgements of the collection [its usual ones].")
+@click.option(
+    "--depth",
+    type=click.IntRange(min=1),
+    metavar="N",
+    default=1000,
+    show_default=True,
+    help="Documents kept of a ranking.",
+)
+@click.option("--baseline", metavar="NAME", help="What the others are compared with [the first pipeline].")
+@click.option("--all-pairs", is_flag=True, help="Compare every pair of pipelines instead.")
+@click.option("--index", metavar="INDEX", help="Search this index instead of one made for the collection.")
+@click.option(
+    "--language", metavar="NAME", help="Of text analysis, where the pipeline does not say [the collection's]."
+)
+@click.option("--cache", metavar="DIR", help="Where indexes and runs are kept [the user's cache folder].")
+@click.option("--no-cache", is_flag=True, help="Build and run everything anew, and keep none of it.")
+@click.option("--offline", is_flag=True, help="Download nothing.")
+@click.option("--threads", type=click.IntRange(min=1), metavar="N", help="For building and running [all cores].")
+@click.option(
+    "--timing",
+    "timing_s",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    default=20.0,
+    show_default=True,
+    help="How long single queries are timed at most; 0: not at all.",
+)
+@click.option("--seed", type=click.IntRange(min=0), metavar="N", default=0, show_default=True, help="Of resampling.")
+@with_console
+def run(console: Console, collections: tuple[str, ...], **options: Any) -> None:
+    """Run pipelines over collections and report how good and how fast they are.
+
+    COLLECTION is a folder or .zip in the form of BEIR, or the name of one that is known. Means come with intervals,
+    differences with paired tests. Indexes and runs are kept in a cache: interrupted, the same command goes on where it
+    stopped.
+    """
+    if options["no_cache"] and options["cache"]:
+        raise click.UsageError("--cache and --no-cache exclude each other")
+    from spaniel.eval.cache import cache_folder
+    from spaniel.eval.results import check_free
+    from spaniel.rag.pipelines.named import find_pipeline
+
+    if options["out"]:
+        check_free(Path(options["out"]))
+    specs = [find_pipeline(name) for name in options["pipelines"]]
+    with ExitStack() as stack:
+        cache = cache_folder(options["cache"])
+        work = Path(stack.enter_context(tempfile.TemporaryDirectory())) if options["no_cache"] else cache
+        parts = _parts(collections, options, cache)
+        if options["index"] and len(parts) > 1:
+            raise click.UsageError("--index is of one collection; give only that one")
+        table = stack.enter_context(LiveTable(console))
+        job = _Job(console, table, specs, options, work, stack)
+        evaluations = [job.evaluated(part) for part in parts]
+        macro = _macro(evaluations, options) if len(evaluations) > 1 else None
+        if options["out"]:
+            _save(Path(options["out"]), evaluations, macro)
+        table.show([])
+        _report(console, evaluations, macro, options["out"])
+
+
+def _parts(collections: tuple[str, ...], options: dict[str, Any], cache: Path) -> "list[Collection]":
+    """Every collection asked for, those of several parts taken apart; each name once."""
+    from spaniel.eval.collections import collection
+    from spaniel.retrieval.errors import InvalidInput
+
+    found = [collection(name, split=options["split"], cache=cache, offline=options["offline"]) for name in collections]
+    parts = [part for each in found for part in each.parts()]
+    names = [part.name for part in parts]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise InvalidInput("COLLECTION", f"{twice!r} is there twice")
+    return parts
+
+
+class _Job:
+    """What is the same for every collection of a command."""
+
+    def __init__(
+        self,
+        console: Console,
+        table: LiveTable,
+        specs: "list[PipelineSpec]",
+        options: dict[str, Any],
+        cache: Path,
+        stack: ExitStack,
+    ) -> None:
+        self._console, self._table, self._specs = console, table, specs
+        self._options, self._cache, self._stack = options, cache, stack
+        self._done: list[list[str]] = []
+
+    def evaluated(self, part: "Collection") -> "Evaluation":
+        """Build what is needed, run, and compare."""
+        from spaniel.eval.evaluation import checked_measures, evaluate
+        from spaniel.rag.pipelines.systems import systems
+
+        options = self._options
+        measures = checked_measures(part, options["measures"])
+        ready = systems(
+            self._specs,
+            part,
+            self._stack,
+            cache=self._cache,
+            index=options["index"],
+            language=options["language"],
+            depth=options["depth"],
+            threads=options["threads"] or 2,
+            on_progress=partial(self._building, part.name),
+        )
+        return evaluate(
+            ready,
+            part,
+            measures,
+            baseline=options["baseline"],
+            all_pairs=options["all_pairs"],
+            depth=options["depth"],
+            seed=options["seed"],
+            threads=options["threads"],
+            timing_s=options["timing_s"],
+            cache=self._cache,
+            command=_command(),
+            on_progress=self._running,
+            on_outcome=partial(self._finished, part),
+        )
+
+    def _building(self, name: str, progress: "Progress") -> None:
+        if progress.note:
+            self._console.note(printable(progress.note))
+        stage = f"{name}: {progress.stage}"
+        self._table.progress.update(stage, progress.bytes_read, progress.total_bytes, progress.documents)
+
+    def _running(self, pipeline: str, what: str, done: int, total: int) -> None:
+        self._table.progress.update(f"{pipeline}: {what}", done, total, done, "queries")
+
+    def _finished(self, part: "Collection", each: "Outcome") -> None:
+        """One more line of the live table."""
+        values = {name: f"{each.scores.mean(name):.4f}" for name in each.scores.values}
+        p50 = f"{each.latency.p50:.3g}" if each.latency else "-"
+        self._done.append([part.name, each.name, *values.values(), p50])
+        self._table.show(_aligned([["collection", "pipeline", *values, "p50 ms"], *self._done]))
+        if each.executed and each.executed.n_resumed:
+            n, total = each.executed.n_resumed, len(each.run.query_ids)
+            said = "its run" if n == total else f"{n:,} of {total:,} queries"
+            self._console.note(f"{part.name}, {each.name}: {said} taken from the cache")
+
+
+def _aligned(rows: list[list[str]]) -> list[str]:
+    """Columns of one width each."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _command() -> list[str]:
+    """The words that were typed."""
+    words = click.get_current_context().find_root().obj
+    return ["spaniel", *map(str, words or sys.argv[1:])]
+
+
+def _macro(evaluations: "list[Evaluation]", options: dict[str, Any]) -> "MacroResults":
+    from spaniel.eval.macro import macro_results
+
+    return macro_results(evaluations, baseline=options["baseline"], seed=options["seed"], command=_command())
+
+
+def _save(folder: Path, evaluations: "list[Evaluation]", macro: "MacroResults | None") -> None:
+    """The results folder with its reports: of one collection, or one folder for each and the macro mean above."""
+    from spaniel.eval.results import save_all
+
+    save_all(folder, evaluations, macro)
+
+
+def _heading(each: "Evaluation") -> str:
+    facts = each.results.collection
+    counts = f"{facts.documents:,} documents, {facts.queries:,} judged queries, {facts.judgements:,} judgements"
+    return f"{facts.name} ({facts.split}): {counts}"
+
+
+def _report(console: Console, evaluations: "list[Evaluation]", macro: "MacroResults | None", out: str | None) -> None:
+    """Tables or JSON on stdout, warnings on stderr."""
+    import msgspec
+
+    from spaniel.eval.report.facts import warnings_of
+    from spaniel.eval.report.text import render_text
+
+    if not console.json:
+        for each in evaluations:
+            for text in warnings_of(each.results):
+                console.warn(f"{each.collection.name}: {text}")
+    tables = [f"{_heading(each)}\n\n{render_text(each.results, warnings=False)}" for each in evaluations]
+    data: Any = evaluations[0].to_dict()
+    if macro is not None:
+        tables.append(f"{', '.join(macro.collections)}\n\n{render_text(macro, warnings=False)}")
+        data = {**msgspec.to_builtins(macro), "results": [each.to_dict() for each in evaluations]}
+    console.emit(data, "\n\n".join(tables))
+    if out:
+        console.note(f"written to {shlex.quote(out)}")

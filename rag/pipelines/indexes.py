@@ -1,0 +1,145 @@
+"""The index that a pipeline searches when a collection is evaluated: built once, kept in the cache.
+
+An index is known by the hash of what decides its content (corpus, fields, language, versions of format and analyser),
+so that one command after another, and one pipeline beside another, search the same. It is built in its place: killed
+or interrupted, the same command goes on, and until it is whole there is none. Beside it `build.json` says how long the
+build took; null when it was interrupted in between, since then nobody knows.
+"""
+
+import json
+import shutil
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spaniel.eval.cache import digest
+from spaniel.index.analysis.spec import ANALYZER_VERSION
+from spaniel.index.build import build
+from spaniel.index.index import Index, open_index
+from spaniel.index.manifest import FORMAT_VERSION
+from spaniel.index.progress import Progress
+from spaniel.retrieval.atomic import written_whole
+from spaniel.retrieval.errors import IndexCorrupt, IndexNotFound, IndexTooNew, IndexTooOld, InvalidInput
+from spaniel.retrieval.types import JSON
+
+from .spec import IndexSpec
+
+if TYPE_CHECKING:
+    from spaniel.eval.collections import Collection
+
+__all__ = ["BuiltIndex", "cached_index", "opened_index"]
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltIndex:
+    """An open index and what is known of how it came to be.
+
+    Attributes:
+        identity: equal only for equal content; stays when the same index is built again.
+        fields: `flat`, `multifield`, or fields with their weights.
+        language: of its text analysis; None when it has none.
+        build_s: seconds the build took; None when nobody knows.
+    """
+
+    index: Index
+    identity: str
+    fields: str
+    language: str | None
+    build_s: float | None
+
+    def card(self) -> dict[str, JSON]:
+        """What stands in a run card."""
+        return {"identity": self.identity, "fields": self.fields, "language": self.language}
+
+
+def opened_index(path: str | Path) -> BuiltIndex:
+    """An index that is there already, for `--index`."""
+    index = open_index(path)
+    settings = index.settings
+    fields = ",".join(f"{name}:{weight:g}" for name, weight in settings.fields.items())
+    label = {"contents:1": "flat", "title:1,text:1": "multifield"}.get(fields, fields)
+    language = settings.analyzer.name if settings.analyzer else None
+    return BuiltIndex(index, index.passages.identity, label, language, None)
+
+
+def cached_index(
+    collection: "Collection",
+    spec: IndexSpec,
+    *,
+    cache: Path,
+    language: str | None = None,
+    threads: int = 1,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> BuiltIndex:
+    """The index of a collection that a pipeline needs: from the cache, or built into it now.
+
+    Args:
+        language: of text analysis where the pipeline does not say; by default the collection's own.
+        threads: with two or more, text is analysed while the next is read.
+
+    Raises:
+        InvalidInput: the corpus or a setting cannot be used.
+        IndexLocked: another process is building this very index.
+    """
+    language = spec.language or language or collection.info.language or "english"
+    wanted: dict[str, JSON] = {
+        "corpus": collection.sha256["corpus"],
+        "fields": {**spec.weights},
+        "language": language,
+        "format": FORMAT_VERSION,
+        "analyzer": ANALYZER_VERSION,
+    }
+    key = digest(wanted)[:24]
+    folder = cache / "indexes" / key
+    try:
+        index = open_index(folder / "index")
+    except (IndexNotFound, IndexCorrupt, IndexTooNew, IndexTooOld) as error:
+        if not isinstance(error, IndexNotFound):
+            shutil.rmtree(folder / "index")  # ours, and of no use to anybody
+        index = _built(collection, spec, folder, language, threads, on_progress)
+    return BuiltIndex(index, key, spec.label, language, _build_seconds(folder))
+
+
+def _built(
+    collection: "Collection",
+    spec: IndexSpec,
+    folder: Path,
+    language: str,
+    threads: int,
+    on_progress: Callable[[Progress], None] | None,
+) -> Index:
+    """Build it in its place."""
+    notes: list[str] = []
+
+    def watch(progress: Progress) -> None:
+        notes.extend(filter(None, [progress.note]))
+        if on_progress is not None:
+            on_progress(progress)
+
+    folder.mkdir(parents=True, exist_ok=True)
+    start = time.perf_counter()
+    index = build(
+        [collection.path],
+        folder / "index",
+        language=language,
+        fields=spec.weights,
+        threads=min(threads, 2),
+        on_progress=watch,
+    )
+    seconds = time.perf_counter() - start
+    if len(index) != collection.counts["documents"]:
+        found = f"its index holds {len(index):,} documents, the collection {collection.counts['documents']:,}"
+        raise InvalidInput(str(collection.path), found)
+    with written_whole(folder / "build.json") as out:
+        json.dump({"build_s": None if notes else seconds, "collection": collection.name}, out)
+    return index
+
+
+def _build_seconds(folder: Path) -> float | None:
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        seconds = json.loads((folder / "build.json").read_text(encoding="utf-8"))["build_s"]
+        return float(seconds) if seconds is not None else None
+    return None

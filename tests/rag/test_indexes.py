@@ -1,0 +1,140 @@
+"""Indexes of collections in the cache: built once, found again, whole or not there."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from contracts.small_collection import write
+
+from spaniel.eval.collections import Collection, collection
+from spaniel.index.build import build
+from spaniel.index.progress import Progress
+from spaniel.rag.pipelines.indexes import cached_index, opened_index
+from spaniel.rag.pipelines.named import find_pipeline
+from spaniel.rag.pipelines.spec import IndexSpec
+from spaniel.rag.pipelines.systems import systems
+from spaniel.retrieval.errors import InvalidInput
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Collection:
+    return collection(write(tmp_path / "small"))
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as opened:
+        yield opened
+
+
+class Watch:
+    """Whether anything was built."""
+
+    def __init__(self) -> None:
+        self.n = 0
+
+    def __call__(self, progress: Progress) -> None:
+        self.n += 1
+
+
+def test_an_index_is_built_once(small: Collection, tmp_path: Path) -> None:
+    first = Watch()
+    built = cached_index(small, IndexSpec(), cache=tmp_path / "c", on_progress=first)
+    assert first.n and len(built.index) == 6 and built.build_s is not None and built.build_s > 0
+    assert (built.fields, built.language) == ("flat", "english")
+    built.index.close()
+    again = Watch()
+    found = cached_index(small, IndexSpec(), cache=tmp_path / "c", on_progress=again)
+    assert not again.n and found.identity == built.identity and found.build_s == built.build_s
+    found.index.close()
+    shutil.rmtree(tmp_path / "c")  # a cache may go at any time; what comes instead is known by the same name
+    third = cached_index(small, IndexSpec(), cache=tmp_path / "c")
+    assert third.identity == built.identity and third.index.manifest.index_id != built.index.manifest.index_id
+    third.index.close()
+
+
+@pytest.mark.parametrize("other", [IndexSpec("multifield"), IndexSpec(language="german"), IndexSpec({"title": 1.0})])
+def test_other_settings_are_another_index(small: Collection, tmp_path: Path, other: IndexSpec) -> None:
+    one, two = (cached_index(small, spec, cache=tmp_path) for spec in (IndexSpec(), other))
+    assert one.identity != two.identity
+    assert dict(two.index.settings.fields) == other.weights
+    assert two.language == (other.language or "english")
+    one.index.close()
+    two.index.close()
+
+
+def test_the_language_is_the_pipelines_then_the_options_then_the_collections(small: Collection, tmp_path: Path) -> None:
+    chosen = [
+        cached_index(small, spec, cache=tmp_path, language=option)
+        for spec, option in [(IndexSpec(language="french"), "german"), (IndexSpec(), "german"), (IndexSpec(), None)]
+    ]
+    assert [built.language for built in chosen] == ["french", "german", "english"]
+    for built in chosen:
+        built.index.close()
+
+
+def test_another_corpus_is_another_index(small: Collection, tmp_path: Path) -> None:
+    before = cached_index(small, IndexSpec(), cache=tmp_path / "c")
+    with (small.path / "corpus.jsonl").open("a") as out:
+        out.write(json.dumps({"_id": "d9", "title": "", "text": "One more."}) + "\n")
+    after = cached_index(collection(small.path), IndexSpec(), cache=tmp_path / "c")
+    assert len(before.index) == 6 and len(after.index) == 7 and before.identity != after.identity
+    before.index.close()
+    after.index.close()
+
+
+def test_a_damaged_index_is_built_again(small: Collection, tmp_path: Path) -> None:
+    cached_index(small, IndexSpec(), cache=tmp_path / "c").index.close()
+    for broken in ("MANIFEST", "sparse-*"):
+        [file] = (tmp_path / "c").glob(f"indexes/*/index/{broken}")
+        file.write_bytes(file.read_bytes()[:20])
+        again = cached_index(small, IndexSpec(), cache=tmp_path / "c")
+        assert len(again.index) == 6 and again.index.verify().ok
+        again.index.close()
+
+
+def test_an_interrupted_build_goes_on_and_its_time_is_unknown(small: Collection, tmp_path: Path) -> None:
+    def interrupt(progress: Progress) -> None:
+        if progress.stage == "committing":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cached_index(small, IndexSpec(), cache=tmp_path / "c", on_progress=interrupt)
+    assert not list((tmp_path / "c").glob("indexes/*/index/MANIFEST"))
+    built = cached_index(small, IndexSpec(), cache=tmp_path / "c")
+    assert len(built.index) == 6
+    built.index.close()
+
+
+def test_an_index_that_is_there(small: Collection, tmp_path: Path) -> None:
+    with build(small.path, tmp_path / "kb", fields={"title": 1.0, "text": 1.0}, language="german"):
+        pass
+    found = opened_index(tmp_path / "kb")
+    assert (found.fields, found.language, found.build_s) == ("multifield", "german", None)
+    assert found.identity == found.index.passages.identity
+    found.index.close()
+
+
+def test_pipelines_share_what_they_can(small: Collection, stack: ExitStack, tmp_path: Path) -> None:
+    specs = [find_pipeline(name) for name in ("bm25", "ql", "bm25-multifield")]
+    ready = systems(specs, small, stack, cache=tmp_path / "c", depth=3)
+    assert list(ready) == ["bm25", "ql", "bm25-multifield"]
+    assert ready["bm25"].pipeline.passages is ready["ql"].pipeline.passages
+    assert ready["bm25"].pipeline.passages is not ready["bm25-multifield"].pipeline.passages
+    assert ready["bm25-multifield"].index["fields"] == "multifield" and ready["ql"].pipeline.depth == 3
+    assert len(list((tmp_path / "c" / "indexes").iterdir())) == 2
+    with pytest.raises(InvalidInput, match="two pipelines are called 'ql'"):
+        systems([specs[1], specs[1]], small, stack, cache=tmp_path / "c")
+
+
+def test_one_index_for_all(small: Collection, stack: ExitStack, tmp_path: Path) -> None:
+    build(small.path, tmp_path / "kb").close()
+    specs = [find_pipeline(name) for name in ("bm25", "ql")]
+    ready = systems(specs, small, stack, cache=tmp_path / "c", index=tmp_path / "kb")
+    assert ready["bm25"].pipeline.passages is ready["ql"].pipeline.passages
+    assert not (tmp_path / "c").exists()
+    with pytest.raises(InvalidInput, match="needs an index with the fields title:1,text:1"):
+        systems([find_pipeline("bm25-multifield")], small, stack, cache=tmp_path / "c", index=tmp_path / "kb")
