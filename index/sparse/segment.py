@@ -90,7 +90,8 @@ class SparseSegment:
             raise IndexCorrupt(file.path, "holds arrays of other axes than a sparse part has")
         if not all(0 <= n <= self.n_passages for n in self.filled) or not all(0 <= n < 1 << 53 for n in self.tokens):
             raise IndexCorrupt(file.path, f"counts {self.tokens} tokens in {self.filled} passages")
-        if not all(np.isfinite(self.averages)) or min(self.averages) <= 0:
+        # Passages without a token are not counted, so none is below 1; far below, a length divided by it overflows.
+        if not all(np.isfinite(self.averages)) or min(self.averages) < 1:
             raise IndexCorrupt(file.path, f"has average lengths {self.averages}")
 
     @classmethod

@@ -37,3 +37,13 @@ def test_arrays_that_are_read_by_axis(tmp_path: Path, name: str) -> None:
     write_arrays(RealFS(), path, kind="sparse", meta=meta, arrays={**whole.arrays, name: other})
     with pytest.raises(IndexCorrupt, match="other axes"):
         SparseSegment(ArrayFile.open(path, kind="sparse", entry=None), 0)
+
+
+@pytest.mark.parametrize("average", [1e-300, 0.0, -3.0, float("nan"), 0.5])
+def test_average_lengths_that_no_passages_have(tmp_path: Path, average: float) -> None:
+    """Passages without a token do not count, so an average is at least 1; a length over 1e-300 would overflow."""
+    whole = make_segment(tmp_path / "sparse-00000001-0.bin", zipf_corpus(30, 1), SparseSettings())
+    file = ArrayFile.open(whole.path, kind="sparse", entry=None)
+    changed = ArrayFile(file.path, file.kind, {**file.meta, "averages": [average]}, file.arrays)
+    with pytest.raises(IndexCorrupt, match="average lengths"):
+        SparseSegment(changed, 0)
