@@ -28,7 +28,7 @@ class Entry:
     """One named collection, as registry.toml has it.
 
     Attributes:
-        documents, queries: how many; queries are the judged ones of the default split.
+        documents, queries: how many; queries are the judged ones of the split "test".
         md5, size_bytes: of the zip, where it is published.
         sha256: hashes that its uncompressed corpus.jsonl may have.
         parts: names of its folders, when it is evaluated as the macro mean of parts; `part_of` points back.
@@ -41,7 +41,6 @@ class Entry:
     documents: int
     queries: int
     splits: tuple[str, ...]
-    default_split: str = "test"
     md5: str | None = None
     size_bytes: int | None = None
     sha256: tuple[str, ...] = ()
@@ -116,7 +115,7 @@ def info_of(seen: Seen) -> tuple[CollectionInfo, list[str]]:
     entry, matched_by = entry_of(seen)
     if entry is None:
         return CollectionInfo(), []
-    n_queries = entry.rule(seen.split, "queries", entry.queries if seen.split == entry.default_split else None)
+    n_queries = entry.rule(seen.split, "queries", entry.queries if seen.split == "test" else None)
     figures, warnings = published(entry.name, seen.split), []
     if matched_by == "name":
         figures = ()
@@ -145,12 +144,11 @@ def info_of_parts(name: str, split: str, parts: tuple[str, ...]) -> CollectionIn
 def published(name: str, split: str) -> tuple[Published, ...]:
     """The published figures of a collection's split, in the order of the systems in published.toml."""
     data = _data("published.toml")
-    entry = entries()[name]
-    row = data["figures"].get(f"{name}-{split}", data["figures"].get(name) if split == entry.default_split else None)
-    exact = data["exact"].get(name, {}) if split == entry.default_split else {}
+    key = name if split == "test" else f"{name}-{split}"
+    row, exact = data["figures"].get(key, {}), data["exact"].get(key, {})
     found = []
     for system, about in data["systems"].items():
-        values = list((row or {}).get(system, ()))
+        values = list(row.get(system, ()))
         values[: len(exact.get(system, ()))] = exact.get(system, ())
         source = f"{about['source']} ({about['note']})" if "note" in about else about["source"]
         found += [

@@ -5,7 +5,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from contracts.collection_folder import CORPUS, QRELS, QUERIES, jsonl
+from contracts.collection_folder import CORPUS, QRELS, QUERIES, jsonl, zipped
 
 import spaniel
 from spaniel.eval.collections import archive as module
@@ -16,13 +16,10 @@ FILES = {"corpus.jsonl": jsonl(CORPUS), "queries.jsonl": jsonl(QUERIES), "qrels/
 
 
 def make_zip(path: Path, files: dict[str, str], *, top: str = "") -> Path:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as out:
-        for name, content in files.items():
-            out.writestr(f"{top}{name}", content)
-    return path
+    return zipped(path, top, files)
 
 
-@pytest.mark.parametrize("top", ["toy/", "", "other/"])
+@pytest.mark.parametrize("top", ["toy", "", "other"])
 def test_a_zip_is_unpacked_into_the_cache_once(tmp_path: Path, top: str, monkeypatch: pytest.MonkeyPatch) -> None:
     archive = make_zip(tmp_path / "toy.zip", {**FILES, "__MACOSX/x": "x"} if top == "" else FILES, top=top)
     cache = tmp_path / "cache"
@@ -43,7 +40,7 @@ def test_a_changed_zip_is_unpacked_again(tmp_path: Path) -> None:
 
 def test_a_zip_of_parts(tmp_path: Path) -> None:
     files = {f"{part}/{name}": content for part in ("x", "y") for name, content in FILES.items()}
-    whole = spaniel.collection(make_zip(tmp_path / "two.zip", files, top="two/"), cache=tmp_path / "cache")
+    whole = spaniel.collection(make_zip(tmp_path / "two.zip", files, top="two"), cache=tmp_path / "cache")
     assert [part.name for part in whole.parts()] == ["two-x", "two-y"]
 
 

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 from contracts.collection_folder import CORPUS, QRELS, QUERIES, jsonl, make
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import spaniel
-from spaniel.retrieval.errors import InvalidInput
+from spaniel.retrieval.errors import InvalidInput, SpanielError
 
 
 def test_a_clean_folder(tmp_path: Path) -> None:
@@ -161,3 +163,32 @@ def test_no_such_thing(tmp_path: Path) -> None:
     (tmp_path / "x.txt").write_text("x")
     with pytest.raises(InvalidInput, match=r"a folder, a \.zip or a name"):
         spaniel.collection(tmp_path / "x.txt")
+
+
+@settings(max_examples=300)
+@given(
+    name=st.sampled_from(
+        ["corpus.jsonl", "queries.jsonl", "qrels/test.tsv", "answers.jsonl", "topics.txt", "corpus.jsonl.gz"]
+    ),
+    raw=st.one_of(
+        st.binary(max_size=60),
+        st.text(st.sampled_from('{}[]":,\\u_idtext01q\t\n\r \ufeff\u2028<top>/num'), max_size=80).map(str.encode),
+    ),
+    cut=st.integers(0, 200),
+)
+def test_any_bytes_are_a_collection_or_an_error_of_ours(
+    name: str, raw: bytes, cut: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = make(tmp_path_factory.mktemp("any"), {"answers.jsonl": '{"_id": "q1", "answers": []}\n'})
+    replaced = {"topics.txt": "queries.jsonl", "corpus.jsonl.gz": "corpus.jsonl"}
+    if name in replaced:
+        (folder / replaced[name]).unlink()
+    whole = (folder / name).read_bytes() if (folder / name).is_file() else b""
+    (folder / name).write_bytes(whole[:cut] + raw + whole[cut + len(raw) :])
+    try:
+        found = spaniel.collection(folder)
+        list(found.documents())
+    except SpanielError as error:
+        assert str(folder) in str(error)
+        return
+    assert set(found.qrels) <= set(found.queries)
