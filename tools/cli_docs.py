@@ -51,13 +51,14 @@ def _is_option(param: click.Parameter) -> bool:
 
 def _row(option: click.Parameter) -> str:
     assert isinstance(option, click.Option)
-    value = "" if option.is_flag else f" {option.metavar or _choices(option)}"
-    default = f" [{option.default}]" if option.show_default and option.default is not None else ""
+    value = "" if option.is_flag else f" {option.metavar or _choices(option)}".replace("|", "\\|")
+    shown = option.show_default if isinstance(option.show_default, str) else option.default
+    default = f" [{shown}]" if option.show_default and option.default is not None else ""
     return f"| `{'`, `'.join(option.opts)}{value}` | {option.help or ''}{default} |".replace("  ", " ")
 
 
 def _choices(option: click.Option) -> str:
-    return "\\|".join(option.type.choices) if isinstance(option.type, click.Choice) else "N"
+    return "|".join(option.type.choices) if isinstance(option.type, click.Choice) else "N"
 
 
 if __name__ == "__main__":

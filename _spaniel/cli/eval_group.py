@@ -9,6 +9,7 @@ __all__ = ["COMMANDS", "evaluate"]
 COMMANDS = {
     "run": ("eval_run:run", "Run pipelines over collections and report how good and how fast they are."),
     "pipelines": ("eval_pipelines:pipelines", "List the pipelines that have a name."),
+    "compare": ("eval_compare:compare", "Compare two pipelines query by query."),
     "report": ("eval_report:report", "Write the report of a results folder again."),
     "gate": ("eval_gate:gate", "Fail when figures fell against a baseline."),
 }
