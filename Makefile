@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-.PHONY: demo dev test check crash fuzz sanitize sanitize-threads bench docs clean
+.PHONY: demo dev test check crash fuzz simulate sanitize sanitize-threads bench docs clean
 
 $(VENV)/.dev: pyproject.toml CMakeLists.txt $(wildcard index/kernels/*.cpp index/kernels/*.hpp)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -23,13 +23,16 @@ check: dev  ## lint, types, import rules
 	$(BIN)/lint-imports
 
 test: check  ## everything CI runs
-	$(BIN)/python -m pytest -m "not crash and not fuzz and not soak and not bench"
+	$(BIN)/python -m pytest -m "not crash and not fuzz and not soak and not bench and not simulation"
 
 crash: dev  ## power loss, kills, I/O errors, damage, concurrent readers
 	$(BIN)/python -m pytest -m "crash or soak" --timeout 3600
 
 fuzz: dev
 	$(BIN)/python -m pytest -m fuzz --timeout 3600
+
+simulate: dev  ## coverage and error rates of the statistics: the tables of docs/statistics.md, minutes
+	$(BIN)/python -m pytest tests/simulation -m simulation -p no:randomly --capture=no --timeout 3600
 
 # The kernels once more with a sanitizer, in a virtual environment that borrows the packages of $(VENV). The interpreter has
 # no sanitizer in it, so its library comes first by LD_PRELOAD, with that of C++ exceptions, which it must see too.
