@@ -6,10 +6,10 @@ approximation promises too much, and a posterior under a flat prior does not. On
 the same ones (3.4).
 
 For the same questions the paper puts a correlated Gaussian behind each pair of outcomes and draws from the prior,
-weighted by likelihood. With a thousand questions a few of ten thousand such draws carry all the weight. We use the
-conjugate form, a flat Dirichlet on the table of the four joint outcomes, which has no weights to go wrong;
-docs/statistics.md shows that its intervals hold as often. For clusters the posterior is summed over a grid, for the
-same reason.
+weighted by likelihood; with thousands of questions few of ten thousand such draws carry the weight. We use a conjugate
+form, a Dirichlet prior on the four joint outcomes, which has no weights to go wrong. Its parameters are 1/2 each: then
+each system's rate is uniform, as in the paper, and its intervals hold as often (docs/statistics.md). With 1 each, small
+differences would be favoured beforehand. For clusters the posterior is summed over a grid, for the same reason.
 
 Input is 0 or 1 for a question. Measures such as nDCG are not, and are refused.
 """
@@ -69,8 +69,9 @@ def paired_binary(
 ) -> BinaryDifference:
     """The difference of two success rates on the same questions.
 
-    The four joint outcomes (both right, only the system, only the baseline, neither) have a flat Dirichlet(1, 1, 1, 1)
-    prior. The probability that the system is better is then that of Beta(1 + wins, 1 + losses) above 1/2, exactly.
+    The four joint outcomes (both right, only the system, only the baseline, neither) have a Dirichlet prior with 1/2
+    each, under which each rate is uniform. The probability that the system is better is then that of
+    Beta(1/2 + wins, 1/2 + losses) above 1/2, exactly.
 
     Args:
         system: 0 or 1 (or bool), one a question.
@@ -93,10 +94,10 @@ def paired_binary(
     if len(a) != len(b):
         raise InvalidInput(where, f"{len(a)} values of the system and {len(b)} of the baseline")
     wins, losses = int(np.sum(a > b)), int(np.sum(a < b))
-    shares = np.random.default_rng(seed).dirichlet([1 + wins, 1 + losses, 2 + len(a) - wins - losses], _DRAWS)
+    shares = np.random.default_rng(seed).dirichlet([0.5 + wins, 0.5 + losses, 1 + len(a) - wins - losses], _DRAWS)
     low, high = _middle(shares[:, 0] - shares[:, 1], confidence)
     observed = (wins - losses) / len(a)
-    p_better = 1 - beta_cdf(0.5, 1 + wins, 1 + losses)
+    p_better = 1 - beta_cdf(0.5, 0.5 + wins, 0.5 + losses)
     # Where the system wins (or loses) every question, the prior keeps the posterior short of what was observed.
     low, high = min(low, observed), max(high, observed)
     return BinaryDifference(observed, low, high, p_better, (len(a), len(b)), "dirichlet", seed)

@@ -52,7 +52,7 @@ def max_t(values: ArrayLike, *, resamples: int = 10_000, seed: int = 0) -> NDArr
 
     Randomised Tukey HSD (Carterette, TOIS 2012), which deals each query's scores to the systems anew and compares with
     the range of the means, is left out: it takes all pairs to vary alike, and with two noisy systems among near copies
-    of one it makes false claims in 12 of 100 collections at 5 % (docs/statistics.md).
+    of one it makes false claims in 9 of 100 collections at 5 % (docs/statistics.md).
 
     Args:
         values: (n_systems, n_queries), finite, at least two systems.

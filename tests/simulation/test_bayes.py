@@ -41,7 +41,7 @@ def test_joint_outcomes_are_those_of_the_world() -> None:
     assert found == pytest.approx(expected, abs=0.004)
 
 
-@trials(small=150)
+@trials(small=150, full=2000)
 @pytest.mark.parametrize("n", [10, 30, 100, 300])
 def test_paired(n: int, n_trials: int) -> None:
     model = LatentGaussian(20_000)
@@ -72,7 +72,7 @@ def test_print_weights_of_the_paper_s_sampler(n: int) -> None:
     row(10_000, ["effective draws of 10,000", n, f"{np.median(sizes):.0f}"])
 
 
-@trials(small=150)
+@trials(small=150, full=2000)
 @pytest.mark.parametrize(("n_clusters", "size"), [(5, 10), (10, 5), (10, 20), (30, 5)])
 def test_clusters(n_clusters: int, size: int, n_trials: int) -> None:
     held, width = np.zeros(2), np.zeros(2)

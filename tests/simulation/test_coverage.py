@@ -60,7 +60,7 @@ def test_means(world: str, n: int, n_trials: int) -> None:
     assert near(chosen, 0.95, n_trials, slack=0.03 if world == "graded" else 0.25 if n < 20 else 0.04)
 
 
-@trials(small=150)
+@trials(small=150, full=2000)
 @pytest.mark.parametrize("n", [10, 20, 50, 100, 300])
 @pytest.mark.parametrize("world", DIFFERENCES)
 def test_differences(world: str, n: int, n_trials: int) -> None:
@@ -76,7 +76,7 @@ def test_differences(world: str, n: int, n_trials: int) -> None:
     assert near(shares["t"], 0.95, n_trials, slack=0.05 if world != "lopsided" else 0.2 if n < 100 else 0.04)
 
 
-@trials(small=100)
+@trials(small=100, full=1000)
 @pytest.mark.parametrize("n", [10, 30, 100, 300])
 @pytest.mark.parametrize(("system", "baseline", "correlation"), BINARY_PAIRS)
 def test_binary_differences(
@@ -128,7 +128,7 @@ def test_rates(n: int) -> None:
     assert rates_covered(wald, n, np.array([0.97]))[0] < 0.82
 
 
-@trials(small=100)
+@trials(small=100, full=1000)
 def test_macro_means(n_trials: int) -> None:
     sizes = (49, 300, 1000)
     held = dict.fromkeys(["t", "bca"], 0)

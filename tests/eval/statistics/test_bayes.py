@@ -32,7 +32,7 @@ def test_independent_difference_is_the_integral(system: list[bool], baseline: li
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60))
 def test_paired_binary_is_the_dirichlet(pairs: list[tuple[bool, bool]]) -> None:
     system, baseline = [a for a, _ in pairs], [b for _, b in pairs]
-    table = [1 + sum(pair == outcome for pair in pairs) for outcome in [(1, 0), (0, 1), (1, 1), (0, 0)]]
+    table = [0.5 + sum(pair == outcome for pair in pairs) for outcome in [(1, 0), (0, 1), (1, 1), (0, 0)]]
     draws = stats.dirichlet(table).rvs(200_000, random_state=7)
     difference = draws[:, 0] - draws[:, 1]
     found = paired_binary(system, baseline)
