@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-.PHONY: demo dev test check crash fuzz simulate sanitize sanitize-threads bench docs clean
+.PHONY: demo dev test check crash fuzz simulate sanitize sanitize-threads bench reproduce docs clean
 
 $(VENV)/.dev: pyproject.toml CMakeLists.txt $(wildcard index/kernels/*.cpp index/kernels/*.hpp)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -64,6 +64,9 @@ $(PEERS)/.done: benchmarks/peers/requirements.txt
 
 bench: dev $(PEERS)/.done  ## every engine in turn; BENCH="--corpus arxiv-40k --queries 300 --rounds 1" for a quick look
 	$(BIN)/python -m benchmarks.sparse $(BENCH)
+
+reproduce: dev  ## every figure of docs/reproduce.md again; ONLY="scifact nfcorpus" for some
+	$(BIN)/python tools/reproduce.py $(ONLY)
 
 docs: dev  ## write the commands' page, check links, run the examples
 	$(BIN)/python tools/cli_docs.py

@@ -1,5 +1,6 @@
 """Downloads, against a server on this machine that misbehaves in every way that servers do."""
 
+import fcntl
 import hashlib
 import http.server
 import threading
@@ -212,6 +213,20 @@ def test_a_collection_by_name_is_fetched_once(served: Server, tmp_path: Path) ->
     # Its three documents are not SCIDOCS's: nothing published is shown beside them.
     assert found.info.published == ()
     assert "only its name" in found.warnings[0]
+
+
+def test_one_process_fetches_while_others_wait(served: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def checked(url: str, target: Path, **options: object) -> None:
+        with (
+            target.with_name(".scidocs.lock").open("ab") as lock,
+            pytest.raises(BlockingIOError),
+        ):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fetch(url, target, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("spaniel.eval.collections.source.fetch", checked)
+    assert spaniel.collection("scidocs", cache=tmp_path).queries == QUERIES
+    assert len(served.asked) == 1
 
 
 def test_a_broken_download_leaves_no_collection(served: Server, tmp_path: Path) -> None:
