@@ -11,14 +11,20 @@ if TYPE_CHECKING:
     from .collections import CollectionInfo as CollectionInfo
     from .collections import Published as Published
     from .collections import collection as collection
+    from .compare import Comparison as Comparison
+    from .compare import compare_folders as compare_folders
+    from .compare import compare_runs as compare_runs
     from .evaluation import Evaluation as Evaluation
     from .evaluation import evaluate as evaluate
+    from .gate import Verdict as Verdict
     from .macro import macro_results as macro_results
     from .measures import Scores as Scores
     from .measures import score as score
     from .outcome import Outcome as Outcome
     from .outcome import System as System
     from .qrels import Qrels as Qrels
+    from .report.write import write_report as write_report
+    from .results_reader import read_results as read_results
     from .run import Run as Run
     from .run import StageColumns as StageColumns
     from .statistics.bayes import clustered_interval as clustered_interval
@@ -43,6 +49,7 @@ _HOME = {
     "BinaryDifference": "statistics.values",
     "Collection": "collections",
     "CollectionInfo": "collections",
+    "Comparison": "compare",
     "Evaluation": "evaluation",
     "Interval": "statistics.values",
     "Outcome": "outcome",
@@ -53,10 +60,13 @@ _HOME = {
     "Scores": "measures",
     "StageColumns": "run",
     "System": "outcome",
+    "Verdict": "gate",
     "beta_interval": "statistics.binary",
     "clopper_pearson": "statistics.binary",
     "clustered_interval": "statistics.bayes",
     "collection": "collections",
+    "compare_folders": "compare",
+    "compare_runs": "compare",
     "evaluate": "evaluation",
     "holm": "statistics.multiple",
     "independent_difference": "statistics.bayes",
@@ -68,8 +78,10 @@ _HOME = {
     "minimum_detectable_effect": "statistics.paired",
     "paired_binary": "statistics.bayes",
     "paired_difference": "statistics.paired",
+    "read_results": "results_reader",
     "score": "measures",
     "wilson_interval": "statistics.binary",
+    "write_report": "report.write",
 }
 
 __all__ = sorted(_HOME)

@@ -4,6 +4,7 @@ A stage that searches adds documents; a later one orders, joins or cuts what cam
 and is not in the result was dropped by the first stage that does not search after the last one that still had it.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -59,6 +60,14 @@ class Losses:
     def counts(self) -> list[tuple[str, int]]:
         """Each stage and how many relevant documents its rankings hold."""
         return [(name, int(row.sum())) for name, row in zip(self.stages, self.kept, strict=True)]
+
+    def dropped(self) -> list[int]:
+        """For each stage: relevant documents it did not find, if it searches, else those it was the one to drop."""
+        losers = Counter(stage for gone in self.lost().values() for _, stage in gone)
+        return [
+            len(self.documents) - int(row.sum()) if searches else losers[name]
+            for name, row, searches in zip(self.stages, self.kept, self.sources.tolist(), strict=True)
+        ]
 
     def lost(self) -> dict[str, list[tuple[str, str]]]:
         """Query -> (document, stage that lost it) of each relevant document that the result does not hold."""

@@ -128,7 +128,12 @@ def _pipeline(each: Outcome, settings: Settings) -> PipelineResults:
         waterfall=Waterfall(
             depth=settings.depth,
             relevant=len(losses.documents),
-            stages=[WaterfallStage(name=name, kept=n) for name, n in losses.counts()],
+            stages=[
+                WaterfallStage(name=name, kept=n, searches=searches, lost=lost)
+                for (name, n), searches, lost in zip(
+                    losses.counts(), losses.sources.tolist(), losses.dropped(), strict=True
+                )
+            ],
         ),
         card=dict(each.run.card),
         warnings=list(each.scores.warnings),

@@ -98,10 +98,16 @@ class Cost(Struct, frozen=True, kw_only=True):
 
 
 class WaterfallStage(Struct, frozen=True, kw_only=True):
-    """Relevant passages still there after a stage."""
+    """Relevant passages that a stage's rankings hold.
+
+    `searches`: it is a source, and stands beside the other sources, not after them. `lost`: those that it did not find
+    when it searches, else those that it was the one to drop; null when only `kept` is known.
+    """
 
     name: str
     kept: Count
+    searches: bool = False
+    lost: Count | None = None
 
 
 class Waterfall(Struct, frozen=True, kw_only=True):

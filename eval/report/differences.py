@@ -69,8 +69,7 @@ def _axes(scale: Scale) -> Markup:
     for tick in scale.ticks:
         level = _down(scale, tick)
         parts.append(tag("line", x1="0", x2="100%", y1=level, y2=level, class_="grid" if tick else "zero"))
-        written = "0" if not tick else f"{tick:+g}".replace("-", "−")
-        parts.append(label(written, "0", level + 4, class_="tick", anchor="end", dx=-8))
+        parts.append(label(scale.written(tick, sign=True), "0", level + 4, class_="tick", anchor="end", dx=-8))
     return joined(parts)
 
 

@@ -62,7 +62,7 @@ def _axis(scale: Scale, height: int) -> list[Markup]:
         place = scale.at(tick)
         anchor = "start" if place < 0.02 else "end" if place > 0.98 else "middle"
         marks.append(tag("line", x1=across(place), x2=across(place), y1=height - 2, y2=height + 3, class_="tick"))
-        marks.append(label(f"{tick:g}", across(place), height + 17, class_="tick", anchor=anchor))
+        marks.append(label(scale.written(tick), across(place), height + 17, class_="tick", anchor=anchor))
     return marks
 
 

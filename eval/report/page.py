@@ -142,7 +142,8 @@ def _waterfall(results: CollectionResults) -> Child:
     plots = waterfall_plots(results)
     if plots is None:
         return None
-    said = "Solid: relevant passages still there after the stage. Hatched: lost by this stage. Empty: lost before."
+    said = "Solid: relevant passages in the rankings of a stage. Hatched: those it lost or, where it searches, did not "
+    said += "find. Empty: lost before, or found by another source only."
     return joined(plots, tag("p", said, class_="caption"))
 
 

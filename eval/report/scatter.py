@@ -4,7 +4,7 @@ A pipeline is on the front when none is both at least as good and at least as fa
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from spaniel.eval.results_format import CollectionResults
 
@@ -16,6 +16,9 @@ from .svg import Scale, across, clipped, drawing, label
 __all__ = ["Point", "pareto_front", "scatter_plot"]
 
 _HEIGHT, _AXIS, _LINE = 300, 46, 16
+
+
+Box: TypeAlias = tuple[float, float, float]  # start and width of a name as fractions, and its line in pixels
 
 
 class Point(NamedTuple):
@@ -84,11 +87,11 @@ def _axes(x: Scale, y: Scale, measure: str) -> Markup:
     parts = []
     for tick in y.ticks:
         parts.append(tag("line", x1="0", x2="100%", y1=_down(y, tick), y2=_down(y, tick), class_="grid"))
-        parts.append(label(f"{tick:g}", "0", _down(y, tick) + 4, class_="tick", anchor="end", dx=-8))
+        parts.append(label(y.written(tick), "0", _down(y, tick) + 4, class_="tick", anchor="end", dx=-8))
     for tick in x.ticks:
         place = across(x.at(tick))
         parts.append(tag("line", x1=place, x2=place, y1=_HEIGHT, y2=_HEIGHT + 5, class_="tick"))
-        parts.append(label(f"{tick:g}", place, _HEIGHT + 20, class_="tick", anchor="middle"))
+        parts.append(label(x.written(tick), place, _HEIGHT + 20, class_="tick", anchor="middle"))
     parts.append(label(f"↑ {measure}", "0", -10, class_="tick"))
     parts.append(label("median latency of a query, ms (log) →", "100%", _HEIGHT + 40, class_="tick", anchor="end"))
     return joined(parts)
@@ -108,21 +111,36 @@ def _front_line(front: Sequence[Point], x: Scale, y: Scale) -> list[Markup]:
 
 
 def _points(points: Sequence[Point], front: Sequence[Point], x: Scale, y: Scale) -> list[Markup]:
-    """Points with their names beside them, names moved apart where they would meet."""
-    parts, taken = [], list[tuple[float, float]]()
+    """Points with their whiskers, and their names in the first place near them that no other name has."""
+    parts, taken = [], list[Box]()
     for point in sorted(points, key=lambda one: -one.quality):
         place, level = x.at(point.ms), _down(y, point.quality)
-        text = level - 9
-        while any(abs(place - other) < 0.3 and abs(text - height) < _LINE for other, height in taken):
-            text += _LINE
-        taken.append((place, text))
-        left = place > 0.6
+        name = clipped(point.name, 24)
+        left, text = _label_place(name, place, level, taken)
         low, high = (level if v is None else _down(y, v) for v in (point.low, point.high))
         parts += [
             tag("line", x1=across(place), x2=across(place), y1=low, y2=high, class_="whisker thin"),
             tag("circle", tag("title", f"{point.name}: {fraction(point.quality)}, {amount(point.ms)} ms"),
                 cx=across(place), cy=level, r=5.5, class_="dot" if point in front else "dot hollow"),
-            label(clipped(point.name, 24), across(place), text, class_="name", dx=-11 if left else 11,
-                  anchor="end" if left else "start"),
+            label(name, across(place), text, class_="name", dx=-11 if left else 11, anchor="end" if left else "start"),
         ]  # fmt: skip
     return parts
+
+
+def _label_place(name: str, place: float, level: float, taken: list[Box]) -> tuple[bool, float]:
+    """Whether a name stands left of its point, and how far down; what it takes up is noted in `taken`.
+
+    Widths are guessed for a drawing of 480 pixels; on a narrower one names may touch.
+    """
+    width, gap = len(name) * 7 / 480, 11 / 480
+    sides = (True, False) if place > 0.6 else (False, True)
+    ways = [(left, level + down) for down in (-9, 18, -25, 34) for left in sides]
+    boxes = [(place - gap - width if left else place + gap, width, text) for left, text in ways]
+    free = [
+        way for way, (start, _, text) in zip(ways, boxes, strict=True)
+        if start >= 0 and start + width <= 1
+        and not any(start < at + wide and at < start + width and abs(text - other) < _LINE for at, wide, other in taken)
+    ]  # fmt: skip
+    chosen = free[0] if free else ways[0]
+    taken.append(boxes[ways.index(chosen)])
+    return chosen

@@ -44,6 +44,13 @@ class Scale:
         ticks = (step * 10.0**decade for decade in decades for step in steps)
         return cls(low, high, tuple(tick for tick in ticks if low <= tick <= high), log=True)
 
+    def written(self, tick: float, *, sign: bool = False) -> str:
+        """A tick in words, with as many decimals as the others need."""
+        if self.log:
+            return f"{tick:g}"
+        decimals = max(len(f"{one:g}".partition(".")[2]) for one in self.ticks)
+        return "0" if sign and not tick else f"{tick:{'+' if sign else ''}.{decimals}f}".replace("-", "−")
+
     def at(self, value: float) -> float:
         """Where the value lies, 0 at the low end."""
         if self.log:

@@ -29,7 +29,14 @@ __all__ = [
 
 Results: TypeAlias = CollectionResults | MacroResults
 
-_METHODS = {"bca": "BCa bootstrap", "beta": "Beta posterior", "t": "Student's t", "wilson": "Wilson"}
+_METHODS = {
+    "bca": "BCa bootstrap",
+    "beta": "Beta posterior",
+    "t": "Student's t",
+    "wilson": "Wilson",
+    "clopper_pearson": "Clopper-Pearson",
+    "hierarchical": "bootstrap within each collection",
+}
 
 
 def all_tables(results: Results) -> list[Table]:

@@ -5,12 +5,14 @@ import unicodedata
 from collections.abc import Sequence
 
 from .facts import warnings_of
+from .svg import clipped
 from .table import Cell, Row, Table
 from .tables import Results, all_tables
 
 __all__ = ["render_text", "text_table"]
 
 _GAP = "  "
+_MAX_DETAIL = 44
 
 
 def render_text(results: Results, *, warnings: bool = True) -> str:
@@ -50,7 +52,7 @@ def _lines_of(row: Row) -> list[tuple[str, ...]]:
     """One line, or two when a cell has a detail."""
     lines = [tuple(_line(_signs(cell)) for cell in row.cells)]
     if any(cell.detail for cell in row.cells):
-        lines.append(tuple(_line(cell.detail_line) for cell in row.cells))
+        lines.append(tuple(clipped(_line(cell.detail_line), _MAX_DETAIL) for cell in row.cells))
     return lines
 
 

@@ -1,6 +1,6 @@
 """The recall waterfall: how many relevant passages are left after each stage, and how many each stage has lost."""
 
-from spaniel.eval.results_format import CollectionResults, PipelineResults, Waterfall
+from spaniel.eval.results_format import CollectionResults, PipelineResults, Waterfall, WaterfallStage
 
 from .markup import Markup, tag
 from .svg import across, clipped, drawing, label
@@ -23,8 +23,9 @@ def waterfall_plots(results: CollectionResults) -> Markup | None:
 def _panel(pipeline: PipelineResults, waterfall: Waterfall, place: int) -> Markup:
     before, rows, said = waterfall.relevant, [], []
     for row, stage in enumerate(waterfall.stages):
-        rows.append(_row(stage.name, stage.kept, before, waterfall.relevant, row * _ROW))
-        said.append(f"{stage.name} keeps {stage.kept:,} and loses {before - stage.kept:,}")
+        lost = max(before - stage.kept, 0) if stage.lost is None else stage.lost
+        rows.append(_row(stage, lost, waterfall.relevant, row * _ROW))
+        said.append(f"{stage.name} {'finds' if stage.searches else 'keeps'} {stage.kept:,} and misses {lost:,}")
         before = stage.kept
     title = f"{pipeline.name}: of {waterfall.relevant:,} relevant passages, {'; '.join(said)}"
     plot = drawing(f"waterfall-{place}", title, _ROW * len(rows), rows)
@@ -33,19 +34,15 @@ def _panel(pipeline: PipelineResults, waterfall: Waterfall, place: int) -> Marku
     return tag("figure", tag("figcaption", tag("h3", pipeline.name), note), plot)
 
 
-def _row(name: str, kept: int, before: int, relevant: int, top: int) -> Markup:
+def _row(stage: WaterfallStage, lost: int, relevant: int, top: int) -> Markup:
     """Name and counts above; below, what is kept solid, what this stage lost hatched, what was lost before empty."""
-    lost, bar = before - kept, top + 24
-    counts = f"{kept:,}, {100 * kept / relevant:.1f}%"
-    if lost:
-        counts += f" (−{lost:,})"
+    kept, bar = stage.kept, top + 24
+    counts = f"{kept:,}, {100 * kept / relevant:.1f}%" + (f" (−{lost:,})" if lost else "")
     parts = [
-        label(clipped(name, 26), "0", top + 16, class_="name"),
+        label(clipped(stage.name, 26), "0", top + 16, class_="name"),
         label(counts, "100%", top + 16, class_="value", anchor="end"),
         tag("rect", x="0", y=bar, width="100%", height=_BAR, class_="empty"),
-        tag(
-            "rect", x=across(kept / relevant), y=bar, width=across(max(lost, 0) / relevant), height=_BAR, class_="lost"
-        ),
+        tag("rect", x=across(kept / relevant), y=bar, width=across(lost / relevant), height=_BAR, class_="lost"),
         tag("rect", x="0", y=bar, width=across(kept / relevant), height=_BAR, class_="kept"),
     ]
-    return tag("g", tag("title", f"{name}: kept {kept:,}, lost {lost:,}"), parts)
+    return tag("g", tag("title", f"{stage.name}: kept {kept:,}, lost {lost:,}"), parts)

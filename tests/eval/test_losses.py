@@ -26,6 +26,7 @@ def test_the_stage_that_lost_each() -> None:
     qrels = {"x": {"a": 1, "b": 2, "c": 1, "d": 1, "e": 1, "f": 0, "z": 3}, "y": {"a": 1}, "absent": {"b": 1}}
     losses = Losses.of(shown, qrels, sources=("left", "right"))
     assert losses.counts() == [("left", 3), ("right", 2), ("fused", 4), ("rerank", 3), ("cut", 1)]
+    assert losses.dropped() == [5, 6, 0, 1, 2], "sources: what each did not find; then what each dropped"
     assert losses.lost() == {
         "x": [("b", "cut"), ("c", "rerank"), ("d", "cut"), ("e", "retrieval"), ("z", "retrieval")],
         "y": [("a", "retrieval")],

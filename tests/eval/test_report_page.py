@@ -12,10 +12,13 @@ import pytest
 from contracts.browser import Browser, browser, found_chromium
 from contracts.results_folder import MEASURES, PIPELINES, make_folder, make_macro
 
+from spaniel.eval import results_format as fmt
+from spaniel.eval.report import queries
 from spaniel.eval.report.differences import MAX_BARS
 from spaniel.eval.report.queries import N_EACH, N_HITS
-from spaniel.eval.report.scatter import Point, pareto_front
+from spaniel.eval.report.scatter import Point, _label_place, pareto_front
 from spaniel.eval.report.svg import Scale
+from spaniel.eval.report.waterfall import waterfall_plots
 from spaniel.eval.report.write import render_folder, write_report
 from spaniel.retrieval.errors import InvalidInput
 
@@ -195,6 +198,58 @@ def test_scales_hold_their_values(values: list[float]) -> None:
         scale = Scale.logarithmic(values)
         assert len(scale.ticks) >= 1
         assert all(0 < scale.at(value) < 1 for value in values)
+
+
+def test_sources_of_a_fusion_stand_beside_each_other() -> None:
+    stages = [
+        fmt.WaterfallStage(name="left", kept=60, searches=True, lost=40),
+        fmt.WaterfallStage(name="right", kept=50, searches=True, lost=50),
+        fmt.WaterfallStage(name="fused", kept=75, lost=2),
+    ]
+    waterfall = fmt.Waterfall(depth=10, relevant=100, stages=stages)
+    results = fmt.CollectionResults(
+        collection=fmt.CollectionFacts(name="toy"),
+        measures=[],
+        pipelines=[fmt.PipelineResults(name="ours", measures={}, waterfall=waterfall)],
+    )
+    page = Page(str(waterfall_plots(results)))
+    for words in ("60, 60.0% (−40)", "50, 50.0% (−50)", "75, 75.0% (−2)"):
+        assert words in page.words
+    widths = [(a["x"], a["width"]) for a in page.all("rect") if a.get("class") == "lost"]
+    assert widths == [("60%", "40%"), ("50%", "50%"), ("75%", "2%")]
+
+
+def test_names_of_points_keep_apart() -> None:
+    taken: list[tuple[float, float, float]] = []
+    for place, level in ((0.1, 100.0), (0.12, 102.0), (0.13, 99.0), (0.9, 100.0), (0.92, 101.0)):
+        left, text = _label_place("bm25-name", place, level, taken)
+        assert 0 <= taken[-1][0] <= taken[-1][0] + taken[-1][1] <= 1
+        assert left == (taken[-1][0] < place)
+        assert abs(text - level) < 40
+    for (at, wide, line), (start, width, other) in itertools.combinations(taken, 2):
+        assert at >= start + width or start >= at + wide or abs(line - other) >= 16
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance (WCAG 2.1)."""
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_words_have_contrast_in_light_dark_and_print() -> None:
+    style = (Path(queries.__file__).parent / "style.css").read_text(encoding="utf-8")
+    themes = [
+        dict(re.findall(r"--([\w-]+): (#\w+)", block)) for block in re.findall(r":root \{(.*?)\n?\s*\}", style, re.S)
+    ]
+    assert len(themes) == 3
+    for theme in themes:
+        colours = {name: luminance(f"#{value[1:] * (6 // len(value[1:]))}") for name, value in theme.items()}
+        pairs = [("ink", "paper"), ("muted", "paper"), ("blue", "paper"), ("orange", "paper"), ("ink", "amber"),
+                 ("ink", "soft"), ("ink", "blue-soft")]  # fmt: skip
+        for words, ground in pairs:
+            high, low = sorted((colours[words], colours[ground]), reverse=True)
+            assert (high + 0.05) / (low + 0.05) >= 4.5, (theme, words, ground)
 
 
 @pytest.fixture(scope="module")
