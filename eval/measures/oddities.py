@@ -59,14 +59,18 @@ def _without_relevant(judging: Judging, relevance: int) -> str:
 
 
 def _finds_itself(run: Run) -> str:
-    """Queries with a result of their own id."""
+    """Queries with a result of their own id, if that result is the first of most of them.
+
+    Where both are merely numbered from 1 (Cranfield, CISI), such a result is a document like any other.
+    """
     columns = run.final
     places = {id_: place for place, id_ in enumerate(run.query_ids)}
     own = np.fromiter((places.get(id_, -1) for id_ in run.document_ids), np.int32, len(run.document_ids))
-    if (own < 0).all():
+    rows = np.flatnonzero(own[columns.ids] == columns.query_of_rows())
+    n_first = int((columns.ranks()[rows] == 1).sum())
+    if not n_first or 2 * n_first < len(rows):
         return ""
-    n_own = int((own[columns.ids] == columns.query_of_rows()).sum())
-    return f"{n_own} queries find a document with their own id; Run.without_self drops it" if n_own else ""
+    return f"{len(rows)} queries find a document with their own id; Run.without_self drops it"
 
 
 def _shallow(judging: Judging, deepest: Measure | None) -> str:

@@ -79,6 +79,11 @@ def test_what_is_odd_is_said() -> None:
     assert score(RUN, {"q1": {"a": 1, "b": 0, "c": 1}, "q2": {"a": 1}}, ["R@3"]).warnings == ()
 
 
+def test_a_query_numbered_like_a_document_is_not_that_document() -> None:
+    run = Run.from_rankings({"1": [("3", 2.0), ("1", 1.0)], "2": [("1", 2.0), ("2", 1.0)]}, name="r")
+    assert score(run, {"1": {"3": 1, "1": 0}, "2": {"1": 1, "2": 0}}, ["R@2"]).warnings == ()
+
+
 def test_other_measures_come_from_ir_measures() -> None:
     pytest.importorskip("ir_measures")
     found = score(RUN, {**QRELS, "q3": {"a": 1}}, ["nDCG@10", "Bpref", "IPrec@0.5", "SetP(rel=2)"])
