@@ -364,7 +364,7 @@ std::vector<Scored> search_bmp(const Segment& segment, const BlockIndex& index, 
   }
   Candidates candidates(request.k, plan.margin, plan.primed, workspace.candidates);
   BmpSearch(segment, index, request, plan, candidates, workspace, out).run();
-  std::vector<uint64_t>& kept = candidates.finish(workspace.scratch);
+  std::vector<uint64_t>& kept = candidates.finish();
   out.candidates = static_cast<uint32_t>(kept.size());
   return rescore(segment, request, kept, workspace);
 }

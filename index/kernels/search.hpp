@@ -18,7 +18,7 @@ namespace spaniel {
 
 // The float side of one field under one scorer.
 struct ValueTable {
-  const double* value;            // [256 length codes][256 impacts]
+  const double* value;            // [256 length codes][256 impacts], 0 at impact 0: of a term that does not occur
   const double* exception_value;  // one for each of the segment's exceptions (of any field)
   double step;                    // value is about step * impact
   double error_low, error_high;   // bounds of value - step * impact over all postings of the field
@@ -65,12 +65,14 @@ struct Workspace {
   std::vector<uint32_t> hits = std::vector<uint32_t>(kWindow + 64);
   std::vector<uint16_t> slots = std::vector<uint16_t>(65536);
   std::vector<uint32_t> marked = std::vector<uint32_t>(2048), selected = std::vector<uint32_t>(65536 + 64);
+  std::vector<uint16_t> column = std::vector<uint16_t>(kWindow);
   std::vector<uint16_t> copied_doc, bound;
   std::vector<uint32_t> walked_start, order;
   std::vector<uint8_t> walked_max;
   std::vector<uint64_t> candidates, scratch;
   std::vector<double> exact;
   std::vector<uint32_t> docs, rows;
+  std::vector<uint8_t> impact;
   std::vector<uint16_t> super_bound;
   std::vector<uint64_t> super_sum;
   std::vector<uint32_t> bucket;

@@ -44,13 +44,21 @@ size_t select_portable(const uint16_t* doc, size_t n, const uint32_t* bits, uint
   return n_found;
 }
 
+inline __attribute__((always_inline)) void fold_max_any(const uint16_t* acc, size_t n, uint16_t* column, size_t n_columns) {
+  for (size_t first = 0; first < n; first += n_columns) {
+    size_t width = n - first < n_columns ? n - first : n_columns;
+    for (size_t j = 0; j < width; ++j) column[j] = column[j] > acc[first + j] ? column[j] : acc[first + j];
+  }
+}
+void fold_max_portable(const uint16_t* acc, size_t n, uint16_t* column, size_t n_columns) { fold_max_any(acc, n, column, n_columns); }
+
 uint8_t max_byte_portable(const uint8_t* values, size_t n) {
   uint8_t best = 0;
   for (size_t i = 0; i < n; ++i) best = values[i] > best ? values[i] : best;
   return best;
 }
 
-constexpr Kernels kPortable{"portable", add_postings_portable, add_dense_portable, sweep_portable, select_portable, max_byte_portable};
+constexpr Kernels kPortable{"portable", add_postings_portable, add_dense_portable, sweep_portable, select_portable, fold_max_portable, max_byte_portable};
 
 #if SPANIEL_X86
 
@@ -128,6 +136,10 @@ __attribute__((target("avx2,bmi,popcnt"))) size_t sweep_avx2(uint16_t* acc, size
   return found;
 }
 
+__attribute__((target("avx2"))) void fold_max_avx2(const uint16_t* acc, size_t n, uint16_t* column, size_t n_columns) {
+  fold_max_any(acc, n, column, n_columns);
+}
+
 __attribute__((target("avx2"))) uint8_t max_byte_avx2(const uint8_t* values, size_t n) {
   __m256i best = _mm256_setzero_si256();
   size_t i = 0;
@@ -183,16 +195,38 @@ __attribute__((target(SPANIEL_AVX512))) inline size_t append_hits(uint32_t* hits
   return n_low + static_cast<size_t>(__builtin_popcount(high_mask));
 }
 
+// Registers with a hit are a branch each while they are rare. Where they are not, the branch would be guessed wrong as often
+// as not: there it is first noted for 64 registers, 4 KB, which of them hold a hit, and then only these are read again.
 __attribute__((target(SPANIEL_AVX512))) size_t sweep_avx512(uint16_t* acc, size_t n, uint16_t threshold, uint32_t* hits) {
   const __m512i least = _mm512_set1_epi16(static_cast<short>(threshold));
   const __m512i zero = _mm512_setzero_si512();
   const __m512i lanes = _mm512_slli_epi32(_mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15), 16);
   size_t found = 0, i = 0;
-  for (; i + 32 <= n; i += 32) {
-    __m512i values = _mm512_loadu_si512(acc + i);
-    uint32_t mask = _mm512_cmpge_epu16_mask(values, least);
-    if (mask) found += append_hits(hits + found, values, mask, _mm512_add_epi32(lanes, _mm512_set1_epi32(static_cast<int>(i << 16))));
-    _mm512_storeu_si512(acc + i, zero);
+  bool many = false;
+  while (i + 32 <= n) {
+    size_t last = i + 2048 <= n ? i + 2048 : n - n % 32, before = found;
+    uint64_t holds = 0;
+    if (many) {
+      for (size_t j = i; j < last; j += 32) {
+        __mmask32 mask = _mm512_cmpge_epu16_mask(_mm512_loadu_si512(acc + j), least);
+        holds |= static_cast<uint64_t>(mask != 0) << ((j - i) / 32);
+      }
+      for (; holds; holds &= holds - 1) {
+        size_t at = i + static_cast<size_t>(__builtin_ctzll(holds)) * 32;
+        __m512i values = _mm512_loadu_si512(acc + at);
+        __m512i index = _mm512_add_epi32(lanes, _mm512_set1_epi32(static_cast<int>(at << 16)));
+        found += append_hits(hits + found, values, _mm512_cmpge_epu16_mask(values, least), index);
+      }
+      for (; i < last; i += 32) _mm512_storeu_si512(acc + i, zero);
+    } else {
+      for (; i < last; i += 32) {
+        __m512i values = _mm512_loadu_si512(acc + i);
+        uint32_t mask = _mm512_cmpge_epu16_mask(values, least);
+        if (mask) found += append_hits(hits + found, values, mask, _mm512_add_epi32(lanes, _mm512_set1_epi32(static_cast<int>(i << 16))));
+        _mm512_storeu_si512(acc + i, zero);
+      }
+    }
+    many = found - before > 4;
   }
   for (; i < n; ++i) {
     if (acc[i] >= threshold) hits[found++] = static_cast<uint32_t>(i) << 16 | acc[i];
@@ -219,8 +253,12 @@ __attribute__((target(SPANIEL_AVX512))) size_t select_avx512(const uint16_t* doc
   return n_found;
 }
 
-constexpr Kernels kAvx2{"avx2", add_postings_avx2, add_dense_avx2, sweep_avx2, select_portable, max_byte_avx2};
-constexpr Kernels kAvx512{"avx512", add_postings_avx512, add_dense_avx512, sweep_avx512, select_avx512, max_byte_avx2};
+__attribute__((target(SPANIEL_AVX512))) void fold_max_avx512(const uint16_t* acc, size_t n, uint16_t* column, size_t n_columns) {
+  fold_max_any(acc, n, column, n_columns);
+}
+
+constexpr Kernels kAvx2{"avx2", add_postings_avx2, add_dense_avx2, sweep_avx2, select_portable, fold_max_avx2, max_byte_avx2};
+constexpr Kernels kAvx512{"avx512", add_postings_avx512, add_dense_avx512, sweep_avx512, select_avx512, fold_max_avx512, max_byte_avx2};
 
 #endif  // SPANIEL_X86
 

@@ -1,4 +1,4 @@
-// The five inner loops of the sparse kernels, chosen once at load for the processor at hand (AVX-512, AVX2 or portable).
+// The six inner loops of the sparse kernels, chosen once at load for the processor at hand (AVX-512, AVX2 or portable).
 //
 // All scores here are uint16 and cannot wrap: the caller scales the weights so that the largest possible sum of
 // contributions is at most 65,535 (search.hpp, `scale`).
@@ -24,6 +24,8 @@ struct Kernels {
   // Writes to `found`, ascending, every i < n whose document has its bit set (bits: 65,536); returns how many. `found` has
   // room for n + 16.
   size_t (*select)(const uint16_t* doc, size_t n, const uint32_t* bits, uint32_t* found);
+  // column[i % n_columns] = the largest of acc[i] and what is there, for i < n.
+  void (*fold_max)(const uint16_t* acc, size_t n, uint16_t* column, size_t n_columns);
   // The largest of n bytes, 0 when n is 0.
   uint8_t (*max_byte)(const uint8_t* values, size_t n);
 };

@@ -5,6 +5,7 @@
 // the terms whose bounds together cannot reach the threshold are not added for every document but looked up for the few
 // that still may pass (MaxScore: Turtle and Flood, IP&M 1995; window by window as in Lucene's bulk scorer).
 #include <algorithm>
+#include <bit>
 
 #include "plan.hpp"
 #include "topk.hpp"
@@ -61,8 +62,8 @@ class Refiner {
 class Traversal {
  public:
   Traversal(const Segment& segment, const Request& request, Workspace& workspace, Candidates& candidates, Trace& trace)
-      : segment_(segment), request_(request), acc_(workspace.accumulator.data()), hits_(workspace.hits.data()),
-        candidates_(candidates), trace_(trace), refiner_(acc_, hits_) {}
+      : segment_(segment), request_(request), acc_(workspace.accumulator.data()), column_(workspace.column.data()),
+        hits_(workspace.hits.data()), candidates_(candidates), trace_(trace), refiner_(acc_, hits_) {}
 
   // Scores documents [first, first + width), which lie in one window; stretches of the query's terms by
   // descending bound in the whole segment, none empty; reorders them.
@@ -99,8 +100,9 @@ class Traversal {
       ++essential;
     }
     uint32_t local_first = first % kWindow;
-    size_t n_hits = collect(local_first, width, stretches, essential, least - rest, dense, listed);
+    size_t n_hits = collect(local_first, width, stretches, essential, rest, dense, listed);
     expect_hits(n_hits, width, look_up_dense);
+    least = candidates_.threshold();
     for (size_t t = essential; t < n && n_hits; ++t) {
       rest -= stretches[t].bound;
       n_hits = refiner_.apply(stretches[t], local_first, n_hits, least > rest ? least - rest : 0);
@@ -118,9 +120,10 @@ class Traversal {
     few_hits_ = !gave_up_ && candidates_.settled();
   }
 
-  size_t collect(uint32_t local_first, uint32_t width, const Stretch* stretches, size_t essential, uint32_t least, bool dense,
+  size_t collect(uint32_t local_first, uint32_t width, const Stretch* stretches, size_t essential, uint32_t rest, bool dense,
                  uint64_t listed) {
     const Kernels& simd = kernels();
+    uint32_t least = candidates_.threshold() - rest;
     if (!dense && essential == 1) return from_list(stretches[0], least);
     for (size_t t = 0; t < essential; ++t) {
       const Stretch& stretch = stretches[t];
@@ -131,8 +134,22 @@ class Traversal {
         simd.add_dense(acc_ + local_first, stretch.impact, stretch.n, stretch.weight);
       }
     }
-    if (dense || listed > width / 16) return sweep(local_first, width, least);
+    if (dense || listed > width / 16) {
+      if (!candidates_.settled() && !request_.allowed) raise_threshold(local_first, width);
+      return sweep(local_first, width, candidates_.threshold() - rest);
+    }
     return from_touched(stretches, essential, least);
+  }
+
+  // The first sums of a query are many and no threshold is there to choose among them. The largest sum of each column of the
+  // accumulators is that of a document of its own, so the k-th largest of them is a lower bound of the k-th best score;
+  // with four columns for each result sought, a close one.
+  void raise_threshold(uint32_t local_first, uint32_t width) {
+    if (request_.k > width) return;
+    size_t n_columns = std::bit_ceil(std::clamp<size_t>(request_.k * 4, 256, kWindow));
+    std::fill_n(column_, n_columns, uint16_t{0});
+    kernels().fold_max(acc_ + local_first, width, column_, n_columns);
+    candidates_.raise_to_kth(column_, n_columns);
   }
 
   size_t sweep(uint32_t local_first, uint32_t width, uint32_t least) {
@@ -171,18 +188,24 @@ class Traversal {
   }
 
   void emit(uint32_t window_first, size_t n_hits) {
-    for (size_t i = 0; i < n_hits; ++i) {
-      uint32_t score = hits_[i] & 0xffff, doc = window_first + (hits_[i] >> 16);
-      if (score < candidates_.threshold()) continue;
-      if (doc >= segment_.layout.n_docs) throw std::out_of_range("a list names a document beyond the last");
-      if (request_.allowed && !(request_.allowed[doc / 64] >> (doc % 64) & 1)) continue;
-      candidates_.add(doc, score);
+    uint32_t last = 0;
+    for (size_t i = 0; i < n_hits; ++i) last = std::max(last, hits_[i]);
+    if (n_hits && window_first + (last >> 16) >= segment_.layout.n_docs) throw std::out_of_range("a list names a document beyond the last");
+    if (request_.allowed) {
+      size_t n = 0;
+      for (size_t i = 0; i < n_hits; ++i) {
+        uint32_t doc = window_first + (hits_[i] >> 16);
+        hits_[n] = hits_[i];
+        n += request_.allowed[doc / 64] >> (doc % 64) & 1;
+      }
+      n_hits = n;
     }
+    candidates_.add(hits_, n_hits, window_first);
   }
 
   const Segment& segment_;
   const Request& request_;
-  uint16_t* acc_;
+  uint16_t *acc_, *column_;
   uint32_t* hits_;
   Candidates& candidates_;
   Trace& trace_;
@@ -320,7 +343,7 @@ std::vector<Scored> search(const Segment& segment, const Request& request, Works
     std::fill(workspace.accumulator.begin(), workspace.accumulator.end(), uint16_t{0});
     throw;
   }
-  std::vector<uint64_t>& kept = candidates.finish(workspace.scratch);
+  std::vector<uint64_t>& kept = candidates.finish();
   out.candidates = static_cast<uint32_t>(kept.size());
   return rescore(segment, request, kept, workspace);
 }

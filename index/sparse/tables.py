@@ -47,7 +47,7 @@ def impact_table(scorer: Scorer, average: float) -> ImpactTable:
 
 @dataclass(frozen=True, slots=True)
 class ValueTable:
-    """value: float64 (256 length codes, 256 impacts); error_low <= value - step * impact <= error_high wherever a
+    """value: float64 (256 length codes, 256 impacts), 0 at impact 0, which no posting has; error_low <= value - step * impact <= error_high wherever a
     posting can be."""
 
     value: NDArray[np.float64]
@@ -78,6 +78,7 @@ def value_table(
     """
     tf = np.maximum(decoded, 1).astype(np.float64)
     value = scorer.values(tf, LENGTHS[:, None], average)
+    value[:, 0] = 0.0  # a term that does not occur
     exception_value = scorer.values(exception_tf, LENGTHS[exception_code], average)
     occurs = decoded[codes] > 0
     impacts = np.broadcast_to(np.arange(256, dtype=np.float64), occurs.shape)[occurs]
