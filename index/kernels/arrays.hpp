@@ -43,10 +43,11 @@ inline std::string_view utf8_of(nb::handle text, std::vector<nb::object>& spare)
   return {PyBytes_AS_STRING(bytes.ptr()), static_cast<size_t>(PyBytes_GET_SIZE(bytes.ptr()))};
 }
 
-template <typename Container>
+// A one-dimensional array that owns `values`; with a const element type it is read-only.
+template <typename As = void, typename Container>
 nb::object to_numpy(Container&& values) {
   using T = std::remove_const_t<std::remove_reference_t<decltype(values[0])>>;
-  using Element = std::conditional_t<std::is_same_v<T, char>, uint8_t, T>;
+  using Element = std::conditional_t<!std::is_void_v<As>, As, std::conditional_t<std::is_same_v<T, char>, uint8_t, T>>;
   auto* owned = new std::decay_t<Container>(std::forward<Container>(values));
   nb::capsule owner(owned, [](void* p) noexcept { delete static_cast<std::decay_t<Container>*>(p); });
   return nb::cast(nb::ndarray<nb::numpy, Element, nb::ndim<1>>(owned->data(), {owned->size()}, owner));

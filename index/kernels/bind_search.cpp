@@ -83,7 +83,7 @@ Options options_of(uint32_t k, const std::string& schedule, double alpha, double
   return options;
 }
 
-// (ids int32 (n,), scores float32 (n,)) of one ranking.
+// (ids int32 (n,), scores float32 (n,)) of one ranking, read-only, as `Ranking` wants them.
 nb::tuple ranking(const std::vector<Scored>& scored) {
   std::vector<int32_t> ids(scored.size());
   std::vector<float> scores(scored.size());
@@ -91,7 +91,7 @@ nb::tuple ranking(const std::vector<Scored>& scored) {
     ids[i] = static_cast<int32_t>(scored[i].ordinal);
     scores[i] = scored[i].score;
   }
-  return nb::make_tuple(to_numpy(std::move(ids)), to_numpy(std::move(scores)));
+  return nb::make_tuple(to_numpy<const int32_t>(std::move(ids)), to_numpy<const float>(std::move(scores)));
 }
 
 // A query is a str (analysed) or a list of (field, term, boost).

@@ -11,6 +11,8 @@
 namespace spaniel {
 namespace {
 
+constexpr size_t kFewTokens = 32;  // compared with one another faster than kept in a table
+
 uint64_t live_df(const EngineSegment& part, const Term& term) {
   auto found = std::lower_bound(part.dead_term.begin(), part.dead_term.end(), term.id);
   bool has_dead = found != part.dead_term.end() && *found == term.id;
@@ -47,16 +49,24 @@ double idf_weight(Idf idf, uint64_t df, uint64_t n_docs) {
 std::vector<WeightedTerm> Engine::terms_of(const Tokens& tokens) const {
   std::vector<WeightedTerm> out;
   size_t n_fields = field_weights_.size();
-  std::unordered_map<std::string_view, size_t> place;  // of a token's first field in `out`
+  std::unordered_map<std::string_view, size_t> place;  // of a token's first field in `out`, of long queries
+  auto earlier = [&](size_t i) {
+    if (tokens.size() > kFewTokens) return place.try_emplace(tokens[i], out.size()).first->second;
+    size_t at = 0;
+    while (at < out.size() && std::string_view(out[at].key).substr(1) != tokens[i]) at += n_fields;
+    return at;
+  };
+  out.reserve(std::min(tokens.size(), kFewTokens) * n_fields);
   for (size_t i = 0; i < tokens.size(); ++i) {
-    auto [same, is_new] = place.try_emplace(tokens[i], out.size());
+    size_t at = earlier(i);
+    bool is_new = at == out.size();
     for (uint32_t f = 0; f < n_fields; ++f) {
       if (is_new) {
         std::string key(1, static_cast<char>(f));
         key += tokens[i];
         out.push_back({std::move(key), f, 1.0});
       } else {
-        out[same->second + f].boost += 1.0;
+        out[at + f].boost += 1.0;
       }
     }
   }
@@ -77,12 +87,21 @@ std::vector<Scored> Engine::search(const std::vector<WeightedTerm>& terms, const
   std::vector<std::vector<QueryTerm>> planned(n_segments);
   std::vector<Term> found(n_segments);
   std::vector<uint8_t> held(n_segments);
-  for (const WeightedTerm& word : terms) {
+  std::vector<uint64_t> hashes(terms.size());
+  for (size_t t = 0; t < terms.size(); ++t) hashes[t] = term_hash(terms[t].key);
+  for (const EngineSegment& part : segments_) {
+    for (int stage : {0, 1, 2}) {
+      for (uint64_t hash : hashes) part.segment->prefetch(hash, stage);
+    }
+  }
+  for (size_t t = 0; t < terms.size(); ++t) {
+    const WeightedTerm& word = terms[t];
     uint64_t df = 0;
     for (size_t s = 0; s < n_segments; ++s) {
-      auto term = segments_[s].segment->find(word.key);
+      auto term = segments_[s].segment->find(word.key, hashes[t]);
       held[s] = term.has_value();
       if (!term) continue;
+      segments_[s].segment->prefetch(*term);
       found[s] = *term;
       df += live_df(segments_[s], *term);
     }

@@ -67,7 +67,7 @@ void locate(const Segment& segment, PlannedTerm& planned) {
     planned.impact = segment.dense_impact.data() + static_cast<size_t>(term.ref) * segment.layout.dense_stride;
     planned.block_max = segment.dense_block_max.data() + row;
   } else {
-    planned.window_start = segment.window_starts(term);
+    planned.window_start = segment.starts_of(term);
     planned.base = planned.window_start[0];
     planned.doc = segment.list_doc.data() + planned.base;
     planned.impact = segment.list_impact.data() + planned.base;

@@ -7,13 +7,15 @@
 
 namespace spaniel {
 
-// Sorts by bits [shift, shift + bits) ascending, 11 at a time; equal keys keep their order.
+// Sorts by bits [shift, shift + bits) ascending, some at a time; equal keys keep their order.
 inline void radix_sort(std::vector<uint64_t>& keys, std::vector<uint64_t>& scratch, uint32_t shift, uint32_t bits) {
-  constexpr uint32_t kDigit = 11, kValues = 1u << kDigit;
+  constexpr uint32_t kMostValues = 1u << 11;
+  const uint32_t digit = keys.size() < 4096 ? 8 : 11;  // the counts take time too
   scratch.resize(keys.size());
-  for (uint32_t done = 0; done < bits; done += kDigit) {
-    uint32_t width = std::min(kDigit, bits - done), at = shift + done, mask = (1u << width) - 1;
-    uint32_t count[kValues] = {};
+  for (uint32_t done = 0; done < bits; done += digit) {
+    uint32_t width = std::min(digit, bits - done), at = shift + done, mask = (1u << width) - 1;
+    uint32_t count[kMostValues];
+    std::fill_n(count, mask + 1, 0u);
     for (uint64_t key : keys) ++count[key >> at & mask];
     uint32_t start = 0;
     for (uint32_t v = 0; v <= mask; ++v) {

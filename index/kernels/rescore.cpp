@@ -26,7 +26,7 @@ struct ScoredTerm {
       : kind(query.term.kind), df(query.term.df), field(query.field), ref(query.term.ref), weight(query.weight),
         table(&request.tables[query.field]) {
     bool listed = kind == TermClass::medium || kind == TermClass::longer;
-    starts = listed ? segment.window_starts(query.term) : nullptr;
+    starts = listed ? segment.starts_of(query.term) : nullptr;
     std::tie(first_exception, last_exception) = segment.exceptions_of(query.term.id);
   }
   // row: 256 * the document's length code.
@@ -171,7 +171,12 @@ class Rescorer {
 std::vector<Scored> best(std::vector<uint64_t>& keys, std::vector<uint64_t>& scratch, uint32_t k, bool by_ordinal) {
   if (keys.size() >= kRadix && keys.size() <= 4 * static_cast<size_t>(k)) {
     if (!by_ordinal) radix_sort(keys, scratch, 0, 32);
-    radix_sort(keys, scratch, 32, 32);
+    // The scores of one result share their first bits.
+    auto [first, last] = std::minmax_element(keys.begin(), keys.end());
+    const uint64_t low = *first >> 32 << 32, bits = static_cast<uint64_t>(std::bit_width((*last - low) >> 32));
+    for (uint64_t& key : keys) key -= low;
+    radix_sort(keys, scratch, 32, static_cast<uint32_t>(bits));
+    for (uint64_t& key : keys) key += low;
   } else {
     size_t n = std::min<size_t>(k, keys.size());
     std::partial_sort(keys.begin(), keys.begin() + static_cast<ptrdiff_t>(n), keys.end());

@@ -7,8 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "hash.hpp"
-
 namespace spaniel {
 namespace {
 
@@ -117,10 +115,38 @@ Term Segment::entry(uint32_t id) const {
   outside("a term's reference");
 }
 
-std::optional<Term> Segment::find(std::string_view key) const {
-  uint64_t hash = term_hash(key);
+size_t Segment::bucket_of(uint64_t hash) const {
   uint32_t bits = static_cast<uint32_t>(std::bit_width(bucket.size() - 1)) - 1;
-  size_t at = bits ? hash >> (64 - bits) : 0;
+  return bits ? hash >> (64 - bits) : 0;
+}
+
+void Segment::prefetch(uint64_t hash, int stage) const {
+  size_t at = bucket_of(hash);
+  if (stage == 0) return __builtin_prefetch(&bucket[at]);
+  uint32_t first = bucket[at];
+  if (first >= term_end.size()) return;
+  if (stage == 1) {
+    __builtin_prefetch(&term_end[first]);
+    __builtin_prefetch(&small_df[first]);
+    __builtin_prefetch(&ref[first]);
+  } else {
+    __builtin_prefetch(term_bytes.data() + std::min<size_t>(first ? term_end[first - 1] : 0, term_bytes.size()));
+  }
+}
+
+void Segment::prefetch(const Term& term) const {
+  __builtin_prefetch(&checked_[term.id]);
+  if (term.kind == TermClass::rare) {
+    __builtin_prefetch(rare_doc.data() + term.ref);
+    __builtin_prefetch(rare_impact.data() + term.ref);
+    return;
+  }
+  __builtin_prefetch(top(term));
+  if (term.kind != TermClass::dense) __builtin_prefetch(starts_of(term));
+}
+
+std::optional<Term> Segment::find(std::string_view key, uint64_t hash) const {
+  size_t at = bucket_of(hash);
   uint32_t first = bucket[at], last = bucket[at + 1];
   if (first > last || last > term_end.size()) outside("a bucket of the vocabulary");
   for (uint32_t id = first; id < last; ++id) {
@@ -139,8 +165,7 @@ std::pair<uint32_t, uint32_t> Segment::exceptions_of(uint32_t term) const {
 }
 
 const uint32_t* Segment::window_starts(const Term& term) const {
-  std::span<const uint32_t> starts = term.kind == TermClass::medium ? medium_start : long_start;
-  const uint32_t* row = starts.data() + static_cast<size_t>(term.ref) * (layout.n_windows + 1);
+  const uint32_t* row = starts_of(term);
   for (uint32_t w = 0; w < layout.n_windows; ++w) {
     if (row[w] > row[w + 1] || row[w + 1] - row[w] > kWindow) outside("a list's start");
   }

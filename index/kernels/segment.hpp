@@ -12,6 +12,7 @@
 #include <span>
 #include <string_view>
 
+#include "hash.hpp"
 #include "layout.hpp"
 
 namespace spaniel {
@@ -45,7 +46,12 @@ struct Segment {
   // Throws std::invalid_argument saying which arrays do not fit together.
   void check();
   // Throws std::out_of_range when the vocabulary points outside the arrays.
-  std::optional<Term> find(std::string_view key) const;
+  std::optional<Term> find(std::string_view key) const { return find(key, term_hash(key)); }
+  std::optional<Term> find(std::string_view key, uint64_t hash) const;
+  // A look-up reads five arrays one after the other, each from memory. Called for all terms of a query in turn, stage 0, 1, 2,
+  // these fetch what `find` will read, and the last what a search reads of a found term first.
+  void prefetch(uint64_t hash, int stage) const;
+  void prefetch(const Term& term) const;
   std::string_view term_text(uint32_t id) const;
   Term entry(uint32_t id) const;  // of a term that exists; throws as find
   uint32_t ordinal_of(uint32_t local) const { return ordinal.empty() ? first_ordinal + local : ordinal[local]; }
@@ -56,14 +62,20 @@ struct Segment {
   // Throws std::out_of_range. O(df) the first time.
   void check_postings(const Term& term) const;
 
-  // The starts of a medium or long term's windows, (n_windows + 1,), checked to lie in the lists.
+  // The starts of a medium or long term's windows, (n_windows + 1,), checked to lie in the lists; `starts_of` trusts that
+  // `check_postings` has passed.
   const uint32_t* window_starts(const Term& term) const;
+  const uint32_t* starts_of(const Term& term) const {
+    const std::span<const uint32_t>& starts = term.kind == TermClass::medium ? medium_start : long_start;
+    return starts.data() + static_cast<size_t>(term.ref) * (layout.n_windows + 1);
+  }
   // The four largest-impact marks of a term; rare terms have none.
   const uint8_t* top(const Term& term) const;
 
  private:
   void check_rare(const Term& term) const;
   void check_list(const Term& term) const;
+  size_t bucket_of(uint64_t hash) const;
   void check_dense(const Term& term) const;
   std::shared_ptr<std::atomic<uint8_t>[]> checked_;  // one for each term
 };

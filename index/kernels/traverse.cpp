@@ -40,7 +40,7 @@ class Refiner {
         at += at[half] <= local ? half : 0;
         n -= half;
       }
-      return *at == local ? contribution(stretch.weight, stretch.impact[at - stretch.doc]) : 0u;
+      return contribution(stretch.weight, stretch.impact[at - stretch.doc]) & (0u - (*at == local));
     });
   }
 
@@ -224,7 +224,8 @@ class Upcoming {
     for (const PlannedTerm& term : terms) {
       Stretch stretch = locate(term);
       if (!stretch.n) continue;
-      for (uint32_t line = 0; line < std::min(stretch.n, 128u); line += 64) {
+      // Dense rows are long, and often only looked up.
+      for (uint32_t line = 0; line < (stretch.doc ? stretch.n : std::min(stretch.n, 128u)); line += 64) {
         if (stretch.doc) {
           __builtin_prefetch(stretch.doc + line);
           __builtin_prefetch(stretch.doc + line + 32);

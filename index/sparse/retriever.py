@@ -116,6 +116,9 @@ class Bm25Retriever(Stage):
             IndexCorrupt: the search met damage; not every damage is met, `verify` finds it.
         """
         k = self.depth if k is None else checked_k(k)
+        alone = queries[0] if type(queries) is list and len(queries) == 1 else None
+        if isinstance(alone, str) and exclude is None and where is None and self._plain:
+            return [self.one(alone, k)]
         asked = [self._terms(query) for query in as_queries(queries)]
         if exclude is None:
             return self._rankings(asked, k, where)
@@ -131,9 +134,13 @@ class Bm25Retriever(Stage):
         return self._engine
 
     def one(self, text: str, k: int) -> Ranking:
-        """One query with the least overhead: no filter, no exclusions."""
+        """One query with the least overhead: no filter, no exclusions.
+
+        Raises:
+            InvalidQuery, LimitExceeded, IndexCorrupt: as `search`.
+        """
         try:
-            return Ranking(*self._engine.search_one(text, k))
+            return Ranking(*self._engine.search_one(self._text(text), k))
         except IndexError as error:
             raise named_damage(self.segments, error) from error
 
@@ -160,11 +167,14 @@ class Bm25Retriever(Stage):
         if query.weights is not None:
             fields = range(len(self.settings.fields))
             return [(f, term, _weight(term, value)) for term, value in query.weights.items() for f in fields]
+        return self._text(query.text)
+
+    def _text(self, text: str) -> str:
         if self.analyzer is None:
             raise InvalidQuery("this index holds learned sparse vectors: pass Query(weights={term: weight})")
-        if len(query.text) > MAX_QUERY_CHARS:
-            raise LimitExceeded("characters in a query", len(query.text), MAX_QUERY_CHARS)
-        return query.text
+        if len(text) > MAX_QUERY_CHARS:
+            raise LimitExceeded("characters in a query", len(text), MAX_QUERY_CHARS)
+        return text
 
     def _statistics(self) -> tuple[list[int], list[int]]:
         sums = [segment.live_tokens() for segment in self.segments]
