@@ -47,8 +47,8 @@ def impact_table(scorer: Scorer, average: float) -> ImpactTable:
 
 @dataclass(frozen=True, slots=True)
 class ValueTable:
-    """value: float64 (256 length codes, 256 impacts), 0 at impact 0, which no posting has; error_low <= value - step * impact <= error_high wherever a
-    posting can be."""
+    """value: float64 (256 length codes, 256 impacts), 0 at impact 0, which no posting has;
+    error_low <= value - step * impact <= error_high wherever a posting can be."""
 
     value: NDArray[np.float64]
     exception_value: NDArray[np.float64]
