@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from spaniel.retrieval.errors import InvalidInput
 
+from .losses import Losses
 from .measures import score
 from .qrels import Qrels
 from .results_format import CollectionResults, PipelineResults, run_file
@@ -109,37 +110,15 @@ def side_of_run(
     """
     run = Run.read(path).without_self() if drop_self else Run.read(path)
     scores = score(run, qrels, measures, relevance=relevance)
-    wanted = {q: [id_ for id_, grade in qrels[q].items() if grade >= relevance] for q in scores.query_ids}
+    # A run file does not say which of its stages search: the first alone is taken to.
+    losses = Losses.of(run, qrels, relevance=relevance).lost()
     return Side(
         name=Path(path).name,
         query_ids=scores.query_ids,
         texts=texts,
         values=scores.values,
         ranking=_ranking_of_run(run),
-        lost=_lost(run, wanted),
+        lost={query_id: dict(gone) for query_id, gone in losses.items()},
         stages=("retrieval", *run.stages),
         warnings=scores.warnings,
     )
-
-
-def _lost(run: Run, wanted: Mapping[str, Sequence[str]]) -> dict[str, dict[str, str]]:
-    """For each query its relevant documents that the last stage lacks, with the stage after the last that had them."""
-    names = list(run.stages)
-    places = {query_id: place for place, query_id in enumerate(run.query_ids)}
-    lost: dict[str, dict[str, str]] = {}
-    for query_id, relevant in wanted.items():
-        place = places.get(query_id)
-        seen = [_ids(run, stage, place) if place is not None else set() for stage in names]
-        gone = {}
-        for id_ in relevant:
-            last = max((at for at, ids in enumerate(seen) if id_ in ids), default=-1)
-            if last < len(names) - 1:
-                gone[id_] = names[last + 1] if last >= 0 else "retrieval"
-        lost[query_id] = gone
-    return lost
-
-
-def _ids(run: Run, stage: str, place: int) -> set[str]:
-    columns = run.stages[stage]
-    rows = slice(columns.offsets[place], columns.offsets[place + 1])
-    return {run.document_ids[at] for at in columns.ids[rows]}

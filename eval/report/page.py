@@ -49,9 +49,10 @@ def render_page(
     body = [
         Markup(_HATCH),
         tag("header", tag("p", "Retrieval evaluation", class_="kicker"), tag("h1", title),
-            tag("p", finding(results), class_="finding"), _warnings(results), _contents(shown)),
+            tag("p", finding(results), class_="finding"),
+            _warnings(_all_warnings(results, parts or {})), _contents(shown)),
         tag("main", (_section(*section) for section in shown)),
-        tag("footer", " · ".join(value for _, value in origin_of(results)[:2]) or "Spaniel"),
+        tag("footer", " · ".join(part for part in (f"Spaniel {results.spaniel}".strip(), results.created) if part)),
     ]  # fmt: skip
     head = joined(
         tag("meta", charset="utf-8"),
@@ -102,8 +103,12 @@ def _contents(sections: Sequence[Section]) -> Markup:
     return tag("nav", tag("ul", links), aria_label="Contents")
 
 
-def _warnings(results: Results) -> Markup | None:
-    found = warnings_of(results)
+def _all_warnings(results: Results, parts: Mapping[str, CollectionResults]) -> list[str]:
+    """Those of the results, then those of each part with its name."""
+    return [*warnings_of(results), *(f"{name}: {one}" for name, part in parts.items() for one in warnings_of(part))]
+
+
+def _warnings(found: Sequence[str]) -> Markup | None:
     if not found:
         return None
     head = tag("h2", f"{len(found)} warning{'s' * (len(found) > 1)}", id="warnings-heading")
@@ -186,7 +191,9 @@ def _parts(parts: Mapping[str, CollectionResults]) -> Child:
         tag("li", tag("a", name, href=f"{part_folder('', name).as_posix().replace('%', '%25')}/report.html"))
         for name in parts
     ]
-    return joined(_table(parts_table(parts)), tag("p", "The report of each collection:"), tag("ul", links))
+    return joined(
+        _table(parts_table(parts)), tag("p", "The report of each collection:", class_="more"), tag("ul", links)
+    )
 
 
 def _reproduce(results: Results) -> Child:

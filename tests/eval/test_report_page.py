@@ -166,6 +166,7 @@ def test_several_collections(tmp_path: Path) -> None:
     assert len(written) == 3
     page = Page(written[0].read_text(encoding="utf-8"))
     assert "Macro means" in page.words
+    assert "android: dense: 3 queries found nothing" in page.words
     links = [attributes["href"] for attributes in page.all("a") if not str(attributes["href"]).startswith("#")]
     assert links == ["android/report.html", "%252E.%252Fg%2525is/report.html"]
 
