@@ -48,10 +48,14 @@ class Losses:
         numbers = {id_: number for number, id_ in enumerate(run.document_ids)}
         # A query that was not run, or a document that no stage found, gets a key that no row has.
         keys = np.array([_key(run.place(q), numbers.get(d), len(numbers)) for q, d in pairs], np.int64)
+        relevant = np.zeros(len(numbers), np.bool_)
+        relevant[[numbers[d] for _, d in pairs if d in numbers]] = True
         kept = np.zeros((len(run.stages), len(pairs)), np.bool_)
         for place, columns in enumerate(run.stages.values()):
-            rows = columns.query_of_rows().astype(np.int64) * len(numbers) + columns.ids
-            kept[place] = np.isin(keys, rows)
+            rows = np.flatnonzero(relevant[columns.ids])  # few: most rows are of documents relevant to no query
+            kept[place] = np.isin(
+                keys, columns.query_of_rows()[rows].astype(np.int64) * len(numbers) + columns.ids[rows]
+            )
         searches = np.array([name in sources for name in run.stages], np.bool_)
         searches[0] = True
         queries, documents = zip(*pairs, strict=True) if pairs else ((), ())

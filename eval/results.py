@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -212,9 +213,12 @@ def _write(folder: Path, evaluation: "Evaluation") -> None:
         for each in evaluation.per_query():
             out.write(encode_query(each))
     (folder / "runs").mkdir()
-    for name, run in evaluation.runs.items():
-        run.to_trec(run_file(folder, name))
-        run.to_jsonl(run_file(folder, name, "jsonl"))
+    with ThreadPoolExecutor(2) as pool:  # compressing is most of the work, and does not hold the interpreter's lock
+        runs = evaluation.runs.items()
+        waiting = [pool.submit(run.to_trec, run_file(folder, name)) for name, run in runs]
+        waiting += [pool.submit(run.to_jsonl, run_file(folder, name, "jsonl")) for name, run in runs]
+    for done in waiting:
+        done.result()
     (folder / RESULTS).write_bytes(encode_results(evaluation.results))
 
 

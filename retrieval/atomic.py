@@ -89,7 +89,8 @@ def _packed(raw: BinaryIO, path: Path) -> Iterator[TextIO]:
         with _text(raw) as stream:
             yield stream
         return
-    with gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as packed, _text(packed) as stream:
+    # Level 3 of runs is a tenth larger than 9 and takes a quarter of the time.
+    with gzip.GzipFile("", "wb", 3, fileobj=raw, mtime=0) as packed, _text(packed) as stream:
         yield stream
 
 
