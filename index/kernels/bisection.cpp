@@ -190,7 +190,7 @@ class Pool {
     waiting_.push_back(std::move(root));
   }
 
-  // report(documents) is called on the first thread only, after each of its ranges; it may throw.
+  // report(documents) is called on the first thread only, after each of its ranges and at the end; it may throw.
   template <typename Report>
   void run(unsigned n_threads, Report report) {
     std::vector<std::thread> others;
@@ -205,6 +205,7 @@ class Pool {
     for (auto& thread : others) thread.join();
     if (!failure) failure = failure_;
     if (failure) std::rethrow_exception(failure);
+    report(finished_.load());  // the others may have left the first thread no range to report after
   }
 
  private:
