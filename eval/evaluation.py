@@ -122,7 +122,7 @@ def evaluate(
         depth: documents kept for each query. Retrievers search as deep as they were made to (`kb.bm25(k=...)`).
         seed: of resampling and of the sample of queries that are timed.
         confidence: of intervals.
-        alpha: below it an adjusted p-value is called significant.
+        alpha: level of significance: a difference whose adjusted p-value is at most this is called significant.
         threads: for the runs; one a core by default.
         timing_s: seconds spent on timing single queries of each pipeline; 0 leaves it out.
         cache: keep runs in this folder (True: the user's cache folder) and take them from there. Only a `System` with a

@@ -90,6 +90,7 @@ def gate(
         results: a results folder.
         baseline: a results folder, or a results.json; pairs are made when a per-query.jsonl lies beside it.
         max_drop: how many points a mean may fall.
+        alpha: level of significance: a fall whose adjusted p-value is at most this is significant.
         measures, pipelines: what is gated; by default everything that the baseline has.
 
     Raises:
@@ -126,7 +127,8 @@ def check_same_collection(one: CollectionResults, other: CollectionResults, wher
     """Refuse to compare figures of different corpora, queries or judgements.
 
     Raises:
-        InvalidInput: a hash that both have differs, or the names do where there is no hash.
+        InvalidInput: a hash that both have differs, or the names do where there is no hash, or the grade from which
+            binary measures count a document as relevant.
     """
     a, b = one.collection, other.collection
     differing = sorted(part for part in a.sha256.keys() & b.sha256.keys() if a.sha256[part] != b.sha256[part])
@@ -139,6 +141,13 @@ def check_same_collection(one: CollectionResults, other: CollectionResults, wher
         )
     if not a.sha256.keys() & b.sha256.keys() and (a.name, a.split) != (b.name, b.split):
         raise InvalidInput(where, f"another collection: {a.name!r} {a.split!r} and {b.name!r} {b.split!r}")
+    if a.relevance != b.relevance:
+        raise InvalidInput(
+            where,
+            f"binary measures count documents of grade {a.relevance} or more in one of the two and {b.relevance} or "
+            "more in the other",
+            hint="run both evaluations again",
+        )
 
 
 def _rows(
@@ -209,7 +218,7 @@ def _judged(rows: Sequence[GateRow], max_drop: float, alpha: float) -> Iterator[
     adjusted = iter(holm(paired).tolist() if paired else [])
     for row in rows:
         p = next(adjusted) if row.p is not None else None
-        significant = row.drop > 0 and (p < alpha if p is not None else not row.ok)
+        significant = row.drop > 0 and (p <= alpha if p is not None else not row.ok)
         too_far = row.drop > max_drop
         reason = _reason(row, p, significant, too_far, max_drop)
         yield replace(row, p_adjusted=p, ok=not significant and not too_far, reason=reason)

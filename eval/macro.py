@@ -80,4 +80,5 @@ def macro_results(
         collections=names,
         measures=measures,
         macro=MacroFigures(pipelines=means, comparisons=compared),
+        confidence=confidence,
     )

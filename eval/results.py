@@ -78,6 +78,7 @@ def collection_results(
         measures=list(outcomes[0].scores.values),
         pipelines=[_pipeline(each, settings) for each in outcomes],
         comparisons=list(compared),
+        confidence=settings.confidence,
         warnings=list(collection.warnings),
     )
 
@@ -105,6 +106,7 @@ def _facts(collection: "Collection") -> CollectionFacts:
         sha256=dict(collection.sha256),
         official_measure=info.official_measure,
         drop_self=info.drop_self,
+        relevance=info.relevance,
         counts=dict(counts),
         published=[
             PublishedFigure(system=system, measure=measure, value=value, source=source)

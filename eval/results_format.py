@@ -144,7 +144,10 @@ class PublishedFigure(Struct, frozen=True, kw_only=True):
 
 
 class CollectionFacts(Struct, frozen=True, kw_only=True):
-    """What was evaluated on; `sha256` is of the uncompressed corpus, queries and qrels."""
+    """What was evaluated on; `sha256` is of the uncompressed corpus, queries and qrels.
+
+    `relevance`: the grade from which binary measures (AP, R, RR, P) count a document as relevant.
+    """
 
     name: str
     split: str = ""
@@ -155,6 +158,7 @@ class CollectionFacts(Struct, frozen=True, kw_only=True):
     sha256: dict[str, str] = {}
     official_measure: str | None = None
     drop_self: bool = False
+    relevance: int = 1
     counts: dict[str, int] = {}
     published: list[PublishedFigure] = []
 
@@ -192,7 +196,7 @@ class ComparisonFigures(Struct, frozen=True, kw_only=True):
 
 
 class CollectionResults(Struct, frozen=True, kw_only=True):
-    """`results.json` of one collection."""
+    """`results.json` of one collection; `confidence` is that of every interval in it, null where nobody said."""
 
     format: int = FORMAT
     spaniel: str = ""
@@ -203,6 +207,7 @@ class CollectionResults(Struct, frozen=True, kw_only=True):
     measures: list[str]
     pipelines: list[PipelineResults]
     comparisons: list[ComparisonFigures] = []
+    confidence: float | None = None
     warnings: list[str] = []
 
 
@@ -231,6 +236,7 @@ class MacroResults(Struct, frozen=True, kw_only=True):
     collections: list[str]
     measures: list[str] = []
     macro: MacroFigures = MacroFigures()
+    confidence: float | None = None
     warnings: list[str] = []
 
 

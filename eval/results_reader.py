@@ -4,7 +4,7 @@ Nothing is computed here. Sizes are checked before anything is read into memory.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -24,6 +24,7 @@ from .results_format import (
 __all__ = ["read_parts", "read_queries", "read_results"]
 
 _MAX_RESULTS_BYTES, _MAX_LINE_BYTES = 256 << 20, 16 << 20
+_SAME_MEAN = 1e-9  # sums in another order differ by less
 _HINT = "`spaniel eval run COLLECTION --out DIR` writes such a folder"
 _QUERY = msgspec.json.Decoder(QueryResults)
 
@@ -91,13 +92,15 @@ def read_queries(folder: str | Path, results: CollectionResults) -> Iterator[Que
     """The lines of `per-query.jsonl`, one at a time; nothing when there is no such file.
 
     Raises:
-        InvalidInput: a line that is none, a query twice, or a pipeline or measure of `results` missing; named by line.
+        InvalidInput: a line that is none, a query twice, or a pipeline or measure of `results` missing, named by line;
+            at the end, fewer or more lines than the figures of `results` are of, or lines that have another mean.
     """
     file = (Path(folder) if Path(folder).is_dir() else Path(folder).parent) / PER_QUERY
     if not file.exists():
         return
     names, measures = {pipeline.name for pipeline in results.pipelines}, set(results.measures)
     seen: set[str] = set()
+    sums = {(pipeline.name, measure): 0.0 for pipeline in results.pipelines for measure in results.measures}
     with file.open("rb") as stream:
         for number, line in enumerate(iter(lambda: stream.readline(_MAX_LINE_BYTES + 1), b""), 1):
             where = f"{file}:{number}"
@@ -111,7 +114,26 @@ def read_queries(folder: str | Path, results: CollectionResults) -> Iterator[Que
                 raise InvalidInput(where, f"query {query.query_id!r} stands there twice")
             seen.add(query.query_id)
             _check_query(query, names, measures, where)
+            for name, measure in sums:
+                sums[name, measure] += query.pipelines[name].measures[measure]
             yield query
+    _check_means(results, sums, len(seen), str(file))
+
+
+def _check_means(results: CollectionResults, sums: Mapping[tuple[str, str], float], n: int, where: str) -> None:
+    """The figures of `results` are those of the n lines; else one of the two files is older than the other."""
+    hint = "the two files are not of one evaluation; run it again"
+    for pipeline in results.pipelines:
+        for measure in results.measures:
+            figure = pipeline.measures[measure]
+            what = f"{measure} of {pipeline.name!r}"
+            if figure.n != n:
+                raise InvalidInput(where, f"holds {n} queries; {RESULTS} has {what} over {figure.n}", hint=hint)
+            mean = sums[pipeline.name, measure] / n if n else figure.mean
+            if not abs(mean - figure.mean) <= _SAME_MEAN:
+                raise InvalidInput(
+                    where, f"its mean {what} is {mean:.10g}; {RESULTS} says {figure.mean:.10g}", hint=hint
+                )
 
 
 def _check_query(query: QueryResults, names: set[str], measures: set[str], where: str) -> None:

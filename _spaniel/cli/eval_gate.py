@@ -30,7 +30,7 @@ __all__ = ["gate"]
     metavar="P",
     default=0.05,
     show_default=True,
-    help="Level at which a fall counts as significant.",
+    help="A fall is significant when its adjusted p-value is at most this.",
 )
 @click.option("--measure", "measures", multiple=True, metavar="NAME", help="Gate only these; may be repeated.")
 @click.option("--pipeline", "pipelines", multiple=True, metavar="NAME", help="Gate only these; may be repeated.")

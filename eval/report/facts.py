@@ -5,7 +5,7 @@ import shlex
 from spaniel.eval.results_format import CollectionResults
 
 from .numbers import amount, count, fraction, p_words, signed, size
-from .tables import Results, baseline_of, comparisons_of, figures_of
+from .tables import Results, baseline_of, comparisons_of, figures_of, relevance_of
 
 __all__ = ["command_of", "facts_of", "finding", "hashes_of", "main_measure", "origin_of", "title_of", "warnings_of"]
 
@@ -64,6 +64,7 @@ def facts_of(results: Results) -> list[tuple[str, str]]:
         ("Judgements", None if one.judgements is None else count(one.judgements)),
         ("Relevant per query", None if one.relevant_per_query is None else amount(one.relevant_per_query)),
         ("Official measure", one.official_measure),
+        ("Binary measures", relevance_of(one).partition(": ")[2] or None),
         ("Self-retrieval", "dropped" if one.drop_self else "kept"),
     ]
     found += [(name.replace("_", " ").capitalize(), count(n)) for name, n in one.counts.items() if n]

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 from spaniel.eval.results_format import (
+    CollectionFacts,
     CollectionResults,
     ComparisonFigures,
     MacroResults,
@@ -25,6 +26,7 @@ __all__ = [
     "mark_of",
     "method_words",
     "parts_table",
+    "relevance_of",
 ]
 
 Results: TypeAlias = CollectionResults | MacroResults
@@ -120,9 +122,13 @@ def method_words(results: Results) -> str:
 
 
 def confidence_of(results: Results) -> str:
-    """95%, or what belongs to the level of the comparisons."""
-    alpha = next((comparison.alpha for comparison in comparisons_of(results)), 0.05)
-    return f"{100 * (1 - alpha):g}%"
+    """The level of the intervals: "95%"; older results do not say theirs, and then the word is "confidence"."""
+    return "confidence" if results.confidence is None else f"{100 * results.confidence:g}%"
+
+
+def relevance_of(collection: CollectionFacts) -> str:
+    """From which grade documents are relevant to binary measures, where it is not the usual 1."""
+    return "" if collection.relevance == 1 else f"binary measures: grade >= {collection.relevance}"
 
 
 def _figures_caption(results: Results, published: bool) -> str:
@@ -134,6 +140,8 @@ def _figures_caption(results: Results, published: bool) -> str:
     words = [
         f"{what} over {queries} queries with {confidence_of(results)} intervals{f' ({method})' if method else ''}."
     ]
+    if isinstance(results, CollectionResults) and (rule := relevance_of(results.collection)):
+        words.append(f"{rule[0].upper()}{rule[1:]}.")
     if comparisons_of(results):
         words.append(f"{BETTER} better, {WORSE} worse than {baseline_of(results)}: {_test_words(results)}.")
     if len(rows) > 1:
@@ -210,7 +218,9 @@ def parts_table(parts: Mapping[str, CollectionResults]) -> Table:
         ]
         rows.append(Row((Cell(collection), Cell(measure), *cells)))
     columns = [Column("Collection", numeric=False), Column("Measure", numeric=False), *map(Column, names)]
-    return Table("collections", "Collections", columns, rows, "Means over the queries of each collection.")
+    rules = [f"{name}: {rule}." for name, part in parts.items() if (rule := relevance_of(part.collection))]
+    caption = " ".join(["Means over the queries of each collection.", *rules])
+    return Table("collections", "Collections", columns, rows, caption)
 
 
 Value: TypeAlias = Callable[[PipelineResults], Cell | None]

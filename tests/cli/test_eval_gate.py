@@ -18,7 +18,8 @@ def old(tmp_path: Path) -> Path:
 
 
 def worse(folder: Path) -> None:
-    """Take twenty points from the mean of the first figure."""
+    """Take twenty points from the mean of the first figure; values of queries are no longer known."""
+    (folder / "per-query.jsonl").unlink()
     file = folder / "results.json"
     data = json.loads(file.read_text(encoding="utf-8"))
     data["pipelines"][0]["measures"]["nDCG@10"]["mean"] -= 0.2
@@ -53,6 +54,15 @@ def test_what_cannot_be_judged_is_2(spaniel: Run, old: Path, tmp_path: Path, wor
     assert done.code == 2
     assert done.out == ""
     assert done.error["message"]
+
+
+@pytest.mark.parametrize("side", ["new", "old"])
+def test_an_empty_file_of_queries_is_2(spaniel: Run, old: Path, tmp_path: Path, side: str) -> None:
+    make_folder(tmp_path / "new", n_queries=30)
+    (tmp_path / side / "per-query.jsonl").write_bytes(b"")
+    done = spaniel("eval", "gate", tmp_path / "new", "--baseline", old, "--json")
+    assert done.code == 2
+    assert f"{side}/per-query.jsonl" in done.error["message"]
 
 
 def test_update_makes_the_baseline(spaniel: Run, old: Path, tmp_path: Path) -> None:

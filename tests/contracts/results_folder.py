@@ -76,6 +76,7 @@ def make_folder(
         comparisons=[
             _comparison(pipelines[0].name, p.name, measure, lines) for p in pipelines[1:] for measure in MEASURES
         ],
+        confidence=0.95,
         warnings=list(warnings),
     )
     if texts:
@@ -98,7 +99,7 @@ def make_macro(path: Path, names: Sequence[str] = ("android", "gis"), *, seed: i
     )
     results = fmt.MacroResults(
         spaniel="0.1.0", created=parts[0].created, command=parts[0].command, machine=parts[0].machine,
-        collections=list(names), measures=list(MEASURES), macro=macro,
+        collections=list(names), measures=list(MEASURES), macro=macro, confidence=0.95,
     )  # fmt: skip
     (path / fmt.RESULTS).write_bytes(fmt.encode_results(results))
     return results

@@ -12,8 +12,10 @@ from contracts.small_collection import QUERIES, write
 from spaniel.eval.collections import Collection, collection
 from spaniel.eval.evaluation import DEFAULT_MEASURES, Evaluation, evaluate
 from spaniel.eval.macro import macro_results
+from spaniel.eval.measures import score
 from spaniel.eval.outcome import System
 from spaniel.eval.results import save_all, write_folder
+from spaniel.eval.results_format import CollectionResults
 from spaniel.eval.results_reader import read_queries, read_results
 from spaniel.eval.run import Run
 from spaniel.index.build import build
@@ -241,3 +243,38 @@ def test_each_collection_counts_once(small: Collection, kb: Index, tmp_path: Pat
         macro_results([reports[0], reports[0]])
     with pytest.raises(InvalidInput, match="other pipelines"):
         macro_results([reports[0], quickly({"bm25": kb.bm25()}, other, ["R@100"])])
+
+
+def test_the_relevance_of_the_collection_rules_binary_measures(tmp_path: Path) -> None:
+    """The registry says that TREC DL 2019, the split "test" of msmarco, counts documents from grade 2."""
+    qrels = {"q1": {"d1": 1, "d3": 2}, "q2": {"d3": 1, "d4": 2}, "q3": {"d2": 1}}
+    strict = collection(write(tmp_path / "msmarco", qrels=qrels))
+    names = ["AP", "R@100", "RR@10", "P@1", "nDCG@10"]
+    with build(strict.path, tmp_path / "kb") as index:
+        report = quickly({"bm25": index.bm25()}, strict, names)
+        relevant = [query.relevant for query in report.per_query()]
+        report.save(tmp_path / "out")
+    run, results = report.runs["bm25"], report.results
+    for relevance, same in ((2, True), (1, False)):
+        found = score(run, strict.qrels, names, relevance=relevance)
+        for name in names:
+            equal = found.values[name].tolist() == report.scores["bm25"].values[name].tolist()
+            assert equal == (same or name == "nDCG@10"), (name, relevance)
+    assert results.collection.relevance == 2
+    assert results.collection.relevant_per_query == 2 / 3
+    assert relevant == [1, 1, 0]
+    read = read_results(tmp_path / "out")
+    assert isinstance(read, CollectionResults) and read.collection.relevance == 2
+    for name, shown in (
+        ("report.md", "grade >= 2"),
+        ("report.tex", r"grade \textgreater{}= 2"),
+        ("report.html", "grade &gt;= 2"),
+    ):
+        assert shown in (tmp_path / "out" / name).read_text(encoding="utf-8").replace("\\>", ">")
+
+
+def test_results_say_how_sure_their_intervals_are(small: Collection, kb: Index) -> None:
+    report = quickly({"a": kb.bm25(), "b": kb.likelihood()}, small, baseline="a", confidence=0.8, alpha=0.01)
+    assert report.results.confidence == 0.8
+    assert "80% intervals" in str(report)
+    assert macro_results([report], confidence=0.9).confidence == 0.9

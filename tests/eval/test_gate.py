@@ -165,8 +165,44 @@ def test_what_is_no_longer_measured_does_not_pass(tmp_path: Path, old: Path) -> 
 
 def test_other_queries_are_refused(old: Path, new: Path) -> None:
     file = new / PER_QUERY
-    file.write_bytes(b"".join(file.read_bytes().splitlines(keepends=True)[1:]))
+    file.write_text(file.read_text(encoding="utf-8").replace('"query_id":"q0"', '"query_id":"q00"'), encoding="utf-8")
     with pytest.raises(InvalidInput, match="other judged queries than the baseline's"):
+        gate(new, old)
+
+
+@pytest.mark.parametrize("side", ["new", "old"])
+@pytest.mark.parametrize("kept", [0, 59])
+def test_a_short_file_of_queries_does_not_weaken_the_test(
+    tmp_path: Path, old: Path, new: Path, side: str, kept: int
+) -> None:
+    file = tmp_path / side / PER_QUERY
+    file.write_bytes(b"".join(file.read_bytes().splitlines(keepends=True)[:kept]))
+    with pytest.raises(
+        InvalidInput, match=rf"{side}/per-query.jsonl.*holds {kept} queries; results.json has .* over 60"
+    ):
+        gate(new, old)
+
+
+@pytest.mark.parametrize("side", ["new", "old"])
+def test_figures_that_are_not_those_of_the_queries_do_not_pass(tmp_path: Path, old: Path, new: Path, side: str) -> None:
+    before = (tmp_path / side / RESULTS).read_bytes()
+    shift(tmp_path / side, 20)
+    (tmp_path / side / RESULTS).write_bytes(before)
+    with pytest.raises(InvalidInput, match=rf"{side}/per-query.jsonl.*its mean nDCG@10 of 'bm25' is"):
+        gate(new, old)
+
+
+def test_a_p_value_at_alpha_is_significant(old: Path, new: Path) -> None:
+    shift(new, 0.3, noise=0.008)
+    p = row_of(new, old).p_adjusted
+    assert p is not None
+    assert [row_of(new, old, alpha=alpha).ok for alpha in (p, p * 0.999)] == [False, True]
+
+
+def test_other_rules_of_relevance_are_refused(old: Path, new: Path) -> None:
+    data = json.loads((new / RESULTS).read_text(encoding="utf-8"))
+    change(new, collection=data["collection"] | {"relevance": 2})
+    with pytest.raises(InvalidInput, match="grade 1 or more in one of the two and 2 or more in the other"):
         gate(new, old)
 
 

@@ -1,6 +1,8 @@
 """Tables of a report in every notation: the same figures, marks where the test found something, nothing unescaped."""
 
+import html
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -132,3 +134,21 @@ def test_latex_is_escaped(tmp_path: Path) -> None:
 def test_html_fragment_is_escaped(tmp_path: Path) -> None:
     names = [PIPELINES[0]._replace(name="<script>x</script>"), PIPELINES[1]]
     assert "<script" not in render_html(make_folder(tmp_path / "out", pipelines=names))
+
+
+@pytest.mark.parametrize("render", [render_text, render_markdown, render_latex, render_html])
+def test_the_rule_of_binary_measures_is_said(results: CollectionResults, render: Callable[..., str]) -> None:
+    strict = msgspec.structs.replace(results, collection=msgspec.structs.replace(results.collection, relevance=2))
+    flat = " ".join(html.unescape(render(strict)).replace("\\textgreater{}", ">").replace("\\", "").split())
+    assert "Binary measures: grade >= 2." in flat
+    assert "inary measures" not in render(results)
+
+
+@pytest.mark.parametrize("render", [render_text, render_markdown, render_latex, render_html])
+@pytest.mark.parametrize(("confidence", "said"), [(0.9, "90% interval"), (None, "with confidence interval")])
+def test_the_level_of_intervals_is_their_own(
+    results: CollectionResults, render: Callable[..., str], confidence: float | None, said: str
+) -> None:
+    flat = " ".join(render(msgspec.structs.replace(results, confidence=confidence)).split()).replace("\\", "")
+    assert said in flat
+    assert "95%" not in flat

@@ -117,3 +117,45 @@ def test_query_lines_that_do_not_fit_are_refused(
     with pytest.raises(InvalidInput) as caught:
         list(read_queries(tmp_path / "out", results))
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda lines: [], "per-query.jsonl holds 0 queries; results.json has nDCG@10 of 'bm25' over 3"),
+        (lambda lines: lines[:2], "per-query.jsonl holds 2 queries; results.json has nDCG@10 of 'bm25' over 3"),
+    ],
+)
+def test_too_few_query_lines_are_refused(tmp_path: Path, change: Callable[[list[str]], list[str]], said: str) -> None:
+    results = make_folder(tmp_path / "out", n_queries=3)
+    file = tmp_path / "out" / "per-query.jsonl"
+    file.write_text("".join(change(file.read_text(encoding="utf-8").splitlines(keepends=True))), encoding="utf-8")
+    with pytest.raises(InvalidInput) as caught:
+        list(read_queries(tmp_path / "out", results))
+    assert said in str(caught.value).replace("per-query.jsonl: ", "per-query.jsonl ")
+
+
+@pytest.mark.parametrize(("shift", "fits"), [(1e-10, True), (4e-9, False)])
+def test_lines_have_the_mean_of_the_figures(tmp_path: Path, shift: float, fits: bool) -> None:
+    results = make_folder(tmp_path / "out", n_queries=3)
+    file = tmp_path / "out" / "per-query.jsonl"
+    first, *rest = file.read_text(encoding="utf-8").splitlines(keepends=True)
+    query = json.loads(first)
+    query["pipelines"]["dense"]["measures"]["R@100"] += shift
+    file.write_text(json.dumps(query) + "\n" + "".join(rest), encoding="utf-8")
+    if fits:
+        assert len(list(read_queries(tmp_path / "out", results))) == 3
+        return
+    with pytest.raises(InvalidInput, match=r"per-query.jsonl: its mean R@100 of 'dense' is .*results.json says"):
+        list(read_queries(tmp_path / "out", results))
+
+
+def test_files_without_the_newer_fields_are_read(tmp_path: Path) -> None:
+    make_folder(tmp_path / "out", n_queries=3)
+    file = tmp_path / "out" / "results.json"
+    data = json.loads(file.read_text(encoding="utf-8"))
+    del data["collection"]["relevance"], data["confidence"]
+    file.write_text(json.dumps(data), encoding="utf-8")
+    found = read_results(tmp_path / "out")
+    assert isinstance(found, fmt.CollectionResults)
+    assert (found.collection.relevance, found.confidence) == (1, None)
