@@ -18,6 +18,7 @@ from spaniel.retrieval.errors import InvalidInput
 from .compare_sides import Side, side_of_folder, side_of_run
 from .gate import check_same_collection
 from .qrels import Qrels
+from .scoring import bounded
 from .statistics import Paired, holm, paired_difference
 
 __all__ = ["Change", "Comparison", "Overlap", "Transition", "compare", "compare_folders", "compare_runs"]
@@ -162,7 +163,7 @@ def compare(a: Side, b: Side, *, measures: Sequence[str], main: str, n_changes: 
     places = {query_id: place for place, query_id in enumerate(b.query_ids)}
     order = np.array([places[query_id] for query_id in a.query_ids])
     values = {name: (a.values[name], b.values[name][order]) for name in measures}
-    paired = {name: paired_difference(new, old, seed=seed) for name, (old, new) in values.items()}
+    paired = {name: bounded(paired_difference(new, old, seed=seed), name) for name, (old, new) in values.items()}
     adjusted = holm([one.p for one in paired.values()]).tolist()
     old, new = values[main]
     gained, lost = _changes(a, b, (new - old).tolist(), old.tolist(), new.tolist(), n_changes)

@@ -54,7 +54,7 @@ def macro_results(
         MacroPipeline(
             name=name,
             measures={
-                m: measure_figure(macro_mean(values(name, m), confidence=confidence, seed=seed)) for m in measures
+                m: measure_figure(macro_mean(values(name, m), confidence=confidence, seed=seed), m) for m in measures
             },
         )
         for name in pipelines

@@ -6,29 +6,45 @@ chances to find something.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import combinations
 from math import isfinite
 
+import numpy as np
+
 from .measures import Scores
+from .measures.names import is_share
 from .results_format import ComparisonFigures, MeasureFigure
 from .statistics import Interval, Paired, holm, max_t, mean_interval, paired_difference
 
-__all__ = ["comparison", "comparisons", "finite", "measure_figure", "measure_figures"]
+__all__ = ["bounded", "comparison", "comparisons", "finite", "measure_figure", "measure_figures"]
 
 
 def measure_figures(scores: Scores, *, confidence: float, seed: int) -> dict[str, MeasureFigure]:
     """Measure -> its mean over the judged queries, and the interval."""
     return {
-        name: measure_figure(mean_interval(values, confidence=confidence, seed=seed))
+        name: measure_figure(mean_interval(values, confidence=confidence, seed=seed), name)
         for name, values in scores.values.items()
     }
 
 
-def measure_figure(interval: Interval) -> MeasureFigure:
-    """As it stands in results.json."""
-    return MeasureFigure(
-        mean=interval.mean, low=finite(interval.low), high=finite(interval.high), n=interval.n, method=interval.method
-    )
+def measure_figure(interval: Interval, measure: str) -> MeasureFigure:
+    """As it stands in results.json; an interval ends where the measure does.
+
+    Student's t knows nothing of a measure's range: over few queries it reaches beyond 1. What lies out there cannot be
+    the mean, so leaving it out costs no coverage.
+    """
+    low, high = interval.low, interval.high
+    if is_share(measure):
+        low, high = float(np.clip(low, 0.0, 1.0)), float(np.clip(high, 0.0, 1.0))
+    return MeasureFigure(mean=interval.mean, low=finite(low), high=finite(high), n=interval.n, method=interval.method)
+
+
+def bounded(paired: Paired, measure: str) -> Paired:
+    """With an interval that ends at -1 and 1, where the measure lies between 0 and 1."""
+    if not is_share(measure):
+        return paired
+    return replace(paired, low=float(np.clip(paired.low, -1.0, 1.0)), high=float(np.clip(paired.high, -1.0, 1.0)))
 
 
 def comparisons(
@@ -75,7 +91,8 @@ def comparisons(
 def comparison(
     baseline: str, system: str, measure: str, paired: Paired, p_adjusted: float, *, correction: str, alpha: float
 ) -> ComparisonFigures:
-    """As it stands in results.json."""
+    """As it stands in results.json; the interval of a difference ends at -1 and 1 where the measure does at 0 and 1."""
+    paired = bounded(paired, measure)
     return ComparisonFigures(
         baseline=baseline,
         system=system,

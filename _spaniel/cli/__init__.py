@@ -6,6 +6,7 @@ Contract: data on stdout, progress and warnings on stderr; `--json` on every com
 Commands are imported when they are run, so that `spaniel --help` stays fast.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -38,6 +39,7 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code."""
+    _open_streams()
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         code = cli.main(words, prog_name="spaniel", standalone_mode=False, obj=words)
@@ -47,3 +49,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the one place where every error becomes a message
         code = report(error, words)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _open_streams() -> None:
+    """Streams that the caller closed (`>&-`) lead nowhere; else a file of an index could get their number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is not None:
+            continue
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        if nowhere != number:
+            os.dup2(nowhere, number)
+            os.close(nowhere)
+        setattr(sys, name, os.fdopen(number, "w" if number else "r", encoding="utf-8"))

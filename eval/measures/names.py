@@ -14,7 +14,7 @@ from typing import Any
 
 from spaniel.retrieval.errors import InvalidInput
 
-__all__ = ["FAST", "Measure", "parse", "unknown"]
+__all__ = ["FAST", "Measure", "is_share", "parse", "unknown"]
 
 # Measure -> parameters the fast path takes; a cutoff is "required", "optional" or "none".
 FAST: Mapping[str, tuple[frozenset[str], str]] = {
@@ -28,6 +28,14 @@ FAST: Mapping[str, tuple[frozenset[str], str]] = {
     "Judged": (frozenset(), "optional"),
 }
 
+# Measures of ir_measures whose every value lies between 0 and 1, as those of the fast ones do.
+# fmt: off
+_SHARES = {
+    "Accuracy", "BPref", "Bpref", "Compat", "ERR", "IPrec", "infAP", "RBP", "SetAP", "SetF", "SetP", "SetR", "StRecall",
+    "alpha_nDCG", "nERR_IA", "nNRBP", "AP_IA", "MAP_IA", "P_IA",
+}
+# fmt: on
+
 _ALIASES = {"NDCG": "nDCG", "MAP": "AP", "MRR": "RR", "Recall": "R", "Precision": "P", "RPrec": "Rprec"}
 
 # What ir_measures 0.4 adds, so that a misspelt name is recognised without it.
@@ -38,6 +46,9 @@ _OTHERS = [
     "MAP_IA", "RBP", "SDCG", "SetAP", "SetF", "SetP", "SetR", "SetRelP", "StRecall", "alpha_DCG", "alpha_nDCG",
 ]
 # fmt: on
+
+# Never what a misspelt name means: they need parameters, and packages that few have.
+_UNLIKELY = {"BPM", "INSQ", "INST", "NERR8", "NERR9", "NERR10", "NERR11", "SDCG", "nERR_IA", "ERR_IA"}
 
 _TREC_EVAL = {"ndcg_cut": "nDCG", "map_cut": "AP", "recall": "R", "P": "P", "success": "Success"}
 _TREC_EVAL_WHOLE = {"ndcg": "nDCG", "map": "AP", "recip_rank": "RR", "bpref": "Bpref"}
@@ -107,6 +118,20 @@ def parse(text: str) -> Measure:
     return measure
 
 
+def is_share(text: str) -> bool:
+    """Whether every value of the measure lies between 0 and 1; False when nobody knows.
+
+    Example:
+        >>> is_share("nDCG@10"), is_share("NumRet")
+        (True, False)
+    """
+    try:
+        measure = parse(text)
+    except InvalidInput:
+        return False
+    return measure.is_fast or measure.name in _SHARES
+
+
 def _check(measure: Measure) -> None:
     """Parameters and cutoff are ones the measure has."""
     allowed, cutoff = FAST[measure.name]
@@ -164,7 +189,8 @@ def _meant(text: str, known: Iterable[str]) -> str:
             return f"{_TREC_EVAL[base]}@{cutoff}"
     name, *rest = re.split(r"(?=[(@])", text, maxsplit=1)
     lower = {n.lower(): n for n in [*known, *_OTHERS, *_ALIASES, *FAST]}
-    near = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.6)
+    likely = [n for n in lower if n == name.lower() or lower[n] not in _UNLIKELY]
+    near = difflib.get_close_matches(name.lower(), likely, n=1, cutoff=0.6)
     if not near:
         return ""
     canonical = lower[near[0]]

@@ -185,3 +185,10 @@ def test_a_reader_that_leaves_is_no_failure(kb: Path, words: list[str]) -> None:
     finally:
         os.close(writing)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize(("closed", "words"), [(">&-", "eval pipelines"), ("<&- 2>&-", "doctor"), (">&-", "--help")])
+def test_closed_streams_lead_nowhere(closed: str, words: str) -> None:
+    command = f"'{sys.executable}' -m spaniel {words} {closed}"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -48,6 +48,7 @@ def test_every_fast_measure_is_one_of_ir_measures() -> None:
         ("recip_rank", "RR"),
         ("Reccall(rel=2)@5", "R(rel=2)@5"),
         ("SetFF", "SetF"),
+        ("nERR@10", "ERR@10"),
     ],
 )
 def test_did_you_mean(text: str, meant: str) -> None:

@@ -1,5 +1,6 @@
 """`score`: one rule for every measure, nothing odd left unsaid."""
 
+import shutil
 import sys
 from typing import Any
 
@@ -95,6 +96,45 @@ def test_other_measures_come_from_ir_measures() -> None:
         score(RUN, QRELS, ["StRecall@5"])
     with pytest.raises(InvalidInput, match="unsupported params found"):
         score(RUN, QRELS, ["Bpref(nonsense=1)"])
+
+
+@pytest.mark.skipif(shutil.which("perl") is None, reason="gdeval is a perl program")
+def test_err_takes_any_ids() -> None:
+    """gdeval knows queries by numbers alone and drops what stands before a hyphen; figures by Chapelle et al."""
+    pytest.importorskip("ir_measures")
+    run = Run.from_rankings({"PLAIN-2": [("d-1", 3.0), ("d 2", 2.0)], "where?": [("x", 1.0)], "9-2": []}, name="r")
+    found = score(run, {"where?": {"y": 1}, "PLAIN-2": {"d-1": 1, "d 2": 4}, "9-2": {"x": 2}}, ["ERR@10"])
+    assert found.of("PLAIN-2")["ERR@10"] == pytest.approx(1 / 16 + 15 / 16 * 15 / 16 / 2, abs=1e-5)
+    assert found.of("where?")["ERR@10"] == found.of("9-2")["ERR@10"] == 0.0
+    with pytest.raises(InvalidInput, match=r"'ERR@10': the program under it failed") as caught:
+        score(run, {"9-2": {"x": 5}}, ["ERR@10"])
+    assert "grades up to 4" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("measure", "named"),
+    [
+        ("NERR9@10", "needs max_rel, the highest grade"),
+        ("SDCG(max_rel=2)", "needs a cutoff"),
+        ("IPrec", "needs a recall"),
+        ("Accuracy(rel='x')", "invalid param rel"),
+    ],
+)
+def test_what_a_measure_lacks_is_named(measure: str, named: str) -> None:
+    pytest.importorskip("ir_measures")
+    with pytest.raises(InvalidInput, match=named):
+        score(RUN, QRELS, [measure])
+
+
+def test_rank_biased_precision_or_what_it_needs() -> None:
+    """Moffat and Zobel, TOIS 2008: (1 - p) times the sum of p^(rank - 1) over relevant results."""
+    ir_measures = pytest.importorskip("ir_measures")
+    if ir_measures.cwl_eval.is_available():
+        assert score(RUN, QRELS, ["RBP(p=0.8)"]).of("q1")["RBP(p=0.8)"] == pytest.approx(0.2 * (0.8 + 0.64))
+    else:
+        with pytest.raises(InvalidInput, match=r"'RBP\(p=0.8\)'.*ir-measures\[cwl_eval\]") as caught:
+            score(RUN, QRELS, ["RBP(p=0.8)"])
+        assert caught.value.hint.startswith("install what is named")
 
 
 def test_without_ir_measures_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
