@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from .measures import score as score
     from .outcome import Outcome as Outcome
     from .outcome import System as System
+    from .measures import score_file as score_file
+    from .measures import score_lists as score_lists
     from .qrels import Qrels as Qrels
     from .report.write import write_report as write_report
     from .results_reader import read_results as read_results
@@ -82,6 +84,8 @@ _HOME = {
     "score": "measures",
     "wilson_interval": "statistics.binary",
     "write_report": "report.write",
+    "score_file": "measures",
+    "score_lists": "measures",
 }
 
 __all__ = sorted(_HOME)

@@ -8,6 +8,7 @@ ties by ascending ordinal), and every measure trusts it. Files: `run_files.py`; 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import repeat
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
@@ -204,7 +205,10 @@ class Run:
         Where queries are documents of the collection (ArguAna, Quora) each finds itself first. Drop it before `cut`,
         else queries keep k - 1 results: retrieve k + 1, `without_self`, `cut(k)`.
         """
-        self_of = np.fromiter((self._places.get(id_, -1) for id_ in self.document_ids), np.int32)
+        n_ids = len(self.document_ids)
+        self_of = np.fromiter(map(self._places.get, self.document_ids, repeat(-1)), np.int32, n_ids)
+        if (self_of < 0).all():
+            return self
         stages = {name: c.kept(self_of[c.ids] != c.query_of_rows()) for name, c in self.stages.items()}
         return replace(self, stages=stages)
 

@@ -148,7 +148,7 @@ def _as_float64(scores: Sequence[float] | Sequence[str] | NDArray[Any]) -> NDArr
     """Numbers or text, as float64."""
     if isinstance(scores, np.ndarray):
         return scores.astype(np.float64)
-    return np.fromiter(map(float, scores), np.float64, len(scores))
+    return np.fromiter(scores, np.float64, len(scores))
 
 
 def _is_number(value: Any) -> bool:

@@ -8,7 +8,7 @@ vocabulary is mapped to them by one dict; a row is judged if (query, document) i
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain, repeat
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,30 +30,18 @@ class Judgements:
         query_ids: the judged queries, in the order of the qrels.
         queries: int64 (n_judgements,), places in `query_ids`, ascending; inside a query highest grade first.
         grades: int64 (n_judgements,).
-        documents: document id -> number.
-        keys: int64 (n_judgements,), query * len(documents) + document, ascending.
-        key_grades: int64 (n_judgements,), grades in the order of `keys`.
     """
 
     query_ids: tuple[str, ...]
     queries: NDArray[np.int64]
     grades: NDArray[np.int64]
-    documents: dict[str, int]
-    keys: NDArray[np.int64]
-    key_grades: NDArray[np.int64]
 
     @classmethod
     def of(cls, qrels: Qrels) -> "Judgements":
         """From checked qrels."""
         query_ids = judged_queries(qrels)
-        judged = [qrels[query_id] for query_id in query_ids]
-        queries = np.repeat(np.arange(len(judged)), [len(entries) for entries in judged])
-        ids = list(chain.from_iterable(judged))
-        documents = {id_: place for place, id_ in enumerate(dict.fromkeys(ids))}
-        grades = np.fromiter(chain.from_iterable(entries.values() for entries in judged), np.int64, len(ids))
-        keys = queries * len(documents) + np.fromiter(map(documents.__getitem__, ids), np.int64, len(ids))
-        order, best_first = np.argsort(keys), np.lexsort((-grades, queries))
-        return cls(query_ids, queries, grades[best_first], documents, keys[order], grades[order])
+        queries, grades = _columns(qrels, query_ids)
+        return cls(query_ids, queries, grades[np.lexsort((-grades, queries))])
 
     def count(self, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
         """int64 (n_queries,): judgements of each query where `chosen`, bool (n_judgements,), is true."""
@@ -66,6 +54,35 @@ class Judgements:
     def ranks(self) -> NDArray[np.int64]:
         """int64 (n_judgements,): ranks of the ideal ranking, from 1."""
         return ranks_within(self.queries)
+
+
+class _Pairs(NamedTuple):
+    """The judged pairs, to look results up in.
+
+    `documents`: document id -> number; `keys`: int64 (n_judgements,), query * len(documents) + document, ascending;
+    `grades`: int64 (n_judgements,), in the same order.
+    """
+
+    documents: dict[str, int]
+    keys: NDArray[np.int64]
+    grades: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, qrels: Qrels, query_ids: Sequence[str]) -> "_Pairs":
+        ids = list(chain.from_iterable(qrels[query_id] for query_id in query_ids))
+        documents = {id_: place for place, id_ in enumerate(dict.fromkeys(ids))}
+        queries, grades = _columns(qrels, query_ids)
+        keys = queries * len(documents) + np.fromiter(map(documents.__getitem__, ids), np.int64, len(ids))
+        order = np.argsort(keys)
+        return cls(documents, keys[order], grades[order])
+
+
+def _columns(qrels: Qrels, query_ids: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Query's place and grade of each judgement, both int64 (n_judgements,)."""
+    judged = [qrels[query_id] for query_id in query_ids]
+    queries = np.repeat(np.arange(len(judged)), [len(entries) for entries in judged])
+    grades = np.fromiter(chain.from_iterable(entries.values() for entries in judged), np.int64, len(queries))
+    return queries, grades
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,7 +126,7 @@ def ranks_within(groups: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.arange(1, len(groups) + 1) - np.repeat(first, np.diff(np.append(first, len(groups))))
 
 
-def judge(run: Run, judgements: Judgements) -> Judging:
+def judge(run: Run, judgements: Judgements, qrels: Qrels) -> Judging:
     """Look up the results of the run's last stage.
 
     Cost: one dict look-up a document of the vocabulary, one gather a result, one binary search a result whose document
@@ -118,8 +135,9 @@ def judge(run: Run, judgements: Judgements) -> Judging:
     columns = run.final
     judged = {query_id: place for place, query_id in enumerate(judgements.query_ids)}
     query_of = np.fromiter((judged.get(query_id, -1) for query_id in run.query_ids), np.int64, len(run.query_ids))
-    document_of = _numbers(run.document_ids, judgements.documents)
-    parts = [_look_up(columns, span, query_of, document_of, judgements) for span in _spans(columns)]
+    pairs = _Pairs.of(qrels, judgements.query_ids)
+    document_of = _numbers(run.document_ids, pairs.documents)
+    parts = [_look_up(columns, span, query_of, document_of, pairs) for span in _spans(columns)]
     queries, ranks, grades = (np.concatenate([np.zeros(0, np.int64), *(p[n] for p in parts)]) for n in range(3))
     retrieved = np.zeros(len(judgements.query_ids), np.int64)
     retrieved[query_of[query_of >= 0]] = columns.lengths()[query_of >= 0]
@@ -143,7 +161,7 @@ def _look_up(
     span: tuple[int, int],
     query_of: NDArray[np.int64],
     document_of: NDArray[np.int32],
-    judgements: Judgements,
+    pairs: _Pairs,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Query, rank and grade of the judged results of the queries from span[0] up to span[1]."""
     first, last = span
@@ -153,8 +171,8 @@ def _look_up(
     places = np.searchsorted(offsets, rows + offsets[0], side="right") - 1
     queries = query_of[first + places]
     rows, places, queries = rows[queries >= 0], places[queries >= 0], queries[queries >= 0]
-    keys = queries * len(judgements.documents) + documents[rows]
-    found = np.minimum(np.searchsorted(judgements.keys, keys), len(judgements.keys) - 1)
-    right = judgements.keys[found] == keys
+    keys = queries * len(pairs.documents) + documents[rows]
+    found = np.minimum(np.searchsorted(pairs.keys, keys), len(pairs.keys) - 1)
+    right = pairs.keys[found] == keys
     ranks = rows + offsets[0] - offsets[places] + 1
-    return queries[right], ranks[right], judgements.key_grades[found[right]]
+    return queries[right], ranks[right], pairs.grades[found[right]]
