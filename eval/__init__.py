@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from .macro import macro_results as macro_results
     from .measures import Scores as Scores
     from .measures import score as score
-    from .outcome import Outcome as Outcome
-    from .outcome import System as System
     from .measures import score_file as score_file
     from .measures import score_lists as score_lists
+    from .outcome import Outcome as Outcome
+    from .outcome import System as System
     from .qrels import Qrels as Qrels
     from .report.write import write_report as write_report
     from .results_reader import read_results as read_results

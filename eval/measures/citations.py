@@ -55,8 +55,9 @@ def citation_scores(
     """ALCE's measures of one answer.
 
     A sentence is supported if the passages it cites, joined by line feeds, entail it; without citations, or with one
-    that points at no passage, it is not. A citation of a supported sentence is precise unless it does not entail the
-    sentence alone and the others still do without it.
+    that points at no passage, it is not, and then its citations count for nothing, as in the paper's script. A
+    citation of a supported sentence is precise unless it does not entail the sentence alone and the others still do
+    without it.
 
     Args:
         passages: the texts that were shown.
@@ -66,11 +67,10 @@ def citation_scores(
     """
     supported = precise = n_citations = 0
     for sentence in sentences:
-        cited = sentence.citations[:max_citations]
-        n_citations += len(cited)
-        if not cited or not all(0 <= place < len(passages) for place in cited):
+        if not sentence.citations or not all(0 <= place < len(passages) for place in sentence.citations):
             continue
-        texts = [passages[place] for place in cited]
+        texts = [passages[place] for place in sentence.citations[:max_citations]]
+        n_citations += len(texts)
         if entails("\n".join(texts), sentence.text):
             supported += 1
             precise += sum(_is_precise(place, texts, sentence.text, entails) for place in range(len(texts)))

@@ -1,7 +1,7 @@
 """Retrieval for answers that need several pages at once: KILT's R-precision and recall over evidence sets.
 
 Petroni et al., "KILT" (NAACL 2021), sec. 5, as its script eval_retrieval.py computes them: a query has alternative
-sets of pages, each of which is enough; a set is found at the rank of its last page. Pages stand once in a ranking.
+sets of pages, each of which is enough. Pages stand once in a ranking.
 """
 
 from collections.abc import Collection, Sequence
@@ -32,20 +32,29 @@ def evidence_r_precision(ranking: Sequence[str], evidence: EvidenceSets) -> floa
 
 
 def evidence_recall(ranking: Sequence[str], evidence: EvidenceSets, *, k: int) -> float:
-    """The share of the sets whose last page stands among the first k results.
+    """The share of the distinct sets that are found whole among the first k places.
+
+    A set takes one place however many pages it has: that of its last page found. A page of no set takes one too.
 
     Raises:
         InvalidInput: as above, or k below 1.
 
     Example:
-        >>> evidence_recall(["a", "x", "b"], [{"a", "b"}, {"c"}], k=3)
+        >>> evidence_recall(["a", "x", "b"], [{"a", "b"}, {"c"}], k=2)
         0.5
     """
     _check(ranking, evidence)
     if k < 1:
         raise InvalidInput("evidence_recall", f"k is {k}; it must be at least 1")
-    top = set(ranking[:k])
-    return sum(set(pages) <= top for pages in evidence) / len(evidence)
+    sets = list(dict.fromkeys(map(frozenset, evidence)))
+    rank = {page: place for place, page in enumerate(ranking)}
+    places = [(place, False) for page, place in rank.items() if not any(page in pages for pages in sets)]
+    for pages in sets:
+        found = [rank[page] for page in pages if page in rank]
+        if found:
+            places.append((max(found), len(found) == len(pages)))
+    places.sort(key=lambda entry: entry[0])
+    return sum(whole for _, whole in places[:k]) / len(sets)
 
 
 def _check(ranking: Sequence[str], evidence: EvidenceSets) -> None:

@@ -57,12 +57,11 @@ def _ndcg(judging: Judging, measure: Measure) -> Values:
     gain = _gains(measure)
     found, top = gain(judging.grades), _within(judging, measure.cutoff)
     dcg = judging.add_up(top, (found / np.log2(judging.ranks + 1.0))[top])
-    gains = gain(judgements.grades)
-    # Replaced gains need not fall with the grade.
-    best = np.lexsort((-gains, judgements.queries))
-    ranks = judgements.ranks()
+    gains, ranks = gain(judgements.grades), judgements.ranks()
+    if "gains" in measure.params:  # replaced ones need not fall with the grade, as all others do
+        gains = gains[np.lexsort((-gains, judgements.queries))]
     kept = ranks <= (measure.cutoff or len(ranks))
-    ideal_gains = (gains[best] / np.log2(ranks + 1.0))[kept]
+    ideal_gains = (gains / np.log2(ranks + 1.0))[kept]
     return _ratio(dcg, np.bincount(judgements.queries[kept], ideal_gains, judging.n_queries))
 
 

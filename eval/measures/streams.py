@@ -26,6 +26,8 @@ __all__ = ["Found", "from_columns", "from_file", "judge_found"]
 Found: TypeAlias = tuple[str, Sequence[str], NDArray[np.float32]]
 """One query, its documents and their scores, float32 (n,), finite, in any order; equal scores in the order meant."""
 
+_BLOCK = 1 << 16  # scores turned into numbers at a time, so that what is in between stays small
+
 
 def from_columns(
     queries: Sequence[str], documents: Sequence[str], scores: Sequence[float] | NDArray[Any]
@@ -35,11 +37,14 @@ def from_columns(
         raise InvalidInput(
             "score_lists", f"{len(queries)} queries, {len(documents)} documents and {len(scores)} scores"
         )
+    values = np.empty(len(scores), np.float32)
+    for start in range(0, len(scores), _BLOCK):
+        part = slice(start, start + _BLOCK)
+        values[part] = finite_scores(scores[part], documents[part])
     start = 0
     for query_id, rows in groupby(queries):
         end = start + len(list(rows))
-        part = documents[start:end]
-        yield query_id, part, finite_scores(scores[start:end], part)
+        yield query_id, documents[start:end], values[start:end]
         start = end
 
 
