@@ -98,7 +98,7 @@ def test_flat_columns_name_every_stage() -> None:
         ({"q": [("a", 1.0), ("a", 0.5)]}, "'a' stands twice under query 'q'"),
         ({"q": [("a", float("nan"))]}, "'a': the score is nan"),
         ({"q": [("a", 1e39)]}, "'a': the score is 1e\\+39"),
-        ({"q": [("a", None)]}, "'a': the score is None, not a number"),
+        ({"q": [("a", None)]}, "'a': the score is None; it must be finite"),
         ({"q": [(7, 1.0)]}, "document id 7 is int"),
         ({7: [("a", 1.0)]}, "query id 7 is int"),
     ],
