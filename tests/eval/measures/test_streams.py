@@ -31,7 +31,9 @@ def test_lists(rows: list[tuple[str, str, float]], qrels: dict[str, dict[str, in
     rows = sorted(rows, key=lambda row: row[0]) if grouped else rows
     columns = tuple([row[n] for row in rows] for n in range(3))
     expected = score(Run.from_lists(*columns, name="r"), qrels, MEASURES, relevance=2)  # type: ignore[arg-type]
-    assert same(score_lists(*columns, qrels, MEASURES, relevance=2), expected)  # type: ignore[arg-type]
+    for trusted in (False, True):
+        found = score_lists(*columns, qrels, MEASURES, relevance=2, trusted=trusted)  # type: ignore[arg-type]
+        assert same(found, expected)
 
 
 @given(ROWS, QRELS, st.booleans(), st.sampled_from([1, 60, 1 << 14]), st.randoms(use_true_random=False))
