@@ -1,22 +1,19 @@
-"""From an evaluation to its results folder (`results_format.py` says what stands in it), whole or not at all."""
+"""From an evaluation to what stands in its results folder (`results_format.py`); `results_folder.py` puts it there."""
 
-import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.protocols import PassageStore, Stored
 from spaniel.retrieval.types import Passage
 
 from .card import machine, now, versions
 from .outcome import Outcome, Settings
 from .report.write import FORMATS, write_report
+from .results_folder import write_folder
 from .results_format import (
     PER_QUERY,
     RESULTS,
@@ -49,13 +46,11 @@ if TYPE_CHECKING:
     from .evaluation import Evaluation
 
 __all__ = [
-    "check_free",
     "collection_results",
     "machine_figures",
     "query_results",
     "save_all",
     "version",
-    "write_folder",
 ]
 
 _TOP, _TEXT_CHARS = 10, 200
@@ -209,78 +204,53 @@ def _top(each: Outcome, query_id: str, grades: Mapping[str, int]) -> list[TopHit
     ]
 
 
-def _write(folder: Path, evaluation: "Evaluation") -> None:
+OnSaving = Callable[[str, int, int], None]
+"""Told what is being written, how much of it is done, and of how much."""
+
+
+def _write(folder: Path, evaluation: "Evaluation", tell: OnSaving) -> None:
     """One collection's figures, queries and runs into an empty folder; results.json comes last."""
+    total = len(evaluation.outcomes[0].scores.query_ids)
     with (folder / PER_QUERY).open("wb") as out:
-        for each in evaluation.per_query():
+        for done, each in enumerate(evaluation.per_query()):
+            tell("writing queries", done, total)
             out.write(encode_query(each))
     (folder / "runs").mkdir()
     with ThreadPoolExecutor(2) as pool:  # compressing is most of the work, and does not hold the interpreter's lock
         runs = evaluation.runs.items()
         waiting = [pool.submit(run.to_trec, run_file(folder, name)) for name, run in runs]
         waiting += [pool.submit(run.to_jsonl, run_file(folder, name, "jsonl")) for name, run in runs]
-    for done in waiting:
-        done.result()
+        tell("writing runs", 0, len(waiting))
+        for done, each_file in enumerate(as_completed(waiting), 1):
+            each_file.result()
+            tell("writing runs", done, len(waiting))
     (folder / RESULTS).write_bytes(encode_results(evaluation.results))
 
 
-def write_folder(folder: Path, fill: Callable[[Path], None]) -> Path:
-    """Make a results folder under a temporary name and give it its own when it is whole.
-
-    Args:
-        fill: writes everything into the empty folder it is given.
-
-    Raises:
-        InvalidInput: `folder` is there, and neither empty nor a results folder.
-        OSError: it cannot be made.
-    """
-    check_free(folder)
-    target = Path(os.path.realpath(folder))
-    target.parent.mkdir(parents=True, exist_ok=True)
-    pending = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    older = target.with_name(f".{target.name}.{os.getpid()}.old")
-    pending.mkdir()
-    try:
-        fill(pending)
-        if target.exists():
-            target.rename(older)
-        try:
-            pending.rename(target)
-        except OSError:
-            with suppress(OSError):
-                older.rename(target)
-            raise
-    finally:
-        shutil.rmtree(pending, ignore_errors=True)
-    shutil.rmtree(older, ignore_errors=True)
-    return target
-
-
-def save_all(folder: Path, evaluations: "Sequence[Evaluation]", macro: MacroResults | None = None) -> Path:
+def save_all(
+    folder: Path,
+    evaluations: "Sequence[Evaluation]",
+    macro: MacroResults | None = None,
+    *,
+    on_progress: OnSaving | None = None,
+) -> Path:
     """The results folder of one evaluation, or of several with the macro mean over them; see `write_folder`."""
+
+    def tell(what: str, done: int, total: int) -> None:
+        if on_progress is not None:
+            on_progress(what, done, total)
 
     def fill(pending: Path) -> None:
         if macro is None:
-            _write(pending, evaluations[0])
+            _write(pending, evaluations[0], tell)
         else:
             for each in evaluations:
                 part = part_folder(pending, each.collection.name)
                 part.mkdir()
-                _write(part, each)
+                _write(part, each, tell)
             (pending / RESULTS).write_bytes(encode_results(macro))
-        for format in FORMATS:
+        for done, format in enumerate(FORMATS):
+            tell("writing reports", done, len(FORMATS))
             write_report(pending, format)
 
     return write_folder(folder, fill)
-
-
-def check_free(folder: Path) -> None:
-    """Whether results may be written there; to be asked before hours of work.
-
-    Raises:
-        InvalidInput: something is there that is neither empty nor a results folder.
-    """
-    if folder.is_dir() and ((folder / RESULTS).is_file() or not any(folder.iterdir())):
-        return
-    if folder.exists() or folder.is_symlink():
-        raise InvalidInput(str(folder), "is there already and is no results folder", hint="name another one")

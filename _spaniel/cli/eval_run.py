@@ -83,7 +83,7 @@ def run(console: Console, collections: tuple[str, ...], **options: Any) -> None:
     if options["no_cache"] and options["cache"]:
         raise click.UsageError("--cache and --no-cache exclude each other")
     from spaniel.eval.cache import cache_folder
-    from spaniel.eval.results import check_free
+    from spaniel.eval.results_folder import check_free
     from spaniel.rag.pipelines.named import find_pipeline
 
     if options["out"]:
@@ -100,7 +100,7 @@ def run(console: Console, collections: tuple[str, ...], **options: Any) -> None:
         evaluations = [job.evaluated(part) for part in parts]
         macro = _macro(evaluations, options) if len(evaluations) > 1 else None
         if options["out"]:
-            _save(Path(options["out"]), evaluations, macro)
+            _save(Path(options["out"]), evaluations, macro, table)
         table.show([])
         _report(console, evaluations, macro, options["out"])
 
@@ -207,11 +207,11 @@ def _macro(evaluations: "list[Evaluation]", options: dict[str, Any]) -> "MacroRe
     return macro_results(evaluations, baseline=options["baseline"], seed=options["seed"], command=_command())
 
 
-def _save(folder: Path, evaluations: "list[Evaluation]", macro: "MacroResults | None") -> None:
+def _save(folder: Path, evaluations: "list[Evaluation]", macro: "MacroResults | None", table: LiveTable) -> None:
     """The results folder with its reports: of one collection, or one folder for each and the macro mean above."""
     from spaniel.eval.results import save_all
 
-    save_all(folder, evaluations, macro)
+    save_all(folder, evaluations, macro, on_progress=table.progress.update)
 
 
 def _heading(each: "Evaluation") -> str:

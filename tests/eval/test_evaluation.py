@@ -14,7 +14,7 @@ from spaniel.eval.evaluation import DEFAULT_MEASURES, Evaluation, evaluate
 from spaniel.eval.macro import macro_results
 from spaniel.eval.measures import score
 from spaniel.eval.outcome import System
-from spaniel.eval.results import save_all, write_folder
+from spaniel.eval.results import save_all
 from spaniel.eval.results_format import CollectionResults
 from spaniel.eval.results_reader import read_queries, read_results
 from spaniel.eval.run import Run
@@ -188,41 +188,6 @@ def test_the_folder_reads_back(small: Collection, kb: Index, tmp_path: Path) -> 
         for kind in ("trec", "jsonl"):
             back = Run.read(folder / "runs" / f"{name}.{kind}.gz")
             assert [hit.id for hit in back.ranking("q2")] == [hit.id for hit in run.ranking("q2")]
-
-
-def test_what_is_there_is_replaced_only_if_it_is_results(small: Collection, kb: Index, tmp_path: Path) -> None:
-    report = quickly({"bm25": kb.bm25()}, small)
-    out = report.save(tmp_path / "out")
-    (out / "mine.txt").write_text("x")
-    report.save(out)
-    assert not (out / "mine.txt").exists()
-    (tmp_path / "empty").mkdir()
-    report.save(tmp_path / "empty")
-    (tmp_path / "full").mkdir()
-    (tmp_path / "full" / "thesis.tex").write_text("years of work")
-    (tmp_path / "file").write_text("x")
-    for name in ("full", "file"):
-        with pytest.raises(InvalidInput, match="no results folder"):
-            report.save(tmp_path / name)
-    assert (tmp_path / "full" / "thesis.tex").read_text() == "years of work"
-    assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith(".")) == []
-
-
-def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
-    def fail(folder: Path) -> None:
-        (folder / "half").write_text("x")
-        raise KeyboardInterrupt
-
-    def fine(folder: Path) -> None:
-        (folder / "results.json").write_text("{}")
-
-    with pytest.raises(KeyboardInterrupt):
-        write_folder(tmp_path / "out", fail)
-    assert list(tmp_path.iterdir()) == []
-    write_folder(tmp_path / "out", fine)
-    with pytest.raises(KeyboardInterrupt):
-        write_folder(tmp_path / "out", fail)
-    assert [path.name for path in tmp_path.rglob("*")] == ["out", "results.json"]
 
 
 # --- Several collections ---
