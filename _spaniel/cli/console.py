@@ -2,7 +2,9 @@
 
 import json
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
@@ -13,6 +15,8 @@ import click
 from .progress import ProgressLine
 
 __all__ = ["Console", "printable", "with_console"]
+
+_NARROWEST = 40  # narrower tables cannot be read
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,20 @@ class Console:
     def color(self) -> bool | None:
         """False when the user asked for none (https://no-color.org), else click decides by the terminal."""
         return False if os.environ.get("NO_COLOR") else None
+
+    @property
+    def width(self) -> int | None:
+        """Characters a line of stdout: `COLUMNS`, else those of the terminal; None where nobody says (a pipe)."""
+        said = os.environ.get("COLUMNS", "")
+        if said.isascii() and said.isdigit() and int(said):
+            return max(int(said), _NARROWEST)
+        return max(shutil.get_terminal_size().columns, _NARROWEST) if sys.stdout.isatty() else None
+
+    def fill(self, text: str, indent: int = 0) -> str:
+        """The text wrapped to `width`, lines after the first indented; as it is where there is no width."""
+        if self.width is None:
+            return text
+        return textwrap.fill(text, self.width, subsequent_indent=" " * indent)
 
     @property
     def rich(self) -> bool:

@@ -43,7 +43,7 @@ def compare(console: Console, a: str, b: str, **options: Any) -> None:
     if are_runs[0] != are_runs[1]:
         raise click.UsageError("give two results folders, or two run files")
     comparison = _of_runs(a, b, options) if are_runs[0] else _of_folders(a, b, options)
-    console.emit(comparison.to_dict(), _text(comparison, a, b))
+    console.emit(comparison.to_dict(), _text(comparison, a, b, console))
     for warning in comparison.warnings:
         console.warn(warning)
 
@@ -85,21 +85,22 @@ def _of_runs(a: str, b: str, options: dict[str, Any]) -> "Comparison":
     return compare_runs(a, b, found.qrels, measures=chosen or official, texts=found.queries, **rest)
 
 
-def _text(comparison: "Comparison", a: str, b: str) -> str:
+def _text(comparison: "Comparison", a: str, b: str, console: Console) -> str:
     """Who is who, then the tables one below the other."""
     from spaniel.eval.report.numbers import signed
     from spaniel.eval.report.text import text_table
 
     sides = [f"{side}: {name} ({path})" for side, name, path in (("A", comparison.a, a), ("B", comparison.b, b))]
     head = "\n".join(map(printable, [*sides, f"{comparison.n_queries:,} queries"]))
-    parts = [head, text_table(_measures(comparison))]
+    parts = [head, text_table(_measures(comparison), width=console.width)]
     if comparison.overlap:
-        parts.append(text_table(_overlaps(comparison)))
+        parts.append(text_table(_overlaps(comparison), width=console.width))
     if comparison.transitions:
-        parts.append(text_table(_transitions(comparison)))
+        parts.append(text_table(_transitions(comparison), width=console.width))
     for heading, changes in (("gained", comparison.gained), ("lost", comparison.lost)):
         if changes:
             lines = [f"{signed(one.difference):>8}  {one.a:.4f} → {one.b:.4f}  {_said(one)}" for one in changes]
+            lines = [console.fill(line, indent=10) for line in lines]
             parts.append("\n".join([f"Queries that {heading} most, {comparison.main}:", *lines]))
     return "\n\n".join(parts)
 

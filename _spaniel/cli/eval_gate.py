@@ -58,7 +58,7 @@ def gate(
     from spaniel.eval.gate import gate as judge
 
     verdict = judge(results, baseline, max_drop=max_drop, alpha=alpha, measures=measures, pipelines=pipelines)
-    console.emit(verdict.to_dict(), _text(verdict))
+    console.emit(verdict.to_dict(), _text(verdict, console.width))
     for note in verdict.notes:
         console.warn(note)
     return 0 if verdict.ok else 1
@@ -72,12 +72,12 @@ def _update(console: Console, results: str, baseline: str) -> int:
     return 0
 
 
-def _text(verdict: "Verdict") -> str:
+def _text(verdict: "Verdict", width: int | None) -> str:
     from spaniel.eval.report.text import text_table
 
     failed = sum(not row.ok for row in verdict.rows)
     end = f"failed: {failed} of {len(verdict.rows)}" if failed else f"passed: {len(verdict.rows)}"
-    return f"{text_table(_table(verdict))}\n{end}"
+    return f"{text_table(_table(verdict), width=width)}\n{end}"
 
 
 def _table(verdict: "Verdict") -> "Table":

@@ -24,4 +24,5 @@ def pipelines(console: Console) -> None:
     keys = {name: [each.name.rstrip("_") for each in fields(kind)] for name, kind in STAGES.items()}  # type: ignore[arg-type]
     lines += ["", "stages for TOML files:", *(f"{name:<{width}}  {', '.join(names)}" for name, names in keys.items())]
     named = [{"name": name, "description": what, "definition": spec.to_json()} for name, (spec, what) in NAMED.items()]
+    lines = [console.fill(line, indent=width + 2) for line in lines]
     console.emit({"pipelines": named, "stages": keys}, "\n".join(lines))

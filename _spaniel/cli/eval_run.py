@@ -32,8 +32,8 @@ __all__ = ["run"]
     multiple=True,
     metavar="NAME|FILE",
     default=["bm25"],
-    show_default="bm25",
-    help="What to run: a name (`spaniel eval pipelines`) or a .toml file; may be repeated.",
+    show_default=False,
+    help="What to run: a name (`spaniel eval pipelines`) or a .toml file; may be repeated [bm25].",
 )
 @click.option(
     "--measure",
@@ -231,10 +231,13 @@ def _report(console: Console, evaluations: "list[Evaluation]", macro: "MacroResu
         for each in evaluations:
             for text in warnings_of(each.results):
                 console.warn(f"{each.collection.name}: {text}")
-    tables = [f"{_heading(each)}\n\n{render_text(each.results, warnings=False)}" for each in evaluations]
+    tables = [
+        f"{console.fill(_heading(each))}\n\n{render_text(each.results, warnings=False, width=console.width)}"
+        for each in evaluations
+    ]
     data: Any = evaluations[0].to_dict()
     if macro is not None:
-        tables.append(f"{', '.join(macro.collections)}\n\n{render_text(macro, warnings=False)}")
+        tables.append(f"{', '.join(macro.collections)}\n\n{render_text(macro, warnings=False, width=console.width)}")
         data = {**msgspec.to_builtins(macro), "results": [each.to_dict() for each in evaluations]}
     console.emit(data, "\n\n".join(tables))
     if out:

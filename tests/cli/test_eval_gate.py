@@ -92,3 +92,19 @@ def test_report_of_nothing(spaniel: Run, tmp_path: Path) -> None:
     assert done.code == 2
     assert done.error["hint"] == "`spaniel eval run COLLECTION --out DIR` writes such a folder"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_tables_keep_within_the_terminal(
+    spaniel: Run, old: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_folder(tmp_path / "new", n_queries=30)
+    worse(tmp_path / "new")
+    compare = ("compare", old, old, "--pipeline", "bm25", "--pipeline", "bm25+rm3")
+    for words in (("gate", tmp_path / "new", "--baseline", old), compare, ("pipelines",)):
+        monkeypatch.delenv("COLUMNS", raising=False)
+        piped = spaniel("eval", *words).out
+        monkeypatch.setenv("COLUMNS", "80")
+        narrow = spaniel("eval", *words).out
+        tables = [line for line in narrow.splitlines() if str(old) not in line]
+        assert max(map(len, piped.splitlines())) > 80 >= max(map(len, tables)), words
+        assert set(piped.split()) - {line for line in piped.split() if "─" in line} <= set(narrow.split())

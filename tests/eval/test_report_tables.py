@@ -2,6 +2,8 @@
 
 import html
 import re
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +13,9 @@ from contracts.results_folder import MEASURES, PIPELINES, make_folder, make_macr
 
 from spaniel.eval.report import render_html, render_latex, render_markdown, render_text
 from spaniel.eval.report.latex import escape as latex_escape
+from spaniel.eval.report.table import Cell, Column, Row, Table
 from spaniel.eval.report.tables import baseline_of, comparisons_table, costs_table, figures_table, mark_of
+from spaniel.eval.report.text import text_table
 from spaniel.eval.results_format import CollectionResults, MeasureFigure
 
 RENDERERS = [render_text, render_markdown, render_latex, render_html]
@@ -107,6 +111,59 @@ def test_text_is_aligned_and_does_not_steer_a_terminal(tmp_path: Path) -> None:
     rows = shown.splitlines()
     wide = next(row for row in rows if row.startswith("免疫応答"))
     assert rows[0].index("nDCG@10") + len("nDCG@10") == re.search(r"0\.\d{4}", wide).end() + 4  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_text_keeps_within_a_width_and_loses_nothing(results: CollectionResults, width: int) -> None:
+    whole, shown = render_text(results), render_text(results, width=width)
+    assert max(map(len, whole.splitlines())) > width >= max(map(len, shown.splitlines()))
+    figure = r"[−+]?\d[\d.,–]*"
+    assert set(re.findall(figure, whole)) <= set(re.findall(figure, shown))
+    assert render_text(results, width=1000) == whole
+
+
+def test_words_are_wrapped_where_that_is_enough() -> None:
+    columns = [Column("Measure", numeric=False), Column("Now"), Column("Reason", numeric=False)]
+    table = Table("t", "T", columns, [Row((Cell("AP"), Cell("0.5"), Cell("fell by 1.00 points, more than 0.5")))])
+    assert text_table(table, width=36).splitlines() == [
+        "Measure  Now  Reason",
+        "──────────────────────────────────",
+        "AP       0.5  fell by 1.00 points,",
+        "              more than 0.5",
+    ]
+
+
+def test_folded_blocks_repeat_the_names() -> None:
+    columns = [Column("Pipeline", numeric=False), *map(Column, ("nDCG@10", "R@100", "AP"))]
+    rows = [Row((Cell("bm25", "somebody, somewhere, 2024"), Cell("0.1", "0.0–0.2"), Cell("0.2"), Cell("0.3")))]
+    assert text_table(Table("t", "T", columns, rows), width=25).splitlines() == [
+        "Pipeline  nDCG@10  R@100",
+        "────────────────────────",
+        "bm25          0.1    0.2",
+        "          0.0–0.2",
+        "",
+        "Pipeline   AP",
+        "─────────────",
+        "bm25      0.3",
+        "bm25: somebody,",
+        "somewhere, 2024",
+    ]
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="there is no pdflatex")
+def test_latex_fits_the_column_of_an_article(results: CollectionResults, tmp_path: Path) -> None:
+    page = (
+        r"\documentclass{article}\usepackage[T1]{fontenc}\usepackage{booktabs}\begin{document}"
+        f"{render_latex(results)}\\end{{document}}"
+    )
+    (tmp_path / "page.tex").write_text(page, encoding="utf-8")
+    done = subprocess.run(
+        ["pdflatex", "-interaction=nonstopmode", "page.tex"], cwd=tmp_path, capture_output=True, check=False
+    )
+    said = done.stdout.decode("latin-1")
+    assert done.returncode == 0, said[-2000:]
+    assert "Overfull" not in said
+    assert r"\begin{tabular}" in page
 
 
 def test_markdown_is_escaped(tmp_path: Path) -> None:
