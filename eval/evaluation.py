@@ -27,7 +27,7 @@ from .scoring import comparisons
 if TYPE_CHECKING:
     from .collections import Collection
 
-__all__ = ["DEFAULT_MEASURES", "Evaluation", "System", "checked_measures", "evaluate"]
+__all__ = ["DEFAULT_MEASURES", "Evaluation", "System", "check_name", "checked_measures", "evaluate"]
 
 DEFAULT_MEASURES = ("nDCG@10", "R@100", "RR@10", "AP")
 
@@ -59,8 +59,10 @@ class Evaluation:
         """The mean of a measure.
 
         Raises:
-            KeyError: no such pipeline or measure.
+            InvalidInput: no such pipeline or measure.
         """
+        if pipeline not in self.scores:
+            raise InvalidInput("mean", f"no pipeline is called {pipeline!r}; there are {', '.join(self.scores)}")
         return self.scores[pipeline].mean(measure)
 
     def per_query(self) -> Iterator[QueryResults]:
@@ -95,7 +97,7 @@ class Evaluation:
 def evaluate(
     pipelines: Retriever | Mapping[str, Retriever | System | Run],
     collection: "Collection | str",
-    measures: Sequence[str] | None = None,
+    measures: Sequence[str] | str | None = None,
     *,
     baseline: str | None = None,
     all_pairs: bool = False,
@@ -116,7 +118,8 @@ def evaluate(
         pipelines: name -> retriever or pipeline, over an index of this collection; a `Run` (from a file, say) stands
             for a pipeline that was run elsewhere. A single retriever is called by its own name.
         collection: from `spaniel.collection`, or what that takes.
-        measures: names such as "nDCG@10"; by default the collection's official one and `DEFAULT_MEASURES`.
+        measures: names such as "nDCG@10", or one of them; by default the collection's official one and
+            `DEFAULT_MEASURES`.
         baseline: what the others are compared with; the first by default.
         all_pairs: compare every pair (MaxT) instead.
         depth: documents kept for each query. Retrievers search as deep as they were made to (`kb.bm25(k=...)`).
@@ -174,12 +177,13 @@ def evaluate(
     return Evaluation(found, results, tuple(outcomes))
 
 
-def checked_measures(collection: "Collection", measures: Sequence[str] | None = None) -> tuple[str, ...]:
+def checked_measures(collection: "Collection", measures: Sequence[str] | str | None = None) -> tuple[str, ...]:
     """The measures asked for, or by default the collection's official one and `DEFAULT_MEASURES`, each once.
 
     Raises:
         InvalidInput, MissingExtra: one that is not known or cannot be computed here; better now than after hours.
     """
+    measures = [measures] if isinstance(measures, str) else measures
     names = tuple(dict.fromkeys(measures or (collection.info.official_measure, *DEFAULT_MEASURES)))
     score(Run.from_rankings({}, name="none"), collection.qrels, names, relevance=collection.info.relevance)
     return names
@@ -192,10 +196,21 @@ def _systems(pipelines: Retriever | Mapping[str, Retriever | System | Run]) -> d
         raise InvalidInput("evaluate", "there is no pipeline to evaluate")
     systems: dict[str, System | Run] = {}
     for name, each in named.items():
+        check_name(name)
         if not isinstance(each, System | Run | Retriever):
             raise InvalidInput("evaluate", f"{name!r} is {type(each).__name__}, neither a retriever nor a run")
         systems[name] = each if isinstance(each, System | Run) else System(each)
     return systems
+
+
+def check_name(name: str) -> None:
+    """Refuse what cannot be the name of a run: it stands in a column of TREC runs, and names files.
+
+    Raises:
+        InvalidInput: no text, an empty one, or one with blanks or control characters.
+    """
+    if not isinstance(name, str) or name.split() != [name] or not name.isprintable():
+        raise InvalidInput("name of a pipeline", f"{name!r} must be text without blanks, such as 'bm25-k1-1.2'")
 
 
 def _collection(collection: "Collection | str") -> "Collection":

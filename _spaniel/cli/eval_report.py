@@ -17,8 +17,8 @@ __all__ = ["report"]
     type=click.Choice(["html", "md", "tex"]),
     multiple=True,
     default=["html"],
-    show_default="html",
-    help="A page, Markdown, or LaTeX tables; may be repeated.",
+    show_default=False,
+    help="A page, Markdown, or LaTeX tables; may be repeated [html].",
 )
 @click.option(
     "--open",

@@ -89,6 +89,7 @@ def run(console: Console, collections: tuple[str, ...], **options: Any) -> None:
     if options["out"]:
         check_free(Path(options["out"]))
     specs = [find_pipeline(name) for name in options["pipelines"]]
+    _check_names([spec.name for spec in specs])
     with ExitStack() as stack:
         cache = cache_folder(options["cache"])
         work = Path(stack.enter_context(tempfile.TemporaryDirectory())) if options["no_cache"] else cache
@@ -103,6 +104,18 @@ def run(console: Console, collections: tuple[str, ...], **options: Any) -> None:
             _save(Path(options["out"]), evaluations, macro, table)
         table.show([])
         _report(console, evaluations, macro, options["out"])
+
+
+def _check_names(names: list[str]) -> None:
+    """Each fit for a run, and there once."""
+    from spaniel.eval.evaluation import check_name
+    from spaniel.retrieval.errors import InvalidInput
+
+    for name in names:
+        check_name(name)
+        if names.count(name) > 1:
+            hint = "name each pipeline once; files are called by their `name`, or by that of the file"
+            raise InvalidInput("--pipeline", f"two pipelines are called {name!r}", hint=hint)
 
 
 def _parts(collections: tuple[str, ...], options: dict[str, Any], cache: Path) -> "list[Collection]":

@@ -18,12 +18,14 @@ _HEIGHT = 190
 
 
 def difference_plot(comparison: ComparisonFigures, queries: Sequence[QueryResults], place: int) -> Markup:
-    """The figure of one comparison; of more than `MAX_BARS` queries, as many evenly spaced ranks."""
+    """The figure of one comparison; a sentence where no query changed. Of many queries `MAX_BARS` evenly spaced."""
     changes = sorted(((_change(comparison, query), query) for query in queries), key=lambda one: -one[0])
     n_all = len(changes)
     shown = changes
     if n_all > MAX_BARS:
         shown = [changes[round(rank * (n_all - 1) / (MAX_BARS - 1))] for rank in range(MAX_BARS)]
+    if not any(change for change, _ in changes):
+        return tag("p", f"No query of {n_all:,} changed.", class_="caption")
     reach = max(max(abs(change) for change, _ in shown), 1e-9)
     scale = Scale.linear([-reach, reach], n_ticks=4, include=[0.0])
     title = f"{comparison.system} minus {comparison.baseline}, {comparison.measure} of each query, sorted"

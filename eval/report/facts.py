@@ -1,13 +1,24 @@
 """What a report says in words: its title, its finding, warnings, facts about collection and machine, the command."""
 
 import shlex
+from collections.abc import Mapping
 
 from spaniel.eval.results_format import CollectionResults
 
 from .numbers import amount, count, fraction, p_words, signed, size
 from .tables import Results, baseline_of, comparisons_of, figures_of, relevance_of
 
-__all__ = ["command_of", "facts_of", "finding", "hashes_of", "main_measure", "origin_of", "title_of", "warnings_of"]
+__all__ = [
+    "all_warnings",
+    "command_of",
+    "facts_of",
+    "finding",
+    "hashes_of",
+    "main_measure",
+    "origin_of",
+    "title_of",
+    "warnings_of",
+]
 
 
 def title_of(results: Results) -> str:
@@ -25,6 +36,11 @@ def warnings_of(results: Results) -> list[str]:
     return [*results.warnings, *(f"{one.name}: {warning}" for one in pipelines for warning in one.warnings)]
 
 
+def all_warnings(results: Results, parts: Mapping[str, CollectionResults]) -> list[str]:
+    """Those of the results, then those of each part with its name."""
+    return [*warnings_of(results), *(f"{name}: {one}" for name, part in parts.items() for one in warnings_of(part))]
+
+
 def main_measure(results: Results) -> str | None:
     """The collection's official measure when it was computed, else the first; None without measures."""
     official = results.collection.official_measure if isinstance(results, CollectionResults) else None
@@ -39,6 +55,12 @@ def finding(results: Results) -> str:
     name, best = max(((name, found[measure]) for name, found in figures), key=lambda one: one[1].mean)
     if len(figures) == 1:
         return f"{name} reaches {measure} {fraction(best.mean)}."
+    equal = [one for one, found in figures if round(found[measure].mean, 4) == round(best.mean, 4)]
+    if len(equal) > 1:
+        others = f"the highest {measure}, {fraction(best.mean)}"
+        if len(equal) == len(figures):
+            others = f"the same {measure}, {fraction(best.mean)}"
+        return f"{', '.join(equal[:-1])} and {equal[-1]} have {others}."
     said = f"{name} has the highest {measure}, {fraction(best.mean)}"
     baseline = baseline_of(results)
     if name == baseline:

@@ -1,10 +1,13 @@
 """Tables for a paper: LaTeX with booktabs, one `table` float each, ready for \\input."""
 
 import re
+from collections.abc import Mapping
+
+from spaniel.eval.results_format import CollectionResults
 
 from .fold import fold
 from .table import Cell, Row, Table
-from .tables import Results, all_tables
+from .tables import Results, all_tables, parts_table
 
 __all__ = ["escape", "latex_table", "render_latex"]
 
@@ -20,9 +23,10 @@ _NEEDS = "% Needs \\usepackage{booktabs} and \\usepackage[T1]{fontenc}; fits the
 _PAGE = 68
 
 
-def render_latex(results: Results) -> str:
+def render_latex(results: Results, parts: Mapping[str, CollectionResults] | None = None) -> str:
     """Every table as a float with its caption and label; everything that comes from data is escaped."""
-    return _NEEDS + "\n".join(latex_table(table) for table in all_tables(results))
+    tables = [*all_tables(results), *([parts_table(parts)] if parts else [])]
+    return _NEEDS + "\n".join(map(latex_table, tables))
 
 
 def escape(text: str) -> str:

@@ -1,32 +1,38 @@
 """Tables and the whole report as Markdown (the dialect of GitHub: pipes)."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from .facts import command_of, facts_of, finding, hashes_of, origin_of, title_of, warnings_of
+from spaniel.eval.results_format import CollectionResults
+
+from .facts import all_warnings, command_of, facts_of, finding, hashes_of, origin_of, title_of
 from .table import Cell, Table
-from .tables import Results, all_tables
+from .tables import Results, all_tables, parts_table
 
 __all__ = ["markdown_table", "render_markdown"]
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&!$])")
 
 
-def render_markdown(results: Results) -> str:
+def render_markdown(results: Results, parts: Mapping[str, CollectionResults] | None = None) -> str:
     """Warnings, tables, facts and the command; everything that comes from data is escaped.
+
+    Args:
+        parts: of several collections, each one's results by name.
 
     Example:
         >>> escape("a|b *c*")
         'a\\\\|b \\\\*c\\\\*'
     """
-    parts = [f"# {escape(title_of(results))}", escape(finding(results))]
-    if warnings := warnings_of(results):
-        parts.append("\n".join(f"> **Warning:** {escape(warning)}" for warning in warnings))
-    for table in all_tables(results):
-        parts += [f"## {table.title}", markdown_table(table), escape(table.caption)]
-    parts += ["## Collection", _list(facts_of(results)), _list((f"sha256 {k}", v) for k, v in hashes_of(results))]
-    parts += ["## How to reproduce", _code(command_of(results)), _list(origin_of(results))]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    blocks = [f"# {escape(title_of(results))}", escape(finding(results))]
+    if warnings := all_warnings(results, parts or {}):
+        blocks.append("\n".join(f"> **Warning:** {escape(warning)}" for warning in warnings))
+    tables = [*all_tables(results), *([parts_table(parts)] if parts else [])]
+    for table in tables:
+        blocks += [f"## {table.title}", markdown_table(table), escape(table.caption)]
+    blocks += ["## Collection", _list(facts_of(results)), _list((f"sha256 {k}", v) for k, v in hashes_of(results))]
+    blocks += ["## How to reproduce", _code(command_of(results)), _list(origin_of(results))]
+    return "\n\n".join(block for block in blocks if block) + "\n"
 
 
 def escape(text: str) -> str:

@@ -12,7 +12,7 @@ from importlib import resources
 from spaniel.eval.results_format import CollectionResults, MacroResults, QueryResults, part_folder
 
 from .differences import difference_plot
-from .facts import command_of, facts_of, finding, hashes_of, main_measure, origin_of, title_of, warnings_of
+from .facts import all_warnings, command_of, facts_of, finding, hashes_of, main_measure, origin_of, title_of
 from .html_table import html_table
 from .intervals import interval_plots
 from .markup import Child, Markup, joined, tag
@@ -50,7 +50,7 @@ def render_page(
         Markup(_HATCH),
         tag("header", tag("p", "Retrieval evaluation", class_="kicker"), tag("h1", title),
             tag("p", finding(results), class_="finding"),
-            _warnings(_all_warnings(results, parts or {})), _contents(shown)),
+            _warnings(all_warnings(results, parts or {})), _contents(shown)),
         tag("main", (_section(*section) for section in shown)),
         tag("footer", " · ".join(part for part in (f"Spaniel {results.spaniel}".strip(), results.created) if part)),
     ]  # fmt: skip
@@ -101,11 +101,6 @@ def _section(name: str, heading: str, content: Child) -> Markup:
 def _contents(sections: Sequence[Section]) -> Markup:
     links = [tag("li", tag("a", heading, href=f"#{name}")) for name, heading, _ in sections]
     return tag("nav", tag("ul", links), aria_label="Contents")
-
-
-def _all_warnings(results: Results, parts: Mapping[str, CollectionResults]) -> list[str]:
-    """Those of the results, then those of each part with its name."""
-    return [*warnings_of(results), *(f"{name}: {one}" for name, part in parts.items() for one in warnings_of(part))]
 
 
 def _warnings(found: Sequence[str]) -> Markup | None:

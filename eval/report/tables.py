@@ -137,9 +137,9 @@ def _figures_caption(results: Results, published: bool) -> str:
     queries = f"{min(ns):,}" if len(ns) == 1 else f"{min(ns):,} to {max(ns):,}" if ns else "no"
     method = method_words(results)
     what = "Means" if isinstance(results, CollectionResults) else "Macro means: every collection counts the same;"
-    words = [
-        f"{what} over {queries} queries with {confidence_of(results)} intervals{f' ({method})' if method else ''}."
-    ]
+    queries += " query" if queries == "1" else " queries"
+    made = f" ({method})" if method else ""
+    words = [f"{what} over {queries} with {confidence_of(results)} intervals{made}."]
     if isinstance(results, CollectionResults) and (rule := relevance_of(results.collection)):
         words.append(f"{rule[0].upper()}{rule[1:]}.")
     if comparisons_of(results):
@@ -153,15 +153,30 @@ def _figures_caption(results: Results, published: bool) -> str:
 
 def _test_words(results: Results) -> str:
     """The test, its correction and its level."""
-    first = comparisons_of(results)[0]
-    drawn = f" of {first.resamples:,} resamples" if first.resamples else ""
-    seed = f", seed {first.seed}" if first.seed is not None else ""
+    found = comparisons_of(results)
+    first = found[0]
+    drawn = {one.resamples for one in found if one.resamples and not _is_exact(one)}
+    resamples = f" of {max(drawn):,} resamples" if drawn else ""
+    seed = f", seed {first.seed}" if drawn and first.seed is not None else ""
+    exact = any(map(_is_exact, found))
+    all_signs = "exact, over all sign patterns" if not drawn else "exact where there are fewer sign patterns"
     correction = (first.correction or "").lower()
-    names = {"holm": ", p-values adjusted by Holm's method", "max_t": ", p-values adjusted by MaxT"}
+    names = {
+        "holm": ", p-values adjusted by Holm's method over the comparisons of each measure",
+        "max_t": ", p-values adjusted by MaxT over all pairs of each measure",
+    }
     adjusted = (
         names.get(correction, f", p-values adjusted ({first.correction})") if correction not in ("", "none") else ""
     )
-    return f"paired randomisation test{drawn}{seed}{adjusted}, at {first.alpha:g}"
+    said = f" ({all_signs})" if exact else ""
+    return f"paired randomisation test{resamples}{said}{seed}{adjusted}, at {first.alpha:g}"
+
+
+def _is_exact(one: ComparisonFigures) -> bool:
+    """Whether every sign pattern of the queries that differ was counted, and none drawn."""
+    if one.wins is None or one.losses is None or one.resamples is None:
+        return False
+    return one.wins + one.losses < 63 and one.resamples == 1 << (one.wins + one.losses)
 
 
 def comparisons_table(results: Results) -> Table:
@@ -175,6 +190,7 @@ def comparisons_table(results: Results) -> Table:
     caption = (
         f"Mean of the per-query differences, system minus baseline, with {confidence_of(results)} interval. "
         f"{_test_words(results)[0].upper()}{_test_words(results)[1:]}. "
+        "The adjusted p decides what is called significant; an interval is not adjusted and may exclude 0 without it. "
         "MDE: the smallest true difference that these queries would show with 80% power."
         if found
         else ""

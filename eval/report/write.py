@@ -25,11 +25,13 @@ def render_folder(folder: str | Path, format: str = "html") -> str:
     if format not in FORMATS:
         raise InvalidInput("format", f"{format!r} is none of {', '.join(FORMATS)}")
     results = read_results(folder)
+    single = isinstance(results, CollectionResults)
+    parts = {} if single else {part.collection.name: part for _, part in read_parts(folder)}
     if format != "html":
-        return render_markdown(results) if format == "md" else render_latex(results)
+        return render_markdown(results, parts) if format == "md" else render_latex(results, parts)
     if isinstance(results, CollectionResults):
         return render_page(results, list(read_queries(folder, results)))
-    return render_page(results, parts={part.collection.name: part for _, part in read_parts(folder)})
+    return render_page(results, parts=parts)
 
 
 def write_report(folder: str | Path, format: str = "html") -> list[Path]:

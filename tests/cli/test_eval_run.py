@@ -196,3 +196,11 @@ def test_figures_of_anserini(shared_data: Path, spaniel: Run, name: str, ndcg: f
     figure = data["pipelines"][0]["measures"]["nDCG@10"]
     assert figure["mean"] == pytest.approx(ndcg, abs=0.002)
     assert figure["low"] < figure["mean"] < figure["high"]
+
+
+def test_two_pipelines_of_one_name_and_their_default(small: Path, spaniel: Run, cache: Path) -> None:
+    done = spaniel("eval", "run", small, "--pipeline", "bm25", "--pipeline", "bm25")
+    assert done.code == 2 and "two pipelines are called 'bm25'" in done.err
+    assert "name each pipeline once" in done.err
+    assert not cache.exists(), "refused before any work"
+    assert "(bm25)" not in spaniel("eval", "run", "--help").out

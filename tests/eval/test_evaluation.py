@@ -153,7 +153,7 @@ class Counted:
 def test_runs_are_cached_by_what_decides_them(small: Collection, kb: Index, tmp_path: Path) -> None:
     def asked(definition: Any, **options: Any) -> int:
         source = Counted(kb)
-        quickly({"any name": System(source, definition)}, small, ["RR@10"], cache=tmp_path / "cache", **options)
+        quickly({"any-name": System(source, definition)}, small, ["RR@10"], cache=tmp_path / "cache", **options)
         return source.n
 
     assert asked({"b": 0.4}) == 4
@@ -243,3 +243,23 @@ def test_results_say_how_sure_their_intervals_are(small: Collection, kb: Index) 
     assert report.results.confidence == 0.8
     assert "80% intervals" in str(report)
     assert macro_results([report], confidence=0.9).confidence == 0.9
+
+
+def test_one_measure_may_stand_alone_and_wrong_names_are_named(small: Collection, kb: Index) -> None:
+    report = quickly({"bm25": kb.bm25()}, small, "RR@10")
+    assert report.results.measures == ["RR@10"]
+    with pytest.raises(InvalidInput, match="no pipeline is called 'x'; there are bm25"):
+        report.mean("x", "RR@10")
+
+
+@pytest.mark.parametrize("name", ["../x y", "", " a", "a\n", 3])
+def test_a_name_that_no_run_can_have_is_refused_first(small: Collection, name: Any) -> None:
+    class Unused:
+        name = "never"
+        passages = None
+
+        def search(self, *_words: object, **_options: object) -> None:
+            raise AssertionError("it was searched")
+
+    with pytest.raises(InvalidInput, match="must be text without blanks"):
+        quickly({name: Unused()}, small, ["RR@10"])

@@ -14,12 +14,13 @@ from contracts.results_folder import MEASURES, PIPELINES, make_folder, make_macr
 
 from spaniel.eval import results_format as fmt
 from spaniel.eval.report import queries
-from spaniel.eval.report.differences import MAX_BARS
+from spaniel.eval.report.differences import MAX_BARS, difference_plot
 from spaniel.eval.report.queries import N_EACH, N_HITS
 from spaniel.eval.report.scatter import Point, _label_place, pareto_front
 from spaniel.eval.report.svg import Scale
 from spaniel.eval.report.waterfall import waterfall_plots
 from spaniel.eval.report.write import render_folder, write_report
+from spaniel.eval.results_reader import read_parts, read_queries, read_results
 from spaniel.retrieval.errors import InvalidInput
 
 VOID = {"meta", "br", "hr", "img"}
@@ -318,3 +319,26 @@ def test_a_comparison_with_nothing_optional_is_drawn(folder: Path, tmp_path: Pat
     file.write_bytes(msgspec.json.encode(data))
     for kind in ("html", "md", "tex"):
         assert "None" not in re.sub(r"None\.", "", render_folder(tmp_path / "out", kind))
+
+
+def test_several_collections_in_markdown_and_latex(tmp_path: Path) -> None:
+    make_macro(tmp_path / "out")
+    shown = render_folder(tmp_path / "out", "md")
+    assert "## Collections" in shown
+    for _, part in read_parts(tmp_path / "out"):
+        name, figure = part.collection.name, part.pipelines[0].measures["nDCG@10"]
+        assert f"| {name} |" in shown and f"{figure.mean:.4f}" in shown
+        for warning in part.warnings:
+            assert f"{name}: {warning}" in shown
+    assert "tab:collections" in render_folder(tmp_path / "out", "tex")
+
+
+def test_only_ties_are_said_and_not_drawn(folder: Path) -> None:
+    results = read_results(folder)
+    assert isinstance(results, fmt.CollectionResults)
+    queries = [
+        msgspec.structs.replace(query, pipelines=dict.fromkeys(query.pipelines, next(iter(query.pipelines.values()))))
+        for query in read_queries(folder, results)
+    ]
+    shown = str(difference_plot(results.comparisons[0], queries, 0))
+    assert f"No query of {len(queries):,} changed." in shown and "<svg" not in shown

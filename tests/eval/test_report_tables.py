@@ -12,6 +12,7 @@ import pytest
 from contracts.results_folder import MEASURES, PIPELINES, make_folder, make_macro
 
 from spaniel.eval.report import render_html, render_latex, render_markdown, render_text
+from spaniel.eval.report.facts import finding
 from spaniel.eval.report.latex import escape as latex_escape
 from spaniel.eval.report.table import Cell, Column, Row, Table
 from spaniel.eval.report.tables import baseline_of, comparisons_table, costs_table, figures_table, mark_of
@@ -164,6 +165,27 @@ def test_latex_fits_the_column_of_an_article(results: CollectionResults, tmp_pat
     assert done.returncode == 0, said[-2000:]
     assert "Overfull" not in said
     assert r"\begin{tabular}" in page
+
+
+def test_an_exact_test_is_called_so(results: CollectionResults) -> None:
+    few = [msgspec.structs.replace(c, wins=3, losses=1, resamples=16) for c in results.comparisons]
+    exact = msgspec.structs.replace(results, comparisons=few)
+    said = "Paired randomisation test (exact, over all sign patterns), p-values adjusted by Holm's method over the"
+    assert said in comparisons_table(exact).caption
+    mixed = msgspec.structs.replace(results, comparisons=[few[0], *results.comparisons[1:]])
+    said = "test of 10,000 resamples (exact where there are fewer sign patterns), seed 0"
+    assert said in comparisons_table(mixed).caption
+
+
+def test_equals_share_the_finding_and_one_query_is_one(results: CollectionResults) -> None:
+    first, second = results.pipelines[:2]
+    twin = msgspec.structs.replace(second, measures=first.measures)
+    assert finding(msgspec.structs.replace(results, pipelines=[first, twin])).startswith(
+        f"{first.name} and {second.name} have the same nDCG@10, "
+    )
+    alone = {name: msgspec.structs.replace(figure, n=1) for name, figure in first.measures.items()}
+    one = msgspec.structs.replace(results, pipelines=[msgspec.structs.replace(first, measures=alone)])
+    assert "Means over 1 query with" in figures_table(one).caption
 
 
 def test_markdown_is_escaped(tmp_path: Path) -> None:
