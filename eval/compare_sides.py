@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from spaniel.retrieval.errors import InvalidInput
 
+from .coverage import check_queries
 from .losses import Losses
 from .measures import score
 from .qrels import Qrels
@@ -105,10 +106,11 @@ def side_of_run(
     """A run file scored with judgements; `drop_self` takes out documents with their query's own id first.
 
     Raises:
-        InvalidInput: an unusable run, judgements or measure.
+        InvalidInput: an unusable run, judgements or measure; the run answers none of the judged queries.
         MissingExtra: a measure that needs ir_measures, which is not installed.
     """
     run = Run.read(path).without_self() if drop_self else Run.read(path)
+    check_queries(str(path), run, qrels)
     scores = score(run, qrels, measures, relevance=relevance)
     # A run file does not say which of its stages search: the first alone is taken to.
     losses = Losses.of(run, qrels, relevance=relevance).lost()

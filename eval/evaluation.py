@@ -135,7 +135,8 @@ def evaluate(
         on_outcome: told of each pipeline as it is done.
 
     Raises:
-        InvalidInput: no pipeline, an unknown baseline or measure, no judged query.
+        InvalidInput: no pipeline, an unknown baseline or measure, no judged query; an index that holds none of the
+            judged documents; a run that answers none of the judged queries.
 
     Example:
         >>> import tempfile

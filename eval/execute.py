@@ -40,6 +40,7 @@ OnProgress = Callable[[str, int, int], None]
 
 _CHUNK_S = 1.0
 _FIRST_CHUNK, _LARGEST_CHUNK = 8, 4096
+_LARGEST_PIECE = 64  # queries of one search, fewer where they go deeper: an interrupt waits for those under way
 _MOST_DEEPENED, _MAX_DEPTH = 64, 1 << 24
 
 
@@ -247,7 +248,7 @@ class _Execution:
         self, pool: ThreadPoolExecutor, places: Sequence[int], deepen: int = 1
     ) -> tuple[list[bool], list[tuple[str, list[Ranking]]]]:
         """For each stage whether it is a source, and its name with a ranking for each place."""
-        n = min(self._threads, len(places))
+        n = min(max(self._threads, -(-len(places) * deepen // _LARGEST_PIECE)), len(places))
         parts = [places[len(places) * i // n : len(places) * (i + 1) // n] for i in range(n)]
         traces = list(pool.map(lambda part: self._traced(part, deepen), parts))
         names = [name for name, _ in traces[0][1]]

@@ -10,6 +10,7 @@ dropped; records are read as long as they are whole, and what follows the last w
 writing, a damaged block) is cut off. One process writes a journal at a time; whoever comes second works without.
 """
 
+import errno
 import fcntl
 import json
 import os
@@ -25,6 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spaniel.retrieval.types import JSON
+
+from .writing import UNWRITABLE, writing
 
 __all__ = ["Journal", "Record"]
 
@@ -52,17 +55,19 @@ class Journal:
     Attributes:
         records: what was there, in order, the definition left out.
         shared: another process is writing to this file; nothing will be written here.
+        read_only: the file is there, and can only be read: what it holds can be used, and nothing can be added.
 
     Raises:
-        OSError: the folder cannot be written to.
+        InvalidInput: the folder cannot be written to, and there is no such journal.
+        OSError: the disk is full or fails.
     """
 
     def __init__(self, path: str | Path, definition: Mapping[str, JSON]) -> None:
         self.path = Path(path)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        self._file: BinaryIO = os.fdopen(os.open(self.path, flags, 0o644), "r+b")
-        self.shared = not self._locked()
+        self.read_only = False
+        with writing(self.path):
+            self._file = self._opened()
+        self.shared = not self.read_only and not self._locked()
         self.records: list[Record] = []
         # In the form in which it will be read: tuples as lists, keys as text.
         wanted = json.loads(_encoded(definition))
@@ -73,11 +78,24 @@ class Journal:
             end = 0
         if self.shared:
             self.records = []
+        if self.shared or self.read_only:
             return
         self._file.truncate(end)
         self._file.seek(end)
         if end == 0:
             self.append(wanted)
+
+    def _opened(self) -> BinaryIO:
+        """To be read and written; only to be read where it is there and nothing can be written."""
+        flags = os.O_CLOEXEC | os.O_NOFOLLOW
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            return os.fdopen(os.open(self.path, flags | os.O_RDWR | os.O_CREAT, 0o644), "r+b")
+        except OSError as error:
+            if error.errno not in UNWRITABLE or not self.path.exists():
+                raise
+        self.read_only = True
+        return os.fdopen(os.open(self.path, flags | os.O_RDONLY), "rb")
 
     def _locked(self) -> bool:
         try:
@@ -87,16 +105,24 @@ class Journal:
         return True
 
     def append(self, values: Mapping[str, JSON], arrays: Mapping[str, NDArray[Any]] | None = None) -> None:
-        """Write a record and wait until it is on disk."""
+        """Write a record and wait until it is on disk.
+
+        Raises:
+            InvalidInput: it can only be read.
+            OSError: the disk is full or fails; the path is named.
+        """
         if self.shared:
             return
         shapes: JSON = [[name, array.dtype.name, len(array)] for name, array in (arrays or {}).items()]
         text = _encoded({**values, "arrays": shapes} if shapes else values)
         body = b"".join(array.astype(_DTYPES[array.dtype.name]).tobytes() for array in (arrays or {}).values())
         head = _HEAD.pack(_MAGIC, len(text), len(body), zlib.crc32(body, zlib.crc32(text)))
-        self._file.write(head + text + body)
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        with writing(self.path):
+            if self.read_only:
+                raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+            self._file.write(head + text + body)
+            self._file.flush()
+            os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Let the next one write."""

@@ -1,7 +1,7 @@
 """One pipeline on one collection: what was asked for, and what came of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from spaniel.retrieval.types import JSON
 from .cache import digest, open_run
 from .card import run_card, versions
 from .costs import Latency
+from .coverage import check_documents, check_queries
 from .execute import Executed, OnProgress, execute
 from .journal import Journal
 from .losses import Losses
@@ -92,14 +93,18 @@ def outcome(
 ) -> Outcome:
     """Run it (or take the run as it is), score it, and see what it lost."""
     executed, system = None, None
+    doubts: tuple[str, ...] = ()
     if isinstance(what, Run):
+        check_queries(f"run {name}", what, collection.qrels)
         run = what.without_self() if collection.info.drop_self else what
         run = _renamed(run.cut(settings.depth), name, run.card)
     else:
         system = what
+        doubts = check_documents(name, what.pipeline, collection)
         executed = _executed(name, what, collection, settings, on_progress)
         run = _renamed(executed.run, name, _card(what, executed, collection, settings))
     scores = score(run, collection.qrels, settings.measures, relevance=collection.info.relevance)
+    scores = replace(scores, warnings=doubts + scores.warnings)
     losses = Losses.of(
         run,
         {query: collection.qrels[query] for query in scores.query_ids},

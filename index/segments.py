@@ -93,6 +93,7 @@ class Segments:
     """
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
+        self.path = folder
         self.open: list[OpenSegment] = []
         try:
             for record in manifest.segments:

@@ -18,7 +18,7 @@ from .build import create, extend
 from .index import Index
 from .ingest_values import Limits, OnDuplicate, VectorDocument
 from .input import Batch, InputOptions, Position
-from .progress import OnProgress, Reporter
+from .progress import OnProgress, Progress, Reporter
 from .settings import VECTOR_FIELD, IndexSettings
 from .sparse.scorers import Scorer
 from .sparse.token_weights import START, TOP, Place, Scale, WeightedText, read_token_weights, scan
@@ -49,6 +49,9 @@ def build_vectors(
     Raises:
         InvalidInput: a malformed line (file and line are named), a repeated id; an index is there and not `overwrite`.
 
+    At the end a note through `on_progress` counts the weights under half a step, stored as one whole step: all
+    vectors share one scale, set by the greatest weight.
+
     Cost: the files are read twice, first for the greatest weight. After an interruption the same command looks for that
     weight again and then goes on where it stopped.
     """
@@ -57,7 +60,10 @@ def build_vectors(
     settings = settings_of_vectors(scale)
     stream = _VectorStream(files, scale)
     limits = Limits(on_duplicate, memory_bytes, checkpoint_s)
-    return create(stream, path, settings, InputOptions(), limits, Reporter(on_progress), overwrite=overwrite)
+    report = Reporter(on_progress)
+    index = create(stream, path, settings, InputOptions(), limits, report, overwrite=overwrite)
+    stream.tell_raised(report)
+    return index
 
 
 def add_vectors(
@@ -81,7 +87,10 @@ def add_vectors(
     step = settings.fields[VECTOR_FIELD]
     stream = _VectorStream(files, Scale(step, step * TOP))
     limits = Limits(on_duplicate, memory_bytes, checkpoint_s)
-    return extend(stream, path, InputOptions(), limits, Reporter(on_progress))
+    report = Reporter(on_progress)
+    index = extend(stream, path, InputOptions(), limits, report)
+    stream.tell_raised(report)
+    return index
 
 
 def settings_of_vectors(scale: Scale) -> IndexSettings:
@@ -98,6 +107,18 @@ class _VectorStream:
         self._files, self._scale = files, scale
         self._stats = [file.stat() for file in files]
         self.total_bytes = sum(stat.st_size for stat in self._stats)
+        self._n_documents = self._n_weights = self._n_raised = 0
+
+    def tell_raised(self, report: Reporter) -> None:
+        """Say how many of the weights read are stored as more than they are, because another is so much greater."""
+        if not self._n_raised:
+            return
+        note = (
+            f"{self._n_raised:,} of {self._n_weights:,} weights ({self._n_raised / self._n_weights:.2%}) lie under "
+            f"half a step and are stored as one step, {self._scale.step:g}: all vectors of an index share 255 steps up "
+            f"to the greatest weight, {self._scale.greatest:g}"
+        )
+        report(Progress("done", self._n_documents, note=note))
 
     def batches(self, start: Position | None) -> Iterator[Batch]:
         first = start.source if start else 0
@@ -126,6 +147,9 @@ class _VectorStream:
 
     def _document(self, line: WeightedText) -> VectorDocument:
         impacts = self._scale.impacts(line.weights).tolist()
+        self._n_documents += 1
+        self._n_weights += len(line.weights)
+        self._n_raised += self._scale.n_raised(line.weights)
         return VectorDocument(line.id, line.text, line.title, {}, dict(zip(line.tokens, impacts, strict=True)))
 
 

@@ -16,6 +16,7 @@ A message says what happened, with which value, and what to do.
 """
 
 import importlib
+import shlex
 from pathlib import Path
 from types import ModuleType
 
@@ -55,11 +56,11 @@ class IndexNotFound(SpanielError, FileNotFoundError):
 class IndexCorrupt(SpanielError):
     """A file of the index is damaged, missing, truncated or not ours."""
 
-    hint = "run `spaniel index verify` for the whole list; restore the file or rebuild the index"
-
     def __init__(self, path: str | Path, reason: str) -> None:
         super().__init__(f"{path}: {reason}")
         self.path, self.reason = Path(path), reason
+        index = shlex.quote(str(self.path if self.path.is_dir() else self.path.parent))
+        self.hint = f"run `spaniel index verify {index}` for the whole list; restore the file or rebuild the index"
 
 
 class IndexTooNew(SpanielError):

@@ -148,7 +148,23 @@ class _Job:
         self._done: list[list[str]] = []
 
     def evaluated(self, part: "Collection") -> "Evaluation":
-        """Build what is needed, run, and compare."""
+        """Build what is needed, run, and compare; once more where an index of the cache turns out to be damaged."""
+        from spaniel.rag.pipelines.cached import entry_of, forget
+        from spaniel.retrieval.errors import IndexCorrupt
+
+        n_done = len(self._done)
+        try:
+            return self._evaluated(part)
+        except IndexCorrupt as error:
+            entry = entry_of(error, self._cache)
+            if entry is None:
+                raise
+            self._console.note(printable(f"an index in the cache is built anew: {error}"))
+            forget(entry)
+            del self._done[n_done:]
+        return self._evaluated(part)
+
+    def _evaluated(self, part: "Collection") -> "Evaluation":
         from spaniel.eval.evaluation import checked_measures, evaluate
         from spaniel.rag.pipelines.systems import systems
 

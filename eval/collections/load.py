@@ -165,7 +165,7 @@ _WARNINGS = {
     "duplicate_judgements": "{n} judgements stand in {qrels} more than once, with the same grade",
     "duplicate_queries": "{n} queries stand in {queries} more than once, with the same text",
     "duplicate_documents": "{n} documents of {corpus} have an id that stood there before; "
-    "choose what to do with them when you build the index (on_duplicate)",
+    "an index is built only when told what to do with them (on_duplicate, --on-duplicate)",
     "empty_queries": "{n} queries have no text",
     "blank_lines": "{n} blank lines were stepped over",
 }

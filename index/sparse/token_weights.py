@@ -68,6 +68,10 @@ class Scale:
         """For weights up to `greatest`; `whole` says that all of them are whole numbers."""
         return cls(1.0 if whole and greatest <= TOP else max(greatest, math.ulp(0.0) * TOP) / TOP, greatest)
 
+    def n_raised(self, weights: NDArray[np.float64]) -> int:
+        """How many weights lie under half a step and are stored as more than they are."""
+        return int(np.count_nonzero(weights < self.step / 2))
+
     def impacts(self, weights: NDArray[np.float64]) -> NDArray[np.uint8]:
         """uint8, the shape of `weights`.
 

@@ -7,7 +7,7 @@ build took; null when it was interrupted in between, since then nobody knows.
 """
 
 import json
-import shutil
+import shlex
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spaniel.eval.cache import digest
+from spaniel.eval.writing import writing
 from spaniel.index.analysis.spec import ANALYZER_VERSION
 from spaniel.index.build import build
 from spaniel.index.index import Index, open_index
@@ -25,6 +26,7 @@ from spaniel.retrieval.atomic import written_whole
 from spaniel.retrieval.errors import IndexCorrupt, IndexNotFound, IndexTooNew, IndexTooOld, InvalidInput
 from spaniel.retrieval.types import JSON
 
+from .cached import check_unchanged, discard, fingerprint
 from .spec import IndexSpec
 
 if TYPE_CHECKING:
@@ -94,13 +96,47 @@ def cached_index(
     }
     key = digest(wanted)[:24]
     folder = cache / "indexes" / key
+    index = _whole(folder, on_progress)
+    if index is None:
+        _refuse_duplicates(collection, spec, language)
+        with writing(folder):
+            index = _built(collection, spec, folder, language, threads, on_progress)
+    return BuiltIndex(index, key, spec.label, language, _build_seconds(folder))
+
+
+def _whole(folder: Path, on_progress: Callable[[Progress], None] | None) -> Index | None:
+    """The index in the cache; None when there is none, and when it was damaged: then it is removed and this is said."""
     try:
         index = open_index(folder / "index")
-    except (IndexNotFound, IndexCorrupt, IndexTooNew, IndexTooOld) as error:
-        if not isinstance(error, IndexNotFound):
-            shutil.rmtree(folder / "index")  # ours, and of no use to anybody
-        index = _built(collection, spec, folder, language, threads, on_progress)
-    return BuiltIndex(index, key, spec.label, language, _build_seconds(folder))
+        try:
+            check_unchanged(folder)
+        except BaseException:
+            index.close()
+            raise
+        return index
+    except IndexNotFound:
+        return None
+    except (IndexCorrupt, IndexTooNew, IndexTooOld) as error:
+        if on_progress is not None:
+            on_progress(Progress("reading", note=f"an index in the cache is built anew: {error}"))
+        discard(folder)
+        return None
+
+
+def _refuse_duplicates(collection: "Collection", spec: IndexSpec, language: str) -> None:
+    """Say what to do about documents that share an id, before anything is read."""
+    n = collection.counts["duplicate_documents"]
+    if not n:
+        return
+    words = ["spaniel", "index", "build", str(collection.path), "kb", "--on-duplicate", "skip"]
+    words += ["--language", language] if language != "english" else []
+    if "contents" not in spec.weights:
+        words += ["--fields", ",".join(f"{name}:{weight:g}" for name, weight in spec.weights.items())]
+    raise InvalidInput(
+        str(collection.path),
+        f"{n:,} documents have an id that stood there before",
+        hint=f"keep the first of each id with `{shlex.join(words)}`, then give the same command `--index kb`",
+    )
 
 
 def _built(
@@ -134,7 +170,8 @@ def _built(
         found = f"its index holds {len(index):,} documents, the collection {collection.counts['documents']:,}"
         raise InvalidInput(str(collection.path), found)
     with written_whole(folder / "build.json") as out:
-        json.dump({"build_s": None if notes else seconds, "collection": collection.name}, out)
+        said = {"build_s": None if notes else seconds, "collection": collection.name, "files": fingerprint(folder)}
+        json.dump(said, out)
     return index
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -144,6 +145,72 @@ def test_pipelines_are_listed(spaniel: Run) -> None:
     data = spaniel("eval", "pipelines", "--json").data
     assert [each["name"] for each in data["pipelines"]] == list(NAMED)
     assert "lambda" in data["stages"]["ql"]
+
+
+# --- What does not fit, and what is damaged ---
+
+
+def flip(file: Path, *, keep_times: bool) -> None:
+    """Damage a file in its middle; with its old times nothing shows that it was written to."""
+    stat, data = file.stat(), bytearray(file.read_bytes())
+    start = len(data) // 3
+    data[start:-start] = bytes(byte ^ 0xFF for byte in data[start:-start])
+    file.write_bytes(data)
+    if keep_times:
+        os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+@pytest.mark.parametrize("keep_times", [False, True])
+def test_a_damaged_cache_is_mended(small: Path, spaniel: Run, cache: Path, keep_times: bool) -> None:
+    whole = spaniel("eval", "run", small, "--json", *QUICK).data
+    [file] = cache.glob("indexes/*/index/passages-*.sqlite")
+    flip(file, keep_times=keep_times)
+    for run in cache.glob("runs/*"):
+        run.unlink()
+    done = spaniel("eval", "run", small, *QUICK)
+    assert done.code == 0, done.err
+    assert "an index in the cache is built anew" in done.err and file.name in done.err
+    again = spaniel("eval", "run", small, "--json", *QUICK)
+    assert again.data["pipelines"][0]["measures"] == whole["pipelines"][0]["measures"]
+    assert "built anew" not in again.err
+
+
+def test_a_damaged_index_of_the_user_stays(small: Path, spaniel: Run, tmp_path: Path) -> None:
+    assert spaniel("index", "build", small, tmp_path / "my kb").code == 0
+    [file] = (tmp_path / "my kb").glob("passages-*.sqlite")
+    flip(file, keep_times=False)
+    done = spaniel("eval", "run", small, "--index", tmp_path / "my kb", *QUICK)
+    assert done.code == 2 and file.exists()
+    assert str(file) in done.err and f"spaniel index verify '{tmp_path / 'my kb'}'" in done.err
+
+
+def test_an_index_of_other_documents(small: Path, spaniel: Run, tmp_path: Path) -> None:
+    (tmp_path / "others.jsonl").write_text('{"_id": "x1", "text": "Moon dogs."}\n{"_id": "x2", "text": "Cats."}\n')
+    assert spaniel("index", "build", tmp_path / "others.jsonl", tmp_path / "kb").code == 0
+    done = spaniel("eval", "run", small, "--index", tmp_path / "kb", *QUICK)
+    assert done.code == 2 and "collection small: none of its 6 judged documents" in done.err
+    assert str(tmp_path / "kb") in done.err
+    (tmp_path / "more.jsonl").write_text('{"_id": "d1", "text": "Moon dogs."}\n')
+    assert spaniel("index", "add", tmp_path / "more.jsonl", tmp_path / "kb").code == 0
+    most = spaniel("eval", "run", small, "--index", tmp_path / "kb", *QUICK)
+    assert most.code == 0 and "83% of the judged documents (5 of 6) are not in the index" in most.err
+
+
+def test_documents_that_share_an_id(small: Path, spaniel: Run, tmp_path: Path) -> None:
+    with (small / "corpus.jsonl").open("a") as out:
+        out.write(json.dumps({"_id": "d1", "title": "", "text": "Once more."}) + "\n")
+    done = spaniel("eval", "run", small, *QUICK)
+    assert done.code == 2 and "1 documents have an id that stood there before" in done.err
+    words = shlex.split(done.err.split("`")[1])
+    assert words[:3] == ["spaniel", "index", "build"] and words[4] == "kb"
+    words[4] = str(tmp_path / "kb")
+    assert spaniel(*words[1:]).code == 0
+    assert spaniel("eval", "run", small, "--index", tmp_path / "kb", *QUICK).code == 0
+    several = spaniel("eval", "run", small, "--pipeline", "bm25-multifield", *QUICK)
+    words = [*shlex.split(several.err.split("`")[1])[1:], "--overwrite"]
+    words[3] = str(tmp_path / "kb")
+    assert spaniel(*words).code == 0
+    assert spaniel("eval", "run", small, "--pipeline", "bm25-multifield", "--index", tmp_path / "kb", *QUICK).code == 0
 
 
 # --- Interruptions ---

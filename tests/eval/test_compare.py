@@ -190,3 +190,8 @@ def test_comparisons_are_plain_values(runs: tuple[Path, Path]) -> None:
     assert json.loads(json.dumps(same)) == same
     assert same["measures"]["R@10"]["mde"] is None, "no NaN in JSON"
     assert same["measures"]["R@10"].keys() >= {"a", "b", "difference", "low", "high", "p", "p_adjusted", "wins"}
+
+
+def test_runs_of_other_queries_are_refused(tmp_path: Path, runs: tuple[Path, Path]) -> None:
+    with pytest.raises(InvalidInput, match=r"none of its .* queries"):
+        compare_runs(*runs, {"zz": {"d1": 1}})

@@ -190,6 +190,21 @@ def test_the_folder_reads_back(small: Collection, kb: Index, tmp_path: Path) -> 
             assert [hit.id for hit in back.ranking("q2")] == [hit.id for hit in run.ranking("q2")]
 
 
+# --- Another collection's index, another's run ---
+
+
+def test_an_index_or_a_run_of_another_collection(small: Collection, tmp_path: Path) -> None:
+    (tmp_path / "others.jsonl").write_text('{"_id": "x1", "text": "moon dogs"}\n', encoding="utf-8")
+    with (
+        build(tmp_path / "others.jsonl", tmp_path / "others") as other,
+        pytest.raises(InvalidInput, match="none of its 6 judged documents"),
+    ):
+        quickly({"bm25": other.bm25()}, small, ["R@100"])
+    foreign = Run.from_rankings({"zz": [("d1", 1.0)]}, name="foreign")
+    with pytest.raises(InvalidInput, match=r"none of its 1 queries, such as 'zz', is among the 4 judged"):
+        quickly({"foreign": foreign}, small, ["R@100"])
+
+
 # --- Several collections ---
 
 

@@ -1,6 +1,7 @@
 """Running a pipeline: the same rankings in one go, in pieces, on any number of threads, and after an interruption."""
 
 import random
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -236,3 +237,24 @@ def test_passages_need_ids() -> None:
     source.passages = None
     with pytest.raises(InvalidInput, match="ids"):
         ran(source)
+
+
+def test_an_interrupt_waits_for_few_queries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However large chunks have grown, one search gets few queries, and none begins after the interrupt."""
+    asked: list[int] = []
+
+    class Watched(WordCount):
+        def search(self, queries: Sequence[QueryLike], **words: Any) -> list[Ranking]:
+            asked.append(len(queries))
+            time.sleep(0.002)  # long enough for the other thread to hear of it
+            if sum(asked) > 500:
+                raise KeyboardInterrupt
+            return super().search(queries, **words)
+
+    source = Watched(TEXTS[:3])
+    source.passages = ListStore(TEXTS[:3])
+    monkeypatch.setattr("spaniel.eval.execute._FIRST_CHUNK", 4096)
+    many = {f"q{i}": "red" for i in range(3000)}
+    with pytest.raises(KeyboardInterrupt):
+        ran(source, many, threads=1)
+    assert max(asked) <= 64 and sum(asked) < 800

@@ -1,12 +1,16 @@
 """A journal gives back what was wholly written, whatever happened afterwards."""
 
+import errno
+import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from spaniel.eval.cache import cache_folder, digest, open_run
 from spaniel.eval.journal import Journal
+from spaniel.retrieval.errors import InvalidInput
 
 DEFINITION = {"pipeline": {"b": 0.4, "a": [1, 2]}, "depth": 10}
 ARRAYS = {"z": np.arange(5, dtype=np.int32), "a": np.array([0.5, 2.5], np.float32), "none": np.zeros(0, np.float64)}
@@ -106,3 +110,31 @@ def test_where_the_cache_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert cache_folder() == tmp_path / "b" / "spaniel"
     monkeypatch.delenv("XDG_CACHE_HOME")
     assert cache_folder() == Path.home() / ".cache" / "spaniel"
+
+
+def test_a_journal_that_can_only_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Journal(tmp_path / "a.run", {"a": 1}) as journal:
+        journal.append({"n": 1})
+    opened = os.open
+
+    def read_only(path: Any, flags: int, *rest: int) -> int:
+        if flags & (os.O_RDWR | os.O_CREAT):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+        return opened(path, flags, *rest)
+
+    monkeypatch.setattr(os, "open", read_only)
+    with Journal(tmp_path / "a.run", {"a": 1}) as journal:
+        assert [record.values for record in journal.records] == [{"n": 1}]
+        with pytest.raises(InvalidInput, match="Read-only file system") as caught:
+            journal.append({"n": 2})
+    assert str(tmp_path / "a.run") in str(caught.value) and "--no-cache" in caught.value.hint
+    with pytest.raises(InvalidInput, match=r"b\.run: what is missing in this cache"):
+        Journal(tmp_path / "b.run", {"a": 1})
+
+
+def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Journal(tmp_path / "a.run", {"a": 1}) as journal, Path("/dev/full").open("r+b", buffering=0) as full:
+        monkeypatch.setattr(journal, "_file", full)
+        with pytest.raises(OSError, match=r"No space left on device.*a\.run"):
+            journal.append({"n": 1})
+        monkeypatch.undo()

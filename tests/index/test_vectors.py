@@ -160,7 +160,8 @@ def test_ctrl_c_and_the_same_command(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with build_vectors(source, tmp_path / "kb", on_progress=told.append) as index:
         check(index, vectors(60), QUERIES)
     assert told[0].note == "going on after 20 documents of an unfinished build"
-    assert told[-2].bytes_read == told[-2].total_bytes == source.stat().st_size
+    last = [one for one in told if one.total_bytes][-1]
+    assert last.bytes_read == last.total_bytes == source.stat().st_size
 
 
 def test_repeated_ids_are_named_by_line(tmp_path: Path) -> None:
@@ -181,3 +182,18 @@ def packed(path: Path, some: Vectors) -> Path:
 def answers(index: Index) -> list[list[tuple[str, float]]]:
     queries = [Query(str(i), "", weights=weights) for i, weights in enumerate(QUERIES)]
     return [[(hit.id, hit.score) for hit in index.search(query, k=1000)] for query in queries]
+
+
+def test_weights_under_half_a_step_are_counted(tmp_path: Path) -> None:
+    some = tmp_path / "v.jsonl"
+    some.write_text('{"id": "a", "vector": {"x": 0.00001, "y": 1000000}}\n{"id": "b", "vector": {"x": 0.00002}}\n')
+    notes: list[str] = []
+    with build_vectors(some, tmp_path / "kv", on_progress=lambda one: notes.append(one.note)) as index:
+        found = index.search(Query("q", "", weights={"x": 1.0}))
+    assert [hit.id for hit in found] == ["a", "b"]  # a match stays a match
+    [note] = filter(None, notes)
+    assert "2 of 3 weights (66.67%)" in note and "1e+06" in note
+    some.write_text('{"id": "a", "vector": {"x": 1.0, "y": 2.0}}\n')
+    notes.clear()
+    build_vectors(some, tmp_path / "fine", on_progress=lambda one: notes.append(one.note)).close()
+    assert not any(notes)

@@ -1,5 +1,6 @@
 """Indexes of collections in the cache: built once, found again, whole or not there."""
 
+import errno
 import json
 import shutil
 from collections.abc import Iterator
@@ -12,11 +13,12 @@ from contracts.small_collection import write
 from spaniel.eval.collections import Collection, collection
 from spaniel.index.build import build
 from spaniel.index.progress import Progress
+from spaniel.index.store import begin
 from spaniel.rag.pipelines.indexes import cached_index, opened_index
 from spaniel.rag.pipelines.named import find_pipeline
 from spaniel.rag.pipelines.spec import IndexSpec
 from spaniel.rag.pipelines.systems import systems
-from spaniel.retrieval.errors import InvalidInput
+from spaniel.retrieval.errors import IndexLocked, InvalidInput
 
 
 @pytest.fixture
@@ -138,3 +140,42 @@ def test_one_index_for_all(small: Collection, stack: ExitStack, tmp_path: Path) 
     assert not (tmp_path / "c").exists()
     with pytest.raises(InvalidInput, match="needs an index with the fields title:1,text:1"):
         systems([find_pipeline("bm25-multifield")], small, stack, cache=tmp_path / "c", index=tmp_path / "kb")
+
+
+def test_bytes_that_changed_are_noticed_and_built_again(small: Collection, tmp_path: Path) -> None:
+    cached_index(small, IndexSpec(), cache=tmp_path / "c").index.close()
+    for kind in ("sparse-*.bin", "passages-*.sqlite"):
+        [file] = (tmp_path / "c").glob(f"indexes/*/index/{kind}")
+        data = bytearray(file.read_bytes())
+        data[len(data) // 2] ^= 0xFF
+        file.write_bytes(data)
+        notes: list[str] = []
+        again = cached_index(small, IndexSpec(), cache=tmp_path / "c", on_progress=lambda one: notes.append(one.note))  # noqa: B023
+        assert again.index.verify().ok and len(again.index) == 6
+        again.index.close()
+        assert any("in the cache is built anew" in note and file.name in note for note in notes)
+    untouched = Watch()
+    cached_index(small, IndexSpec(), cache=tmp_path / "c", on_progress=untouched).index.close()
+    assert not untouched.n
+
+
+def test_a_damaged_index_that_another_is_building_stays(small: Collection, tmp_path: Path) -> None:
+    cached_index(small, IndexSpec(), cache=tmp_path / "c").index.close()
+    [file] = (tmp_path / "c").glob("indexes/*/index/sparse-*")
+    file.write_bytes(file.read_bytes()[:20])
+    with begin(file.parent), pytest.raises(IndexLocked):
+        cached_index(small, IndexSpec(), cache=tmp_path / "c")
+    assert file.exists()
+
+
+def test_a_cache_that_can_only_be_read(small: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cached_index(small, IndexSpec(), cache=tmp_path / "c").index.close()
+
+    def refused(path: object, *words: object, **named: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    monkeypatch.setattr(Path, "mkdir", refused)
+    cached_index(small, IndexSpec(), cache=tmp_path / "c").index.close()
+    with pytest.raises(InvalidInput, match="cannot be written to it") as caught:
+        cached_index(small, IndexSpec("multifield"), cache=tmp_path / "c")
+    assert str(tmp_path / "c") in str(caught.value) and "--cache DIR" in caught.value.hint
