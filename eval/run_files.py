@@ -6,6 +6,7 @@ TREC: `query Q0 document rank score tag`. JSON lines: first
 compressed.
 """
 
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,7 +22,7 @@ from spaniel.retrieval.types import JSON
 from .columns import StageColumns
 from .run import Run, Ties
 from .run_making import Vocabulary, grouped_rows
-from .trec_columns import TrecRows, lines_of, refuse_rank, refuse_repeated, trec_rows
+from .trec_columns import TrecRows, plain, refuse_rank, refuse_repeated, text_blocks, trec_rows
 
 __all__ = ["read", "read_jsonl", "read_trec", "write_jsonl", "write_trec"]
 
@@ -115,7 +116,7 @@ _NOTHING = (np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, np.float32
 def _ranks(rows: TrecRows, path: str | Path) -> NDArray[np.int64]:
     """The rank column as int64 (n_rows,)."""
     try:
-        return np.fromiter(map(int, rows.ranks), np.int64, len(rows.ranks))
+        return np.fromiter(map(int, rows.ranks if plain("".join(rows.ranks)) else ("",)), np.int64, len(rows.ranks))
     except (ValueError, OverflowError):
         refuse_rank(path)
         raise
@@ -157,22 +158,22 @@ def read_jsonl(path: str | Path, *, name: str | None = None, ties: Ties = "ours"
             name, an id twice; file and line are named.
     """
     decoder = msgspec.json.Decoder(_Line)
-    with lines_of(path) as lines:
-        head = _decoded(msgspec.json.Decoder(_Head), next(lines, ""), f"{path}:1")
-        asked: dict[str, float] = {}
-        documents = Vocabulary()
-        found: dict[str, list[tuple[NDArray[np.int32], NDArray[np.float32]]]] = {stage: [] for stage in head.stages}
-        for number, text in enumerate(lines, 2):
-            where = f"{path}:{number}"
-            line = _decoded(decoder, text, where)
-            if line.query in asked:
-                raise InvalidInput(where, f"query {line.query!r} stands there twice")
-            if list(line.stages) != head.stages:
-                raise InvalidInput(where, f"stages {list(line.stages)}; the first line names {head.stages}")
-            asked[line.query] = np.nan if line.ms is None else line.ms
-            for stage, results in line.stages.items():
-                scores = _checked_stage(results, f"{where} ({stage})")
-                found[stage].append((documents.codes(results.ids), scores))
+    lines = chain.from_iterable(text_blocks(path))
+    head = _decoded(msgspec.json.Decoder(_Head), next(lines, ""), f"{path}:1")
+    asked: dict[str, float] = {}
+    documents = Vocabulary()
+    found: dict[str, list[tuple[NDArray[np.int32], NDArray[np.float32]]]] = {stage: [] for stage in head.stages}
+    for number, text in enumerate(lines, 2):
+        where = f"{path}:{number}"
+        line = _decoded(decoder, text, where)
+        if line.query in asked:
+            raise InvalidInput(where, f"query {line.query!r} stands there twice")
+        if list(line.stages) != head.stages:
+            raise InvalidInput(where, f"stages {list(line.stages)}; the first line names {head.stages}")
+        asked[line.query] = np.nan if line.ms is None else line.ms
+        for stage, results in line.stages.items():
+            scores = _checked_stage(results, f"{where} ({stage})")
+            found[stage].append((documents.codes(results.ids), scores))
     document_ids = documents.ids("document")
     stages = {stage: StageColumns.joined(*_unzipped(rows)) for stage, rows in found.items()}
     if ties == "trec_eval":

@@ -5,20 +5,20 @@ nothing is wrong. That nothing is: the number of words, a constant second and la
 finite numbers. Otherwise the chunk is read again line by line, which is slow and names the first line that is wrong.
 """
 
-import gzip
 import re
-import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
-from typing import IO, Any, NamedTuple, cast
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spaniel.retrieval.errors import InvalidInput
 
-__all__ = ["TrecRows", "lines_of", "refuse_rank", "refuse_repeated", "trec_rows"]
+from .collections.lines import line_blocks
+
+__all__ = ["TrecRows", "plain", "refuse_rank", "refuse_repeated", "text_blocks", "trec_rows"]
 
 # What a chunk is split into stays in the first-level caches; at a megabyte this takes four times as long.
 _CHUNK_BYTES = 1 << 14
@@ -46,17 +46,16 @@ def trec_rows(path: str | Path) -> Iterator[TrecRows]:
             and line are named.
     """
     number = 1
-    with lines_of(path) as stream:
-        while lines := stream.readlines(_CHUNK_BYTES):
-            rows = _all_at_once(lines) or _line_by_line(lines, path, number)
-            number += len(lines)
-            if len(rows.queries):
-                yield rows
+    for lines in text_blocks(path, block_bytes=_CHUNK_BYTES):
+        rows = _all_at_once(lines) or _line_by_line(lines, path, number)
+        number += len(lines)
+        if len(rows.queries):
+            yield rows
 
 
 def _all_at_once(lines: list[str]) -> TrecRows | None:
     """The columns, or None when the lines need a closer look."""
-    words = "".join(lines).split()
+    words = "\n".join(lines).split()
     n_rows = len(lines)
     if len(words) != 6 * n_rows:
         return None
@@ -69,6 +68,8 @@ def _all_at_once(lines: list[str]) -> TrecRows | None:
 
 def _as_scores(words: Sequence[str]) -> NDArray[np.float32] | None:
     """float32 (n,), or None when one is no number or not finite."""
+    if not plain("".join(words)):
+        return None
     try:
         with np.errstate(over="ignore"):
             scores = np.fromiter(map(float, words), np.float64, len(words)).astype(np.float32)
@@ -100,12 +101,17 @@ def _check_row(where: str, words: list[str]) -> None:
             hint="ids and tags may hold no blanks; runs with such ids fit into JSON lines (Run.to_jsonl)",
         )
     try:
-        score = float(words[4])
+        score = float(words[4] if plain(words[4]) else "")
     except ValueError:
         raise InvalidInput(where, f"the score is {words[4]!r}; it must be a number") from None
     with np.errstate(over="ignore"):
         if not np.isfinite(np.float32(score)):
             raise InvalidInput(where, f"the score is {words[4]}; it must be finite as float32", hint="leave it out")
+
+
+def plain(number: str) -> bool:
+    """Whether it is written as every tool writes numbers: Python would also take 1_0 and the digits of any script."""
+    return number.isascii() and "_" not in number
 
 
 def refuse_rank(path: str | Path) -> None:
@@ -114,10 +120,9 @@ def refuse_rank(path: str | Path) -> None:
     Raises:
         InvalidInput: if there is one.
     """
-    with lines_of(path) as lines:
-        for number, line in enumerate(lines, 1):
-            if (words := line.split()) and not re.fullmatch(r"[+-]?[0-9]{1,18}", words[3]):
-                raise InvalidInput(f"{path}:{number}", f"the rank is {words[3][:40]!r}; it must be a whole number")
+    for number, line in enumerate(chain.from_iterable(text_blocks(path)), 1):
+        if (words := line.split()) and not re.fullmatch(r"[+-]?[0-9]{1,18}", words[3]):
+            raise InvalidInput(f"{path}:{number}", f"the rank is {words[3][:40]!r}; it must be a whole number")
 
 
 def refuse_repeated(path: str | Path) -> None:
@@ -127,29 +132,43 @@ def refuse_repeated(path: str | Path) -> None:
         InvalidInput: always; if there is none, the file was changed while it was read.
     """
     seen: set[tuple[str, str]] = set()
-    with lines_of(path) as lines:
-        for number, line in enumerate(lines, 1):
-            words = line.split()
-            if not words:
-                continue
-            if (words[0], words[2]) in seen:
-                raise InvalidInput(
-                    f"{path}:{number}",
-                    f"document {words[2]!r} stands twice under query {words[0]!r}",
-                    hint="keep its best line; ids of passages become those of documents with Run.max_passage",
-                )
-            seen.add((words[0], words[2]))
+    for number, line in enumerate(chain.from_iterable(text_blocks(path)), 1):
+        words = line.split()
+        if not words:
+            continue
+        if (words[0], words[2]) in seen:
+            raise InvalidInput(
+                f"{path}:{number}",
+                f"document {words[2]!r} stands twice under query {words[0]!r}",
+                hint="keep its best line; ids of passages become those of documents with Run.max_passage",
+            )
+        seen.add((words[0], words[2]))
     raise InvalidInput(str(path), "it changed while it was read", hint="read it again once it is written")
 
 
-@contextmanager
-def lines_of(path: str | Path) -> Iterator["IO[str]"]:
-    """A text file, plain or .gz, whose lines end in line feeds; what is no such file is an InvalidInput."""
-    opener: Any = gzip.open if Path(path).suffix == ".gz" else open
-    try:
-        with opener(path, "rt", encoding="utf-8", newline="\n") as stream:
-            yield cast("IO[str]", stream)
-    except UnicodeDecodeError as error:
-        raise InvalidInput(str(path), f"not UTF-8: {error}", hint="convert it, for instance with iconv") from None
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise InvalidInput(str(path), f"not a whole gzip file: {error}", hint="copy or write it again") from None
+def text_blocks(path: str | Path, *, block_bytes: int | None = None) -> Iterator[list[str]]:
+    """The lines of a text file, plain or .gz, many at a time, without their ends and without a byte order mark.
+
+    Raises:
+        FileNotFoundError: no such file.
+        InvalidInput: damaged gzip data, UTF-16, a line that is not UTF-8, which is named.
+        LimitExceeded: a line longer than `MAX_LINE_BYTES`.
+    """
+    n_before = 0
+    for lines in line_blocks(Path(path), block_bytes=block_bytes):
+        try:
+            decoded = b"\n".join(lines).decode().split("\n")
+        except UnicodeDecodeError:
+            _refuse_bytes(path, n_before, lines)
+        yield decoded
+        n_before += len(lines)
+
+
+def _refuse_bytes(path: str | Path, n_before: int, lines: list[bytes]) -> NoReturn:
+    """Name the line that is not UTF-8."""
+    for number, line in enumerate(lines, n_before + 1):
+        try:
+            line.decode()
+        except UnicodeDecodeError as error:
+            raise InvalidInput(f"{path}:{number}", f"not UTF-8: {error}", hint="convert it, as with iconv") from None
+    raise AssertionError("every line is UTF-8")

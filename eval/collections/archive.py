@@ -5,6 +5,8 @@ and the sizes it declares are limited both in all and against the size of the ar
 compress text 200-fold), so that a bomb is refused before anything is written. zipfile holds each file to its size.
 """
 
+import errno
+import lzma
 import os
 import shutil
 import stat
@@ -23,6 +25,9 @@ _MAX_RATIO = 200
 _SMALL = 64 << 20  # below this, no ratio is suspicious
 _BLOCK_BYTES = 1 << 20
 _IGNORED = ("__MACOSX", ".DS_Store")
+_DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError)
+_IMPOSSIBLE_NAMES = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.EINVAL)
+_HINT = "the archive is damaged, or was made for other systems; fetch it again"
 
 
 def unpack(archive: Path, target: Path, *, max_bytes: int = MAX_BYTES) -> None:
@@ -31,7 +36,8 @@ def unpack(archive: Path, target: Path, *, max_bytes: int = MAX_BYTES) -> None:
     A single folder at the top of the archive becomes `target` itself.
 
     Raises:
-        InvalidInput: not a zip, a damaged one, a name that leads out of the folder, a link, an encrypted file.
+        InvalidInput: not a zip, a damaged one, a name that leads out of the folder or that cannot be, a file with the
+            name of a folder, a link, an encrypted file.
         LimitExceeded: more files or bytes than allowed, or than the archive can honestly hold.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -41,9 +47,9 @@ def unpack(archive: Path, target: Path, *, max_bytes: int = MAX_BYTES) -> None:
             members = _checked(archive, zipped, max_bytes)
             _room_for(sum(member.file_size for member in members), target.parent)
             for member in members:
-                _extract(zipped, member, work)
+                _extract(archive, zipped, member, work)
         _root(work).replace(target)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, UnicodeDecodeError) as error:
         raise InvalidInput(str(archive), f"not a usable zip ({error})", hint="fetch it again") from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
@@ -95,8 +101,24 @@ def _room_for(n_bytes: int, folder: Path) -> None:
         )
 
 
-def _extract(zipped: zipfile.ZipFile, member: zipfile.ZipInfo, work: Path) -> None:
-    """Write one file. zipfile reads no further than the declared size, and a longer one then fails its CRC."""
+def _extract(archive: Path, zipped: zipfile.ZipFile, member: zipfile.ZipInfo, work: Path) -> None:
+    """Write one file, or say which one cannot be.
+
+    Raises:
+        InvalidInput: damaged data, or a name that no file can have here: too long, or that of a folder.
+    """
+    try:
+        _copy(zipped, member, work)
+    except (*_DAMAGE, OSError, UnicodeEncodeError) as error:
+        # bz2 reports damage as an OSError without a number; a full disk and the like have one and stay what they are.
+        if isinstance(error, OSError) and error.errno is not None and error.errno not in _IMPOSSIBLE_NAMES:
+            raise
+        why = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+        raise InvalidInput(str(archive), f"not a usable zip: {member.filename[:80]!r} ({why})", hint=_HINT) from error
+
+
+def _copy(zipped: zipfile.ZipFile, member: zipfile.ZipInfo, work: Path) -> None:
+    """zipfile reads no further than the declared size, and a longer one then fails its CRC."""
     path = work / member.filename
     path.parent.mkdir(parents=True, exist_ok=True)
     with zipped.open(member) as source, path.open("xb") as out:

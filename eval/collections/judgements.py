@@ -9,8 +9,10 @@ counted, two grades for one pair are an error that names both lines, because whi
 """
 
 import csv
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
 from typing import TypeAlias
 
@@ -35,6 +37,7 @@ _HEADER_DOCUMENT = {
     "did",
 }
 _MAX_GRADE = 1 << 30
+_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?")  # Python itself would also take 1_0, 1e1, nan and other scripts' digits
 _FORMS = (
     "BEIR's files have three columns divided by tabs (query, document, grade), "
     "TREC's four (query, iteration, document, grade)"
@@ -117,11 +120,10 @@ def _add(found: Judgements, row: _Row, lines: Lines, number: int) -> None:
 
 def _grade(label: str, where: str) -> tuple[int, bool]:
     """(grade, whether it was written the plain way)."""
-    try:
-        value = float(label)
-        grade = int(value)
-    except (ValueError, OverflowError):
-        raise InvalidInput(where, f"the grade {label!r} is not a whole number", hint=_FORMS) from None
+    if not _NUMBER.fullmatch(label.strip()):
+        raise InvalidInput(where, f"the grade {label!r} is not a whole number", hint=_FORMS)
+    value = float(label)
+    grade = int(value) if isfinite(value) else 0
     if grade != value or abs(grade) > _MAX_GRADE:
         raise InvalidInput(
             where,

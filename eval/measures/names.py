@@ -185,8 +185,9 @@ def _meant(text: str, known: Iterable[str]) -> str:
         return _TREC_EVAL_WHOLE[text]
     if found := re.fullmatch(r"(\w+?)_(\d+)", text):
         base, cutoff = found.groups()
-        if base in _TREC_EVAL:
-            return f"{_TREC_EVAL[base]}@{cutoff}"
+        base = _TREC_EVAL.get(base) or _TREC_EVAL.get(base.lower()) or _meant(base, known)
+        if base:
+            return base if FAST.get(base, ((), ""))[1] == "none" else f"{base}@{cutoff}"
     name, *rest = re.split(r"(?=[(@])", text, maxsplit=1)
     lower = {n.lower(): n for n in [*known, *_OTHERS, *_ALIASES, *FAST]}
     likely = [n for n in lower if n == name.lower() or lower[n] not in _UNLIKELY]

@@ -91,7 +91,7 @@ class PipelineSpec:
 
     def __post_init__(self) -> None:
         where = f"pipeline {self.name!r}"
-        if not self.name or any(char.isspace() or not char.isprintable() or char == "/" for char in self.name):
+        if self.name in ("", ".", "..") or any(c.isspace() or not c.isprintable() or c in "/\\" for c in self.name):
             raise InvalidInput(where, "a name is one word without blanks or slashes: files are called by it")
         if not self.stages:
             raise InvalidInput(where, "has no stages", hint="begin with a table [[stages]]")
@@ -141,6 +141,20 @@ def read_pipeline(path: str | Path) -> PipelineSpec:
         table = tomllib.loads(raw.decode("utf-8"))
     except ValueError as error:  # UnicodeDecodeError and TOMLDecodeError both
         raise InvalidInput(str(file), f"is not TOML: {error}") from None
+    except RecursionError:
+        raise _too_deep(file) from None
+    try:
+        return _spec(file, table)
+    except RecursionError:  # keys with thousands of dots make tables as deep without any recursion in tomllib
+        raise _too_deep(file) from None
+
+
+def _too_deep(file: Path) -> InvalidInput:
+    return InvalidInput(str(file), "its tables or lists are nested too deeply", hint="no pipeline needs that")
+
+
+def _spec(file: Path, table: Mapping[str, Any]) -> PipelineSpec:
+    """The pipeline that a table describes."""
     _check_keys(table, ("name", "index", "stages"), str(file))
     stages = tuple(
         _stage(each, f"{file}: stages[{place}]") for place, each in enumerate(_tables(table, "stages", str(file)))

@@ -108,10 +108,10 @@ def test_other_tags_and_second_columns_are_fine(tmp_path: Path) -> None:
 def test_damaged_files_are_named(tmp_path: Path) -> None:
     path = tmp_path / "run.trec.gz"
     path.write_bytes(gzip.compress(GOOD.encode() * 100)[:-9])
-    with pytest.raises(InvalidInput, match="not a whole gzip file"):
+    with pytest.raises(InvalidInput, match="the gzip data is damaged"):
         Run.read(path)
     path.write_bytes(b"plain")
-    with pytest.raises(InvalidInput, match="not a whole gzip file"):
+    with pytest.raises(InvalidInput, match="the gzip data is damaged"):
         Run.read(path)
     (tmp_path / "latin.trec").write_bytes("q Q0 é 1 1 x\n".encode("latin-1"))
     with pytest.raises(InvalidInput, match="not UTF-8"):

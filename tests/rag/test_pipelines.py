@@ -132,6 +132,18 @@ def test_the_files_name_is_the_pipelines(tmp_path: Path) -> None:
         ("[index]\nfields = {title = 0}\n[[stages]]\ntype = 'bm25'", "'title' is 0"),
         ("[index]\nfield = 'flat'\n[[stages]]\ntype = 'bm25'", "no key 'field'; did you mean 'fields'"),
         ("[[stages]\n", "is not TOML"),
+        (f"index = {'[' * 5000}{']' * 5000}\n[[stages]]\ntype = 'bm25'", "nested too deeply"),
+        (
+            "[[stages]]\ntype = 'rrf'\n"
+            + "\n".join(f"[[stages{'.sources' * n}]]\ntype = 'rrf'" for n in range(1, 500)),
+            "nested too deeply",
+        ),
+        *(
+            (f"name = '{name}'\n[[stages]]\ntype = 'bm25'", "a name is one word")
+            for name in ("", ".", "..", "a/b", "a b")
+        ),
+        (r"name = '..\..\x'" + "\n[[stages]]\ntype = 'bm25'", "a name is one word"),
+        ("name = \"a\\u001b[31m\"\n[[stages]]\ntype = 'bm25'", "a name is one word"),
     ],
 )
 def test_what_cannot_be_a_pipeline(tmp_path: Path, text: str, said: str) -> None:

@@ -1,5 +1,6 @@
 """Zips: unpacked whole or not at all, inside their folder or not at all."""
 
+import errno
 import os
 import stat
 import zipfile
@@ -124,3 +125,38 @@ def test_a_full_disk_is_told_beforehand(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr("shutil.disk_usage", lambda _: Usage)
     with pytest.raises(InvalidInput, match="10 are free"):
         unpack(make_zip(tmp_path / "toy.zip", FILES), tmp_path / "out" / "toy")
+
+
+@pytest.mark.parametrize(
+    "names", [("a", "a/b"), ("a/b", "a"), ("a/b", "a//b"), ("x" * 300, "y"), ("d/" + "x" * 300, "y")]
+)
+def test_names_that_no_folder_can_hold_are_refused(tmp_path: Path, names: tuple[str, str]) -> None:
+    archive = make_zip(tmp_path / "bad.zip", dict.fromkeys(names, "text"))
+    with pytest.raises(InvalidInput, match=r"bad\.zip: not a usable zip: '[adx]") as raised:
+        unpack(archive, tmp_path / "out" / "bad")
+    assert any(repr(name[:80]) in str(raised.value) for name in names)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_damage_of_every_compression_names_the_file(tmp_path: Path, method: int) -> None:
+    archive, text = tmp_path / "bad.zip", " ".join(map(str, range(5000)))
+    with zipfile.ZipFile(archive, "w", method) as zipped:
+        zipped.writestr("corpus.jsonl", text)
+    whole = archive.read_bytes()
+    for place in range(30 + len("corpus.jsonl"), 30 + len("corpus.jsonl") + 60, 3):
+        archive.write_bytes(
+            whole[:place] + bytes(byte ^ 0xFF for byte in whole[place : place + 8]) + whole[place + 8 :]
+        )
+        with pytest.raises(InvalidInput, match=r"bad\.zip: not a usable zip: 'corpus\.jsonl'"):
+            unpack(archive, tmp_path / "out" / "bad")
+
+
+def test_a_full_disk_is_not_blamed_on_the_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(module, "_copy", full)
+    with pytest.raises(OSError, match="No space left") as raised:
+        unpack(make_zip(tmp_path / "toy.zip", FILES), tmp_path / "out")
+    assert not isinstance(raised.value, InvalidInput)

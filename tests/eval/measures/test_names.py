@@ -83,3 +83,24 @@ def test_wrong_names_are_named(text: str, named: str) -> None:
         parse(text)
     with pytest.raises(InvalidInput, match="write the name as text"):
         parse(10)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("NDCG_10", "nDCG@10"),
+        ("nDCG_10", "nDCG@10"),
+        ("ndcg_cut_10", "nDCG@10"),
+        ("NDCG_CUT_5", "nDCG@5"),
+        ("Recall_100", "R@100"),
+        ("MAP_100", "AP@100"),
+        ("mrr_10", "RR@10"),
+        ("P_5", "P@5"),
+        ("Rprec_5", "Rprec"),
+    ],
+)
+def test_underscores_before_cutoffs_are_understood(text: str, meant: str) -> None:
+    with pytest.raises(InvalidInput) as raised:
+        parse(text)
+    assert raised.value.hint == f"did you mean {meant!r}?"
+    parse(meant)
