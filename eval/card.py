@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
@@ -12,7 +12,7 @@ from spaniel.retrieval.types import JSON
 
 from .cache import digest
 
-__all__ = ["machine", "now", "run_card", "versions"]
+__all__ = ["cores", "machine", "now", "run_card", "versions"]
 
 
 def now() -> str:
@@ -41,11 +41,16 @@ def machine() -> dict[str, JSON]:
         memory = None
     return {
         "cpu": _cpu(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": cores(),
         "memory_bytes": memory,
         "python": platform.python_version(),
         "platform": platform.platform(terse=True),
     }
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _cpu() -> str:
@@ -63,7 +68,6 @@ def run_card(
     pipeline: Mapping[str, JSON],
     *,
     seed: int,
-    models: Sequence[JSON] = (),
     created: str | None = None,
 ) -> dict[str, JSON]:
     """All of it as plain JSON.
@@ -72,14 +76,12 @@ def run_card(
         collection: name, split and hashes.
         index: identity, fields and language, as far as they are known.
         pipeline: name, stages and, where it came from the registry, the definition; gets a hash beside it.
-        models: whatever identifies the models used.
         created: when the run was made; now by default.
     """
     return {
         "collection": dict(collection),
         "index": dict(index),
         "pipeline": {**pipeline, "sha256": digest(pipeline)},
-        "models": list(models),
         "versions": versions(),
         "seed": seed,
         "hardware": machine(),

@@ -11,7 +11,6 @@
 Left out on purpose: measures (`measures/`) and everything between several runs (`evaluation.py`).
 """
 
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -27,7 +26,7 @@ from spaniel.retrieval.pipeline import Pipeline
 from spaniel.retrieval.protocols import NamedPassages, Retriever
 from spaniel.retrieval.types import JSON, Query, Ranking
 
-from .card import machine, now
+from .card import cores, machine, now
 from .costs import PeakMemory, measure_latencies, usage_of, usage_since
 from .documents import Chunk, Documents, assembled
 from .journal import Journal, Record
@@ -109,12 +108,8 @@ def execute(
     if not isinstance(line.passages, NamedPassages):
         raise InvalidInput(f"pipeline {name!r}", "its passages have no ids, which judgements are about")
     asked = [Query(id_, text) for id_, text in queries.items()]
-    work = _Execution(line, line.passages, asked, depth, drop_self, threads or _cores(), journal, on_progress)
+    work = _Execution(line, line.passages, asked, depth, drop_self, threads or cores(), journal, on_progress)
     return work.done(name, seed, timing_s)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class _Execution:

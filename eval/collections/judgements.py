@@ -20,7 +20,7 @@ from spaniel.retrieval.errors import InvalidInput
 
 from .lines import Lines
 
-__all__ = ["Judgements", "read_judgements"]
+__all__ = ["QrelsFile", "read_judgements"]
 
 _Row: TypeAlias = tuple[str, str, str]
 _HEADER_QUERY = {"query-id", "query_id", "queryid", "qid", "query", "topic", "topic_id"}
@@ -45,7 +45,7 @@ _FORMS = (
 
 
 @dataclass(slots=True)
-class Judgements:
+class QrelsFile:
     """What one qrels file says.
 
     Attributes:
@@ -67,14 +67,14 @@ class Judgements:
     sha256: str = ""
 
 
-def read_judgements(path: Path) -> Judgements:
+def read_judgements(path: Path) -> QrelsFile:
     """A qrels file, plain or .gz.
 
     Raises:
         InvalidInput: columns that fit neither form or both, a grade that is not a whole number, two grades for one
             pair, no judgement at all; by file and line.
     """
-    lines, found = Lines(path), Judgements()
+    lines, found = Lines(path), QrelsFile()
     columns: Callable[[str], _Row | None] | None = None
     for number, raw in lines:
         text = _text(raw, lines.where(number))
@@ -101,7 +101,7 @@ def _text(raw: bytes, where: str) -> str:
         ) from None
 
 
-def _add(found: Judgements, row: _Row, lines: Lines, number: int) -> None:
+def _add(found: QrelsFile, row: _Row, lines: Lines, number: int) -> None:
     """Put one judgement down."""
     query_id, document_id, label = row
     grade, plain = _grade(label, lines.where(number))

@@ -7,16 +7,17 @@ what could be read in two is an error that names file and line.
 from os import PathLike
 from pathlib import Path
 
+from spaniel.eval.cache import cache_folder
 from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.types import Meta
 
 from .corpus import CorpusScan, scan_corpus
 from .download import OnBytes
 from .folder import Files, choose_split, corpus_of, files_of, part_folders
-from .judgements import Judgements, read_judgements
+from .judgements import QrelsFile, read_judgements
 from .queries import Queries, read_answers, read_queries
 from .registry import Seen, info_of, info_of_parts
-from .source import cache_folder, folder_of
+from .source import folder_of
 from .values import Collection
 
 __all__ = ["collection"]
@@ -129,7 +130,7 @@ def _meta(files: Files, asked: Queries, texts: dict[str, str]) -> dict[str, Meta
 
 
 def _counts(
-    judged: Judgements, asked: Queries, scan: CorpusScan, qrels: dict[str, dict[str, int]], texts: dict[str, str]
+    judged: QrelsFile, asked: Queries, scan: CorpusScan, qrels: dict[str, dict[str, int]], texts: dict[str, str]
 ) -> dict[str, int]:
     """Everything counted; docs/collections.md says what each name means."""
     grades = [grade for grades in qrels.values() for grade in grades.values()]

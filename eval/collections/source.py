@@ -17,17 +17,7 @@ from .archive import unpack
 from .download import OnBytes, fetch
 from .registry import Entry, entries, resolve
 
-__all__ = ["cache_folder", "folder_of"]
-
-
-def cache_folder(cache: str | os.PathLike[str] | None = None) -> Path:
-    """Where collections are kept: what is given, else $SPANIEL_CACHE, $XDG_CACHE_HOME/spaniel, ~/.cache/spaniel."""
-    if cache is not None:
-        return Path(cache)
-    if own := os.environ.get("SPANIEL_CACHE"):
-        return Path(own)
-    shared = os.environ.get("XDG_CACHE_HOME")
-    return (Path(shared) if shared else Path.home() / ".cache") / "spaniel"
+__all__ = ["folder_of"]
 
 
 def folder_of(

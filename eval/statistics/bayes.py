@@ -25,7 +25,13 @@ from .checks import as_binary, check_level, check_resamples
 from .special import beta_cdf
 from .values import BinaryDifference, Interval
 
-__all__ = ["clustered_interval", "independent_difference", "paired_binary"]
+__all__ = [
+    "clustered_interval",
+    "independent_difference",
+    "macro_difference_ends",
+    "macro_rate_ends",
+    "paired_binary",
+]
 
 # Draws from a posterior: its 2.5 % quantile is off by about 0.01 of a standard deviation.
 _DRAWS = 100_000
@@ -175,6 +181,51 @@ def _weights(
         log_weight -= np.count_nonzero(sizes > i) * np.log(d + i)
     marginal: NDArray[np.float64] = np.exp(log_weight - log_weight.max()).sum(axis=0)
     return marginal
+
+
+def macro_rate_ends(strata: Sequence[NDArray[np.float64]], *, confidence: float, seed: int) -> tuple[float, float]:
+    """Ends of the interval of the mean of several collections' success rates, each collection counting the same.
+
+    The rates are independent, each with the posterior Beta(1/k + successes, 1/k + failures) for k collections: the
+    prior of `beta_interval`, shared among them. Were it uniform for each, k priors would pull the mean towards 1/2 k
+    times as hard, while the interval gets shorter: of twelve collections of ten questions and a rate of 0.97, 2 % of
+    such intervals hold the truth, and 90 % with the prior shared (docs/statistics.md).
+
+    Args:
+        strata: float64 (n_s,) each, 0 or 1.
+
+    Cost: 100,000 draws a collection, 10 ms.
+    """
+    rng, prior = np.random.default_rng(seed), 1 / len(strata)
+    total = np.zeros(_DRAWS)
+    for x in strata:
+        total += rng.beta(prior + x.sum(), prior + len(x) - x.sum(), _DRAWS)
+    low, high = _middle(total / len(strata), confidence)
+    observed = float(np.mean([x.mean() for x in strata]))
+    return min(low, observed), max(high, observed)
+
+
+def macro_difference_ends(
+    strata: Sequence[NDArray[np.float64]], *, confidence: float, seed: int
+) -> tuple[float, float]:
+    """Ends of the interval of the mean of several collections' differences of success rates, on the same questions.
+
+    As `paired_binary` in each collection, its prior shared among them as in `macro_rate_ends`.
+
+    Args:
+        strata: float64 (n_s,) each: 1 where the system alone is right, -1 where the baseline alone is, 0 elsewhere.
+
+    Cost: 100,000 draws a collection, 15 ms.
+    """
+    rng, prior = np.random.default_rng(seed), 1 / len(strata)
+    total = np.zeros(_DRAWS)
+    for x in strata:
+        wins, losses = int(np.sum(x > 0)), int(np.sum(x < 0))
+        shares = rng.dirichlet([prior / 2 + wins, prior / 2 + losses, prior + len(x) - wins - losses], _DRAWS)
+        total += shares[:, 0] - shares[:, 1]
+    low, high = _middle(total / len(strata), confidence)
+    observed = float(np.mean([x.mean() for x in strata]))
+    return min(low, observed), max(high, observed)
 
 
 def _middle(draws: NDArray[np.float64], confidence: float) -> tuple[float, float]:

@@ -13,9 +13,10 @@ from numpy.typing import ArrayLike
 
 from spaniel.retrieval.errors import InvalidInput
 
+from .bayes import macro_rate_ends
 from .binary import beta_interval
 from .bootstrap import Strata, bca
-from .checks import as_values, check_level, check_resamples, check_strata, is_binary
+from .checks import as_binary, as_values, check_level, check_resamples, check_strata, is_binary
 from .special import t_quantile
 from .values import Interval
 
@@ -74,11 +75,12 @@ def macro_mean(
 
     Args:
         collections: the values of each, one a query; at least one collection.
-        method: "bca", "t" (with Welch and Satterthwaite's degrees of freedom), or "auto": bca unless a collection has
-            fewer than 10 or more than 2,000 queries.
+        method: "bca", "t" (with Welch and Satterthwaite's degrees of freedom), "beta" (a posterior, for values that are
+            0 or 1, see `macro_rate_ends`), or "auto": beta where every value is 0 or 1, else bca unless a collection
+            has fewer than 10 or more than 2,000 queries.
 
     Returns:
-        `n` is the number of queries in all; the ends are NaN when a collection has a single one.
+        `n` is the number of queries in all; the ends of "bca" and "t" are NaN when a collection has a single one.
 
     Raises:
         InvalidInput: as `mean_interval`; no collections.
@@ -87,6 +89,12 @@ def macro_mean(
     """
     check_strata("macro_mean", collections)
     strata = [as_values(f"macro_mean, collection {i}", values) for i, values in enumerate(collections)]
+    if method == "beta" or (method == "auto" and all(map(is_binary, strata))):
+        strata = [as_binary(f"macro_mean, collection {i}", values) for i, values in enumerate(strata)]
+        check_level("macro_mean", confidence=confidence)
+        check_resamples("macro_mean", resamples, seed)
+        low, high = macro_rate_ends(strata, confidence=confidence, seed=seed)
+        return Interval(float(np.mean([x.mean() for x in strata])), low, high, sum(map(len, strata)), "beta")
     return _interval("macro_mean", strata, confidence=confidence, seed=seed, method=method, resamples=resamples)
 
 

@@ -14,9 +14,9 @@ from numpy.typing import ArrayLike
 
 from spaniel.retrieval.errors import InvalidInput
 
-from .bayes import paired_binary
+from .bayes import macro_difference_ends, paired_binary
 from .bootstrap import Strata
-from .checks import as_differences, check_level, check_resamples, check_strata, is_binary
+from .checks import as_binary, as_differences, check_level, check_resamples, check_strata, is_binary
 from .intervals import choose_method, interval_ends, standard_error
 from .randomisation import sign_flip_p
 from .special import t_quantile
@@ -94,7 +94,8 @@ def macro_difference(
     Args:
         systems: the system's values on each collection; at least one collection.
         baselines: the baseline's, in the same order.
-        method: "t" (Welch and Satterthwaite's degrees of freedom), "bca", or "auto", which is "t".
+        method: "t" (Welch and Satterthwaite's degrees of freedom), "bca", "dirichlet" where all values are 0 or 1 (see
+            `macro_difference_ends`), or "auto": the last where it fits, else the first.
 
     Returns:
         Queries are resampled, and signs flipped, within each collection. `n`, `wins`, `ties` and `losses` count queries
@@ -111,7 +112,27 @@ def macro_difference(
         as_differences(f"{where}, collection {i}", a, b)
         for i, (a, b) in enumerate(zip(systems, baselines, strict=True))
     ]
-    return _compare(where, strata, confidence=confidence, seed=seed, resamples=resamples, alpha=alpha, method=method)
+    found = _compare(
+        where,
+        strata,
+        confidence=confidence,
+        seed=seed,
+        resamples=resamples,
+        alpha=alpha,
+        method="t" if method == "dirichlet" else method,
+    )
+    if method == "dirichlet":
+        for i, values in enumerate([*systems, *baselines]):
+            as_binary(f"{where}, collection {i % len(strata)}", values)
+    elif method != "auto" or not _fits_binary(strata, [*systems, *baselines]):
+        return found
+    low, high = macro_difference_ends(strata, confidence=confidence, seed=seed)
+    return replace(found, low=low, high=high, method="dirichlet")
+
+
+def _fits_binary(strata: Strata, values: Sequence[ArrayLike]) -> bool:
+    """Whether all values are 0 or 1 and some differ."""
+    return any(x.any() for x in strata) and all(is_binary(np.asarray(each, np.float64)) for each in values)
 
 
 def minimum_detectable_effect(

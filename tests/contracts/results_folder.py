@@ -208,7 +208,7 @@ def _pipeline(pipeline: Pipeline, lines: list[fmt.QueryResults], rng: np.random.
         cost=fmt.Cost(model_calls=50 * len(lines), tokens=9000 * len(lines)) if reranks else None,
         peak_rss_bytes=int(rng.integers(60, 900)) << 20,
         waterfall=fmt.Waterfall(depth=DEPTH, relevant=relevant, stages=stages),
-        card={"index": {"sha256": "ab" * 32}, "pipeline": {"name": pipeline.name, "k1": 0.9}, "seed": 0, "models": []},
+        card={"index": {"sha256": "ab" * 32}, "pipeline": {"name": pipeline.name, "k1": 0.9}, "seed": 0},
         warnings=["3 queries found nothing"] if pipeline.missed > 0.1 else [],
     )  # fmt: skip
 

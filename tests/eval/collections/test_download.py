@@ -252,7 +252,7 @@ def test_offline_says_what_to_fetch_and_where_to_put_it(served: Server, tmp_path
 
 
 def test_the_cache_follows_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from spaniel.eval.collections.source import cache_folder
+    from spaniel.eval.cache import cache_folder
 
     monkeypatch.delenv("SPANIEL_CACHE", raising=False)
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)

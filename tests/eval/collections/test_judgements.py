@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from spaniel.eval.collections.judgements import Judgements, read_judgements
+from spaniel.eval.collections.judgements import QrelsFile, read_judgements
 from spaniel.retrieval.errors import InvalidInput
 
 
-def read(folder: Path, text: str | bytes, name: str = "test.tsv") -> Judgements:
+def read(folder: Path, text: str | bytes, name: str = "test.tsv") -> QrelsFile:
     path = folder / name
     path.write_bytes(text.encode() if isinstance(text, str) else text)
     return read_judgements(path)

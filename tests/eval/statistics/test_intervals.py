@@ -82,7 +82,8 @@ def test_auto_takes_beta_for_zeros_and_ones() -> None:
     found = mean_interval([True] * 30)
     assert (found.method, found.mean, found.high) == ("beta", 1.0, 1.0)
     assert found.low == pytest.approx(stats.beta.ppf(0.025, 31, 1))
-    assert macro_mean([[0.0, 1.0] * 10]).method == "bca"
+    assert macro_mean([[0.0, 1.0] * 10]).method == "beta"
+    assert macro_mean([[0.0, 1.0] * 10, [0.5] * 10]).method == "bca"
 
 
 def test_one_value_has_no_interval() -> None:
