@@ -124,7 +124,10 @@ nb::list search_many(const PyEngine& self, nb::sequence queries, uint32_t k, uns
   std::vector<std::vector<Scored>> results;
   {
     nb::gil_scoped_release unlocked;
-    results = self.engine.search_all(terms, options, threads);
+    results = self.engine.search_all(terms, options, threads, [] {
+      nb::gil_scoped_acquire acquired;
+      if (PyErr_CheckSignals() != 0) throw nb::python_error();  // Ctrl-C need not wait for the last query
+    });
   }
   nb::list out;
   for (const auto& scored : results) out.append(ranking(scored));

@@ -2,6 +2,7 @@
 #include "engine.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <exception>
 #include <system_error>
@@ -11,6 +12,7 @@
 namespace spaniel {
 namespace {
 
+constexpr std::chrono::milliseconds kPause{100};
 constexpr size_t kFewTokens = 32;  // compared with one another faster than kept in a table
 
 uint64_t live_df(const EngineSegment& part, const Term& term) {
@@ -146,16 +148,21 @@ std::vector<Scored> Engine::search(const std::vector<WeightedTerm>& terms, const
 }
 
 std::vector<std::vector<Scored>> Engine::search_all(const std::vector<std::vector<WeightedTerm>>& queries, const Options& options,
-                                                    unsigned threads) const {
+                                                    unsigned threads, const std::function<void()>& pause) const {
+  using Clock = std::chrono::steady_clock;
   std::vector<std::vector<Scored>> results(queries.size());
   std::atomic<size_t> next{0};
+  Clock::time_point paused = Clock::now();
   std::exception_ptr failure;
   std::mutex failing;
-  auto work = [&] {
+  auto work = [&](bool calling) {
     std::unique_ptr<Workspace> workspace = borrow();
     try {
       for (size_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < queries.size();) {
         results[i] = search(queries[i], options, *workspace);
+        if (!calling || !pause || Clock::now() < paused + kPause) continue;
+        pause();
+        paused = Clock::now();
       }
     } catch (...) {
       std::lock_guard lock(failing);
@@ -166,10 +173,10 @@ std::vector<std::vector<Scored>> Engine::search_all(const std::vector<std::vecto
   };
   std::vector<std::thread> pool;
   try {
-    for (unsigned t = 1; t < std::min<size_t>(threads, queries.size()); ++t) pool.emplace_back(work);
+    for (unsigned t = 1; t < std::min<size_t>(threads, queries.size()); ++t) pool.emplace_back(work, false);
   } catch (const std::system_error&) {  // no more threads to be had: those there are do the work
   }
-  work();
+  work(true);
   for (std::thread& thread : pool) thread.join();
   if (failure) std::rethrow_exception(failure);
   return results;

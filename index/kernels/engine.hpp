@@ -5,6 +5,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -71,9 +72,10 @@ class Engine {
   // The top k over all segments by (descending score, ascending ordinal).
   std::vector<Scored> search(const std::vector<WeightedTerm>& terms, const Options& options, Workspace& workspace,
                              Trace* trace = nullptr) const;
-  // Many queries on `threads` threads; the result does not depend on their number.
+  // Many queries on `threads` threads; the result does not depend on their number. The calling thread runs `pause`
+  // between two queries a few times a second; what it throws ends the search.
   std::vector<std::vector<Scored>> search_all(const std::vector<std::vector<WeightedTerm>>& queries, const Options& options,
-                                              unsigned threads) const;
+                                              unsigned threads, const std::function<void()>& pause = {}) const;
 
   // Workspaces are kept between calls, so a query allocates next to nothing.
   std::unique_ptr<Workspace> borrow() const;
