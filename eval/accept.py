@@ -25,6 +25,8 @@ from .results_reader import read_queries, read_results
 
 __all__ = ["accept"]
 
+_FORMATS = ("html", "md", "tex")
+
 
 def accept(results: str | Path, baseline: str | Path) -> list[Path]:
     """Write the baseline; returns the files, `results.json` last.
@@ -34,7 +36,7 @@ def accept(results: str | Path, baseline: str | Path) -> list[Path]:
             only, so that the gate can then test nothing but intervals.
 
     Raises:
-        InvalidInput: unusable results; several collections for a single file.
+        InvalidInput: unusable results; several collections for a single file; a folder with runs or reports.
         OSError: the place cannot be written to.
     """
     found, target = read_results(results), Path(baseline)
@@ -42,6 +44,7 @@ def accept(results: str | Path, baseline: str | Path) -> list[Path]:
         if isinstance(found, MacroResults):
             raise InvalidInput(str(baseline), "one file cannot hold several collections; name a folder")
         return [_write(target, encode_results(found))]
+    _check_target(target)
     target.mkdir(parents=True, exist_ok=True)
     if isinstance(found, CollectionResults):
         lines = b"".join(encode_query(_slim(query)) for query in read_queries(results, found))
@@ -51,6 +54,19 @@ def accept(results: str | Path, baseline: str | Path) -> list[Path]:
         parts = [(part_folder(folder, name), part_folder(target, name)) for name in found.collections]
         written = [file for part in parts for file in accept(*part)]
     return [*written, _write(target / RESULTS, encode_results(found))]
+
+
+def _check_target(target: Path) -> None:
+    """Refuse a file that is no .json, and a folder whose runs or reports would stand beside other figures."""
+    if target.exists() and not target.is_dir():
+        raise InvalidInput(str(target), "is a file that does not end in .json", hint="name a folder, or a .json file")
+    kept = [name for name in ("runs", *(f"report.{kind}" for kind in _FORMATS)) if (target / name).exists()]
+    if kept:
+        raise InvalidInput(
+            str(target),
+            f"holds {' and '.join(kept)} of other results, which would no longer belong to its figures",
+            hint="name another folder for the baseline; spaniel eval run --out replaces a results folder as a whole",
+        )
 
 
 def _write(path: Path, data: bytes) -> Path:

@@ -162,12 +162,24 @@ def _rows(
         for sides, where in ((before, "the baseline has"), (after, "the results have")):
             if name not in sides:
                 raise InvalidInput("gate", f"{collection}: {where} no pipeline {name!r}; there is {', '.join(sides)}")
+        _check_depth(before[name], after[name], str(new[0]))
         for measure in measures or old[1].measures:
             figures = [_figure(side[name], measure, collection) for side in (before, after)]
             values = None
             if values_before and values_after:
                 values = values_after[1][name, measure], values_before[1][name, measure]
             yield _row(collection, name, measure, figures, values, seed)
+
+
+def _check_depth(old: PipelineResults, new: PipelineResults, where: str) -> None:
+    """Refuse rankings that were cut at other depths; a run from a file does not say its own."""
+    depths = old.card.get("depth"), new.card.get("depth")
+    if None not in depths and depths[0] != depths[1]:
+        raise InvalidInput(
+            where,
+            f"rankings of {new.name!r} are {depths[1]} deep, the baseline's {depths[0]}",
+            hint=f"run the evaluation again with --depth {depths[0]}, or accept a new baseline with --update",
+        )
 
 
 def _figure(pipeline: PipelineResults, measure: str, collection: str) -> MeasureFigure:

@@ -6,6 +6,8 @@ TREC: `query Q0 document rank score tag`. JSON lines: first
 compressed.
 """
 
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +24,7 @@ from spaniel.retrieval.types import JSON
 from .columns import StageColumns
 from .run import Run, Ties
 from .run_making import Vocabulary, grouped_rows
+from .search_lines import is_search_line, run_of_search
 from .trec_columns import TrecRows, plain, refuse_rank, refuse_repeated, text_blocks, trec_rows
 
 __all__ = ["read", "read_jsonl", "read_trec", "write_jsonl", "write_trec"]
@@ -142,7 +145,7 @@ def _ordered(
     return StageColumns(offsets, ids, scores)
 
 
-def _descending(document_ids: tuple[str, ...]) -> NDArray[np.int64]:
+def _descending(document_ids: Sequence[str]) -> NDArray[np.int64]:
     """int64 (n_documents,): the place of each id when they are sorted backwards, as strcmp over UTF-8 does."""
     places = np.zeros(len(document_ids), np.int64)
     places[sorted(range(len(document_ids)), key=document_ids.__getitem__, reverse=True)] = np.arange(len(document_ids))
@@ -150,7 +153,7 @@ def _descending(document_ids: tuple[str, ...]) -> NDArray[np.int64]:
 
 
 def read_jsonl(path: str | Path, *, name: str | None = None, ties: Ties = "ours") -> Run:
-    """A run as `write_jsonl` writes it: every stage, latencies and card.
+    """A run as `write_jsonl` writes it: every stage, latencies and card; or what `spaniel search --json` prints.
 
     Raises:
         FileNotFoundError: no such file.
@@ -159,7 +162,10 @@ def read_jsonl(path: str | Path, *, name: str | None = None, ties: Ties = "ours"
     """
     decoder = msgspec.json.Decoder(_Line)
     lines = chain.from_iterable(text_blocks(path))
-    head = _decoded(msgspec.json.Decoder(_Head), next(lines, ""), f"{path}:1")
+    first = next(lines, "")
+    if is_search_line(first):
+        return _search_run(chain([first], lines), path, name, ties)
+    head = _decoded(msgspec.json.Decoder(_Head), first, f"{path}:1")
     asked: dict[str, float] = {}
     documents = Vocabulary()
     found: dict[str, list[tuple[NDArray[np.int32], NDArray[np.float32]]]] = {stage: [] for stage in head.stages}
@@ -181,6 +187,14 @@ def read_jsonl(path: str | Path, *, name: str | None = None, ties: Ties = "ours"
     ms = np.array(list(asked.values()), np.float64)
     latencies = None if np.isnan(ms).all() else ms
     return Run(name or head.run, tuple(asked), document_ids, stages, ms=latencies, card=head.card)
+
+
+def _search_run(lines: Iterable[str], path: str | Path, name: str | None, ties: Ties) -> Run:
+    """A run out of the lines of a search; called as the file is where nothing else is said."""
+    run = run_of_search(lines, name=name or Path(path).name.partition(".")[0], path=path)
+    if ties == "ours":
+        return run
+    return replace(run, stages={"final": _trec_order(run.final, run.document_ids)})
 
 
 def _decoded(decoder: "msgspec.json.Decoder[Any]", text: str, where: str) -> Any:
@@ -212,7 +226,7 @@ def _unzipped(
     return [ids for ids, _ in rows], [scores for _, scores in rows]
 
 
-def _trec_order(columns: StageColumns, document_ids: tuple[str, ...]) -> StageColumns:
+def _trec_order(columns: StageColumns, document_ids: Sequence[str]) -> StageColumns:
     """The same rows with ties by descending id."""
     order = np.lexsort((_descending(document_ids)[columns.ids], -columns.scores, columns.query_of_rows()))
     return StageColumns(columns.offsets, columns.ids[order], columns.scores[order])

@@ -1,6 +1,8 @@
 """`spaniel eval compare`."""
 
+import errno
 import math
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +41,9 @@ def compare(console: Console, a: str, b: str, **options: Any) -> None:
     ties and losses, and the smallest difference the queries can show; how much the rankings overlap; what each stage
     lost; and the queries that changed most.
     """
+    for side in (a, b):
+        if not Path(side).exists():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), side)
     are_runs = [not Path(side).is_dir() and not side.endswith(".json") for side in (a, b)]
     if are_runs[0] != are_runs[1]:
         raise click.UsageError("give two results folders, or two run files")
@@ -64,7 +69,9 @@ def _of_folders(a: str, b: str, options: dict[str, Any]) -> "Comparison":
 
 
 def _of_runs(a: str, b: str, options: dict[str, Any]) -> "Comparison":
-    if (options["collection"] is None) == (options["qrels"] is None):
+    if options["collection"] is not None and options["qrels"] is not None:
+        raise click.UsageError("--collection and --qrels exclude each other")
+    if options["collection"] is None and options["qrels"] is None:
         raise click.UsageError("run files need judgements: give --collection COLLECTION or --qrels FILE")
     if options["pipelines"]:
         raise click.UsageError("--pipeline belongs to results folders; a run file is one pipeline")

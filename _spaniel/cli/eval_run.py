@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from . import values
 from .console import Console, printable, with_console
 from .live import LiveTable
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from spaniel.rag.pipelines.spec import PipelineSpec
 
 __all__ = ["run"]
+
+_DEEPEST = 10_000_000
 
 
 @click.command()
@@ -46,7 +49,7 @@ __all__ = ["run"]
 @click.option("--split", metavar="NAME", help="Which judgements of the collection [its usual ones].")
 @click.option(
     "--depth",
-    type=click.IntRange(min=1),
+    type=click.IntRange(min=1, max=_DEEPEST),
     metavar="N",
     default=1000,
     show_default=True,
@@ -66,6 +69,7 @@ __all__ = ["run"]
     "--timing",
     "timing_s",
     type=click.FloatRange(min=0),
+    callback=values.finite,
     metavar="SECONDS",
     default=20.0,
     show_default=True,
@@ -88,6 +92,7 @@ def run(console: Console, collections: tuple[str, ...], **options: Any) -> None:
 
     if options["out"]:
         check_free(Path(options["out"]))
+        _check_above(Path(options["out"]))
     specs = [find_pipeline(name) for name in options["pipelines"]]
     _check_names([spec.name for spec in specs])
     with ExitStack() as stack:
@@ -104,6 +109,13 @@ def run(console: Console, collections: tuple[str, ...], **options: Any) -> None:
             _save(Path(options["out"]), evaluations, macro, table)
         table.show([])
         _report(console, evaluations, macro, options["out"])
+
+
+def _check_above(folder: Path) -> None:
+    """Refuse a folder inside a file, before hours of work."""
+    above = next((each for each in folder.absolute().parents if each.exists()), None)
+    if above is not None and not above.is_dir():
+        raise click.BadParameter(f"{str(folder)!r} cannot be made: {str(above)!r} is a file", param_hint="--out")
 
 
 def _check_names(names: list[str]) -> None:

@@ -53,7 +53,7 @@ def report(error: BaseException, arguments: Sequence[str]) -> int:
         return _reader_has_gone()
     options = set(arguments[: arguments.index("--")] if "--" in arguments else arguments)
     failure = describe(error)
-    if failure.code == INTERRUPTED and tuple(arguments[:2]) in _RESUMABLE:
+    if failure.code == INTERRUPTED and tuple(arguments[:2]) in _RESUMABLE and "--no-cache" not in options:
         failure = failure._replace(hint="the same command goes on where this one stopped")
     if "--debug" in options:
         traceback.print_exception(error, file=sys.stderr)

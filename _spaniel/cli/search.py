@@ -74,6 +74,10 @@ def _one(console: Console, index: "Index", query: str, options: dict[str, Any]) 
 
     from .show import plain_lines, show_on_terminal
 
+    if index.settings.analyzer is None:
+        raise click.UsageError(
+            "an index of token weights is searched with such weights: --queries FILE, one `vector` a line"
+        )
     k = options["k"] or _K
     retriever = retriever_of(index, options, k=k)
     if options["explain"] and not isinstance(retriever, Bm25Retriever):

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import click
 
-__all__ = ["columns", "fields", "memory", "read_by", "where"]
+__all__ = ["columns", "fields", "finite", "memory", "read_by", "where"]
 
 T = TypeVar("T")
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
@@ -28,6 +28,13 @@ def read_by(read: Callable[[str], T]) -> Callable[[click.Context, click.Paramete
             raise click.BadParameter(str(error), ctx, param) from error
 
     return callback
+
+
+def finite(ctx: click.Context, param: click.Parameter, value: float) -> float:
+    """A click callback: the number, which must be one; "nan" passes click's own ranges."""
+    if not math.isfinite(value):
+        raise click.BadParameter(f"{value} is not a number of finite size", ctx, param)
+    return value
 
 
 def memory(text: str) -> int:

@@ -72,7 +72,7 @@ class Likelihood:
         if not (np.isfinite(self.mu) and self.mu > 0):
             raise InvalidInput("mu", f"{self.mu} must be a number above 0")
         if not 0 < self.lambda_ < 1:
-            raise InvalidInput("lambda_", f"{self.lambda_} must lie above 0 and below 1")
+            raise InvalidInput("lambda", f"{self.lambda_} must lie above 0 and below 1")
 
     def share(self, cf: int, tokens: int) -> float:
         """The term's probability in the collection. cf >= 1: its count over the collection of `tokens` tokens."""

@@ -44,6 +44,9 @@ METHODS: tuple[str, ...] = get_args(Method)
 IDF_CODES = {"impact": 0, "lucene": 1, "tfidf": 1, "robertson": 2, "atire": 3, "bm25l": 4, "bm25+": 5}
 
 
+_LARGEST_K1 = 1e9  # far beyond use; products with document lengths stay finite
+
+
 @dataclass(frozen=True, slots=True)
 class Scorer:
     """A scorer's name and parameters; plain data that stands in the manifest.
@@ -66,8 +69,8 @@ class Scorer:
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise InvalidInput("method", f"{self.method!r} is not one of {', '.join(METHODS)}")
-        if not (np.isfinite(self.k1) and self.k1 >= 0):
-            raise InvalidInput("k1", f"{self.k1} must be a number of at least 0")
+        if not 0 <= self.k1 <= _LARGEST_K1:
+            raise InvalidInput("k1", f"{self.k1} must be a number of at least 0 and at most {_LARGEST_K1:g}")
         if not 0 <= self.b <= 1:
             raise InvalidInput("b", f"{self.b} must lie between 0 and 1")
         if not (np.isfinite(self.delta) and self.delta >= 0):

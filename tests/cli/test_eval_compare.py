@@ -63,7 +63,7 @@ def test_run_files_of_a_collection(spaniel: Run, tmp_path: Path, runs: list[Path
     [
         (["out", "a.trec"], "two results folders, or two run files"),
         (["a.trec", "b.trec"], "run files need judgements"),
-        (["a.trec", "b.trec", "--qrels", "qrels.txt", "--collection", "x"], "run files need judgements"),
+        (["a.trec", "b.trec", "--qrels", "qrels.txt", "--collection", "x"], "exclude each other"),
         (["a.trec", "b.trec", "--qrels", "qrels.txt", "--pipeline", "x"], "--pipeline belongs to results folders"),
         (["out", "out", "--qrels", "qrels.txt"], "belong to run files"),
         (["out", "out"], "holds several pipelines"),
@@ -81,3 +81,12 @@ def test_wrong_words(
     assert done.code == 2
     assert done.out == ""
     assert said in done.error["message"]
+
+
+def test_what_is_missing_or_too_much_is_named(spaniel: Run, tmp_path: Path) -> None:
+    (tmp_path / "a.trec").write_text("q1 Q0 a 1 1.0 t\n", encoding="utf-8")
+    done = spaniel("eval", "compare", tmp_path / "a.trec", tmp_path / "nowhere")
+    assert done.code == 2 and f"{tmp_path / 'nowhere'}: No such file" in done.err
+    both = ("--qrels", tmp_path / "a.trec", "--collection", "scifact")
+    done = spaniel("eval", "compare", tmp_path / "a.trec", tmp_path / "a.trec", *both)
+    assert done.code == 2 and "--collection and --qrels exclude each other" in done.err

@@ -108,3 +108,29 @@ def test_tables_keep_within_the_terminal(
         tables = [line for line in narrow.splitlines() if str(old) not in line]
         assert max(map(len, piped.splitlines())) > 80 >= max(map(len, tables)), words
         assert set(piped.split()) - {line for line in piped.split() if "─" in line} <= set(narrow.split())
+
+
+def test_update_leaves_no_mixture(spaniel: Run, old: Path, tmp_path: Path) -> None:
+    make_folder(tmp_path / "new", n_queries=30, seed=1)
+    before = (old / "results.json").read_bytes()
+    done = spaniel("eval", "gate", tmp_path / "new", "--baseline", old, "--update")
+    assert done.code == 2 and "holds runs" in done.err and "name another folder" in done.err
+    assert (old / "results.json").read_bytes() == before
+    file = tmp_path / "a.trec"
+    file.write_text("", encoding="utf-8")
+    done = spaniel("eval", "gate", tmp_path / "new", "--baseline", file, "--update")
+    assert done.code == 2 and "is a file that does not end in .json" in done.err
+    for _ in range(2):
+        assert spaniel("eval", "gate", tmp_path / "new", "--baseline", tmp_path / "accepted", "--update").code == 0
+
+
+def test_other_depths_do_not_compare(spaniel: Run, old: Path, tmp_path: Path) -> None:
+    make_folder(tmp_path / "new", n_queries=30)
+    for folder, depth in ((old, 1000), (tmp_path / "new", 10)):
+        data = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+        for pipeline in data["pipelines"]:
+            pipeline["card"] = {**pipeline["card"], "depth": depth}
+        (folder / "results.json").write_text(json.dumps(data), encoding="utf-8")
+    done = spaniel("eval", "gate", tmp_path / "new", "--baseline", old)
+    assert done.code == 2
+    assert "'bm25' are 10 deep, the baseline's 1000" in done.err and "--depth 1000" in done.err

@@ -271,3 +271,21 @@ def test_two_pipelines_of_one_name_and_their_default(small: Path, spaniel: Run, 
     assert "name each pipeline once" in done.err
     assert not cache.exists(), "refused before any work"
     assert "(bm25)" not in spaniel("eval", "run", "--help").out
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--timing", "nan"), "nan is not a number of finite size"),
+        (("--depth", "99999999999"), "--depth"),
+        (("--out", "afile/sub"), "is a file"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_the_work(
+    small: Path, spaniel: Run, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: Any, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "afile").write_text("", encoding="utf-8")
+    done = spaniel("eval", "run", small, *options)
+    assert done.code == 2 and said in done.err
+    assert not cache.exists()

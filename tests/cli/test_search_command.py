@@ -10,8 +10,10 @@ import pytest
 
 import spaniel as sp
 from spaniel.cli.scoring import LIKELIHOODS, METHODS
+from spaniel.eval.run import Run as RunFile
 from spaniel.index.sparse import scorers
 from spaniel.index.sparse.likelihood import SMOOTHINGS
+from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.trec import read_run
 
 Run = Callable[..., Any]
@@ -221,3 +223,42 @@ def test_a_pipeline_by_name_or_file(spaniel: Run, kb: Path, questions: Path, tmp
 def test_pipelines_that_cannot_be(spaniel: Run, kb: Path, words: list[str], said: str) -> None:
     done = spaniel("search", kb, "dogs", *words)
     assert done.code == 2 and said in done.err
+
+
+def test_json_of_a_batch_is_a_run(kb: Path, tmp_path: Path, spaniel: Run) -> None:
+    (tmp_path / "q.tsv").write_text("q1\tdogs office\nq2\tnowhere\nq3\tcats\n", encoding="utf-8")
+    done = spaniel("search", kb, "--queries", tmp_path / "q.tsv", "--json")
+    (tmp_path / "found.jsonl").write_text(done.out, encoding="utf-8")
+    assert spaniel("search", kb, "--queries", tmp_path / "q.tsv", "--run", tmp_path / "found.trec").code == 0
+    run, same = RunFile.read(tmp_path / "found.jsonl"), RunFile.read(tmp_path / "found.trec")
+    assert (run.name, run.query_ids) == ("found", ("q1", "q2", "q3"))
+    for query in run.query_ids:
+        assert [hit.id for hit in run.ranking(query)] == [hit.id for hit in same.ranking(query)]
+    (tmp_path / "qrels.tsv").write_text("query-id\tcorpus-id\tscore\nq1\tdogs\t1\n", encoding="utf-8")
+    judged = ("--qrels", tmp_path / "qrels.tsv")
+    assert spaniel("eval", "compare", tmp_path / "found.jsonl", tmp_path / "found.trec", *judged).code == 0
+    (tmp_path / "found.jsonl").write_text(done.out + '{"query_id": "q9"}\n', encoding="utf-8")
+    with pytest.raises(InvalidInput, match=r"found.jsonl:4: not a line of `spaniel search --json`"):
+        RunFile.read(tmp_path / "found.jsonl")
+    (tmp_path / "found.jsonl").write_text(done.out * 2, encoding="utf-8")
+    with pytest.raises(InvalidInput, match=r"found.jsonl:4: query 'q1' stands there twice"):
+        RunFile.read(tmp_path / "found.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--k1", "1e308"), "k1: 1e+308 must be a number of at least 0 and at most 1e+09"),
+        (("--scorer", "jelinek-mercer", "--lambda", "0"), "lambda: 0.0 must lie above 0 and below 1"),
+    ],
+)
+def test_parameters_out_of_range(kb: Path, spaniel: Run, options: tuple[str, ...], said: str) -> None:
+    done = spaniel("search", kb, "dogs", *options)
+    assert done.code == 2 and said in done.err and "Warning" not in done.err
+
+
+def test_token_weights_are_asked_with_token_weights(tmp_path: Path, spaniel: Run) -> None:
+    (tmp_path / "v.jsonl").write_text('{"id": "a", "vector": {"dog": 2}}\n')
+    assert spaniel("index", "build", "--vectors", tmp_path / "v.jsonl", tmp_path / "kv").code == 0
+    done = spaniel("search", tmp_path / "kv", "dog")
+    assert done.code == 2 and "--queries FILE" in done.err
