@@ -6,18 +6,11 @@
 namespace spaniel {
 namespace {
 
-// Largest, 10th, 100th and 1000th largest impact, 0 where the list is shorter. One counting pass.
 void append_top(std::vector<uint8_t>& out, std::span<const uint8_t> impact) {
-  uint32_t histogram[256] = {};
-  for (uint8_t q : impact) ++histogram[q];
-  uint32_t seen = 0, level = 0;
-  constexpr uint32_t kRanks[4] = {1, 10, 100, 1000};
-  uint8_t top[4] = {};
-  for (int q = 255; q > 0 && level < 4; --q) {
-    seen += histogram[q];
-    while (level < 4 && seen >= kRanks[level]) top[level++] = static_cast<uint8_t>(q);
-  }
-  out.insert(out.end(), top, top + 4);
+  std::array<uint32_t, 256> count{};
+  for (uint8_t q : impact) ++count[q];
+  std::array<uint8_t, 4> top = top_marks(count);
+  out.insert(out.end(), top.begin(), top.end());
 }
 
 void append_block_max(std::vector<uint8_t>& out, std::span<const uint32_t> doc, std::span<const uint8_t> impact,

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 
 namespace spaniel {
@@ -42,5 +43,18 @@ struct Layout {
     return df >= long_min ? TermClass::longer : TermClass::medium;
   }
 };
+
+// A term's top marks: its largest, 10th, 100th and 1,000th largest impact, 0 where it has fewer. `count[q]` says how many of
+// its impacts are q.
+inline std::array<uint8_t, 4> top_marks(const std::array<uint32_t, 256>& count) {
+  constexpr uint32_t kRanks[4] = {1, 10, 100, 1000};
+  std::array<uint8_t, 4> top{};
+  uint32_t seen = 0, level = 0;
+  for (int q = 255; q > 0 && level < 4; --q) {
+    seen += count[static_cast<size_t>(q)];
+    while (level < 4 && seen >= kRanks[level]) top[level++] = static_cast<uint8_t>(q);
+  }
+  return top;
+}
 
 }  // namespace spaniel

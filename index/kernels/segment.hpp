@@ -5,6 +5,7 @@
 // used. So no query reads outside the arrays, and none gets a result from tables that contradict the postings.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -58,8 +59,8 @@ struct Segment {
   // Exceptions of a term: [first, last) in the exception arrays.
   std::pair<uint32_t, uint32_t> exceptions_of(uint32_t term) const;
 
-  // Once for each term: documents ascending and inside the segment, block tables and top marks as the postings say.
-  // Throws std::out_of_range. O(df) the first time.
+  // Once for each term: documents ascending and inside the segment, df, block tables and all four top marks as the postings
+  // say. Throws std::out_of_range. O(df) the first time, O(n_docs) for a dense term.
   void check_postings(const Term& term) const;
 
   // The starts of a medium or long term's windows, (n_windows + 1,), checked to lie in the lists; `starts_of` trusts that
@@ -69,7 +70,7 @@ struct Segment {
     const std::span<const uint32_t>& starts = term.kind == TermClass::medium ? medium_start : long_start;
     return starts.data() + static_cast<size_t>(term.ref) * (layout.n_windows + 1);
   }
-  // The four largest-impact marks of a term; rare terms have none.
+  // The four top marks of a term (layout.hpp); rare terms have none.
   const uint8_t* top(const Term& term) const;
 
  private:
@@ -77,6 +78,7 @@ struct Segment {
   void check_list(const Term& term) const;
   size_t bucket_of(uint64_t hash) const;
   void check_dense(const Term& term) const;
+  void check_top(const Term& term, const std::array<uint32_t, 256>& count) const;  // count: of each impact, how many
   std::shared_ptr<std::atomic<uint8_t>[]> checked_;  // one for each term
 };
 
