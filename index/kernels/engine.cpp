@@ -156,28 +156,28 @@ std::vector<std::vector<Scored>> Engine::search_all(const std::vector<std::vecto
   std::exception_ptr failure;
   std::mutex failing;
   auto work = [&](bool calling) {
-    std::unique_ptr<Workspace> workspace = borrow();
     try {
+      std::unique_ptr<Workspace> workspace = borrow();
       for (size_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < queries.size();) {
         results[i] = search(queries[i], options, *workspace);
         if (!calling || !pause || Clock::now() < paused + kPause) continue;
         pause();
         paused = Clock::now();
       }
+      give_back(std::move(workspace));
     } catch (...) {
       std::lock_guard lock(failing);
       failure = std::current_exception();
       next = queries.size();
     }
-    give_back(std::move(workspace));
   };
-  std::vector<std::thread> pool;
+  std::vector<std::jthread> pool;  // joined in any case
   try {
     for (unsigned t = 1; t < std::min<size_t>(threads, queries.size()); ++t) pool.emplace_back(work, false);
   } catch (const std::system_error&) {  // no more threads to be had: those there are do the work
   }
   work(true);
-  for (std::thread& thread : pool) thread.join();
+  pool.clear();  // joins
   if (failure) std::rethrow_exception(failure);
   return results;
 }
