@@ -134,12 +134,7 @@ class Rescorer {
     const uint8_t* impact = segment_.list_impact.data() + start;
     for (size_t c = first; c < last; ++c) {
       uint16_t local = static_cast<uint16_t>(docs_[c] % kWindow);
-      const uint16_t* at = doc;
-      for (uint32_t left = n; left > 1;) {
-        uint32_t half = left / 2;
-        at += at[half] <= local ? half : 0;
-        left -= half;
-      }
+      const uint16_t* at = lower(doc, n, local);
       uint8_t there = impact[at - doc];
       impact_[c] = *at == local ? there : uint8_t{0};
     }

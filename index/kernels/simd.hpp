@@ -1,7 +1,8 @@
-// The six inner loops of the sparse kernels, chosen once at load for the processor at hand (AVX-512, AVX2 or portable).
+// The inner loops of the sparse kernels. Those in `Kernels` are chosen once at load for the processor at hand (AVX-512, AVX2
+// or portable).
 //
 // All scores here are uint16 and cannot wrap: the caller scales the weights so that the largest possible sum of
-// contributions is at most 65,535 (search.hpp, `scale`).
+// contributions is at most 65,535 (plan.cpp, `units`).
 #pragma once
 
 #include <cstddef>
@@ -11,6 +12,16 @@ namespace spaniel {
 
 // What a posting of impact q adds under the fixed-point weight w: never 0, so that a match always leaves a mark.
 inline uint16_t contribution(uint32_t w, uint32_t q) { return static_cast<uint16_t>(((w * q) >> 8) + 1); }
+
+// The last of n >= 1 ascending documents that is <= local, or the first one where all are greater. Halving without branches.
+inline const uint16_t* lower(const uint16_t* doc, uint32_t n, uint32_t local) {
+  while (n > 1) {
+    uint32_t half = n / 2;
+    doc += doc[half] <= local ? half : 0;
+    n -= half;
+  }
+  return doc;
+}
 
 struct Kernels {
   const char* name;

@@ -34,12 +34,7 @@ class Refiner {
       return left;
     }
     return keep(n_hits, least, [&](uint32_t local) {
-      const uint16_t* at = stretch.doc;
-      for (uint32_t n = stretch.n; n > 1;) {  // the last document <= local, without branches
-        uint32_t half = n / 2;
-        at += at[half] <= local ? half : 0;
-        n -= half;
-      }
+      const uint16_t* at = lower(stretch.doc, stretch.n, local);
       return contribution(stretch.weight, stretch.impact[at - stretch.doc]) & (0u - (*at == local));
     });
   }
