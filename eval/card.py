@@ -11,6 +11,7 @@ from pathlib import Path
 from spaniel.retrieval.types import JSON
 
 from .cache import digest
+from .fingerprint import code_fingerprint
 
 __all__ = ["cores", "machine", "now", "run_card", "versions"]
 
@@ -22,14 +23,14 @@ def now() -> str:
 
 @lru_cache(maxsize=1)
 def versions() -> dict[str, JSON]:
-    """Versions of what can change a result."""
+    """Versions of what can change a result; `sources` is a hash of our own where the version does not say enough."""
     found: dict[str, JSON] = {"python": platform.python_version()}
-    for name in ("spaniel", "numpy"):
+    for name in ("spaniel", "numpy", "PyStemmer"):
         try:
             found[name] = version(name)
         except PackageNotFoundError:
             found[name] = None
-    return found
+    return {**found, "sources": code_fingerprint()}
 
 
 @lru_cache(maxsize=1)

@@ -58,18 +58,21 @@ def measure_latencies(
 
     Args:
         ask: runs the query at this place, alone.
-        budget_s: seconds it may take in all; a tenth of them, or 100 queries, go to the warm-up.
+        budget_s: seconds that timing may take; the warm-up takes a tenth as long at most, and 100 queries: those that
+            the sample leaves, or where it leaves fewer, a tenth of all (at least one).
         most: how many queries are timed at most; the sample is drawn with `seed`.
         on_progress: told how many queries have been timed, of how many.
 
     Returns:
-        Milliseconds, float64 (n_queries,); NaN where a query was not timed. One is timed whatever the budget.
+        Milliseconds, float64 (n_queries,); NaN where a query was not timed. One is timed whatever the budget; none that
+        was part of the warm-up. A single query is timed without one.
     """
     order = np.random.default_rng(seed).permutation(n_queries)
     ms = np.full(n_queries, np.nan)
-    _warm_up(ask, order[::-1][:100].tolist(), time.perf_counter() + budget_s / 10)
+    n_warm = min(100, max(n_queries - most, n_queries // 10, 1), n_queries - 1)
+    _warm_up(ask, order[n_queries - n_warm :][::-1].tolist(), time.perf_counter() + budget_s / 10)
     end = time.perf_counter() + budget_s
-    sample = order[:most].tolist()
+    sample = order[: min(most, n_queries - n_warm)].tolist()
     for done, place in enumerate(sample):
         start = time.perf_counter()
         if done and start > end:

@@ -78,6 +78,7 @@ class Chunk:
     Attributes:
         stages: names, in order; `lengths`, `ids` and `scores` hold an array for each.
         sources: whether the stage searches, rather than orders or cuts what another has found.
+        seconds, threads: what it took, on how many threads.
     """
 
     first: int
@@ -88,6 +89,7 @@ class Chunk:
     ids: tuple[NDArray[np.int32], ...]
     scores: tuple[NDArray[np.float32], ...]
     seconds: float
+    threads: int
     usage: Mapping[str, int]
     peak_rss_bytes: int
 
@@ -98,6 +100,7 @@ class Chunk:
         stages: Sequence[tuple[str, Sequence[Ranking]]],
         sources: Sequence[bool],
         seconds: float,
+        threads: int,
         usage: Mapping[str, int],
         peak_rss_bytes: int,
     ) -> "Chunk":
@@ -112,6 +115,7 @@ class Chunk:
             tuple(np.concatenate([np.zeros(0, np.int32), *(r.ids for r in each)]) for each in rankings),
             tuple(np.concatenate([np.zeros(0, np.float32), *(r.scores for r in each)]) for each in rankings),
             seconds,
+            threads,
             dict(usage),
             peak_rss_bytes,
         )
@@ -130,6 +134,7 @@ class Chunk:
             "stages": list(self.stages),
             "sources": list(self.sources),
             "seconds": self.seconds,
+            "threads": self.threads,
             "usage": dict(self.usage),
             "peak_rss_bytes": self.peak_rss_bytes,
         }
@@ -149,6 +154,7 @@ class Chunk:
             tuple(arrays[f"ids{place}"] for place in places),
             tuple(arrays[f"scores{place}"] for place in places),
             values["seconds"],
+            values["threads"],
             values["usage"],
             values["peak_rss_bytes"],
         )

@@ -39,11 +39,13 @@ class Evaluation:
     Attributes:
         results: figures as they stand in results.json.
         outcomes: one for each pipeline, in the order given: run, scores for each query, losses, costs.
+        settings: what was asked for.
     """
 
     collection: "Collection"
     results: CollectionResults
     outcomes: tuple[Outcome, ...]
+    settings: Settings
 
     @property
     def scores(self) -> dict[str, Scores]:
@@ -175,7 +177,7 @@ def evaluate(
         seed=seed,
     )
     results = collection_results(found, outcomes, compared, settings, list(command))
-    return Evaluation(found, results, tuple(outcomes))
+    return Evaluation(found, results, tuple(outcomes), settings)
 
 
 def checked_measures(collection: "Collection", measures: Sequence[str] | str | None = None) -> tuple[str, ...]:
@@ -219,6 +221,11 @@ def _collection(collection: "Collection | str") -> "Collection":
     from .collections import collection as find
 
     found = collection if isinstance(collection, Collection) else find(collection)
+    if found.load_parts is not None:
+        n, how = len(found.info.parts), "for part in collection.parts()"
+        what = f"has {n} parts, each a collection of its own"
+        hint = f"evaluate each of `.parts()` ({how}) and join them with spaniel.eval.macro_results"
+        raise InvalidInput(found.name, what, hint=hint)
     if not any(query in found.queries for query in found.qrels):
         raise InvalidInput(found.name, "none of its queries is judged", hint="look at the split and at the ids")
     return found

@@ -6,7 +6,8 @@
 - A document stands where its best passage stands (MaxP: Dai and Callan, SIGIR 2019, sec. 3). Where passages of one
   document crowd out others, queries are asked deeper, so that `depth` documents remain where there are as many.
 - Every stage's ranking is kept, which shows later where a relevant document was lost.
-- Before that, single queries are timed (`costs.py`), so that what a stage caches by query does not flatter the figure.
+- Before that, single queries are timed (`costs.py`), each one that the pipeline was not asked before, so that what a
+  stage remembers of a query does not flatter latencies. It does flatter throughput, by the queries that were timed.
 
 Left out on purpose: measures (`measures/`) and everything between several runs (`evaluation.py`).
 """
@@ -51,7 +52,9 @@ class Executed:
         run: document rankings of every stage; `ms` holds the latencies that were measured.
         ordinals: int32 (rows of `run.final`,), the passage that gave each document its place.
         sources: stages that search, rather than order, join or cut what others have found.
-        queries_per_s: over all queries with all `threads`.
+        queries_per_s: with all `threads`, over the queries that were run with as many.
+        threads: what the run, or after an interruption its last part, was made with; not those of this call when all
+            of it came from the journal.
         usage: what the pipeline's stages counted (model calls, tokens) while answering all queries once.
         peak_rss_bytes: of the process, while it ran.
         created, hardware: when and where the run was begun.
@@ -143,7 +146,7 @@ class _Execution:
             ms = self._once("timed", partial(self._timed, seed, timing_s)).arrays["ms"]
         chunks, n_resumed = self._resumed()
         chunks += self._remaining(n_resumed)
-        seconds = sum(chunk.seconds for chunk in chunks)
+        alike = [chunk for chunk in chunks if chunk.threads == chunks[-1].threads]
         stages, ordinals, document_ids = assembled(
             chunks, self._documents, self._queries, depth=self._depth, drop_self=self._drop_self
         )
@@ -155,8 +158,8 @@ class _Execution:
             run,
             ordinals,
             tuple(stage for stage, searches in zip(run.stages, chunks[0].sources, strict=True) if searches),
-            len(self._queries) / seconds,
-            self._threads,
+            sum(chunk.stop - chunk.first for chunk in alike) / sum(chunk.seconds for chunk in alike),
+            chunks[-1].threads,
             totals,
             max((chunk.peak_rss_bytes for chunk in chunks), default=0),
             begun["created"],
@@ -237,7 +240,7 @@ class _Execution:
             short = self._crowded([short[i] for i in grown], stages, first)
             deepen *= 2
         usage = usage_since(before, usage_of(self._pipeline))
-        return Chunk.of(first, stages, sources, seconds, usage, memory.size_bytes())
+        return Chunk.of(first, stages, sources, seconds, self._threads, usage, memory.size_bytes())
 
     def _searched(
         self, pool: ThreadPoolExecutor, places: Sequence[int], deepen: int = 1

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Outcome", "Settings", "System", "outcome"]
 
-_CACHE_FORMAT = 1
+_CACHE_FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +167,14 @@ def _card(system: System, executed: Executed, collection: "Collection", settings
     hashes: dict[str, JSON] = {**collection.sha256}
     source: dict[str, JSON] = {"name": collection.name, "split": collection.split, "sha256": hashes}
     card = run_card(source, index, pipeline, seed=settings.seed, created=executed.created)
-    return {**card, "hardware": dict(executed.hardware), "depth": settings.depth}
+    n_resumed, total = executed.n_resumed, len(executed.run.query_ids)
+    return {
+        **card,
+        "hardware": dict(executed.hardware),
+        "depth": settings.depth,
+        "from_cache": executed.created if n_resumed == total else None,
+        "queries_from_cache": n_resumed,
+    }
 
 
 def _renamed(run: Run, name: str, card: Mapping[str, JSON]) -> Run:

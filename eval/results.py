@@ -1,11 +1,12 @@
 """From an evaluation to what stands in its results folder (`results_format.py`); `results_folder.py` puts it there."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+import numpy as np
 
 from spaniel.retrieval.protocols import PassageStore, Stored
 from spaniel.retrieval.types import Passage
@@ -39,15 +40,17 @@ from .results_format import (
     part_folder,
     run_file,
 )
+from .run import Run
 from .scoring import measure_figures
 
 if TYPE_CHECKING:
-    from .collections import Collection
+    from .collections import Collection, Published
     from .evaluation import Evaluation
 
 __all__ = [
     "collection_results",
     "machine_figures",
+    "published_figures",
     "query_results",
     "save_all",
     "version",
@@ -88,6 +91,14 @@ def machine_figures() -> Machine:
     return msgspec.convert(machine(), Machine)
 
 
+def published_figures(figures: "Iterable[Published]") -> list[PublishedFigure]:
+    """As they stand in results.json."""
+    return [
+        PublishedFigure(system=system, measure=measure, value=value, source=source)
+        for system, measure, value, source in figures
+    ]
+
+
 def _facts(collection: "Collection") -> CollectionFacts:
     counts, info = collection.counts, collection.info
     relevant = [sum(grade >= info.relevance for grade in grades.values()) for grades in collection.qrels.values()]
@@ -103,10 +114,7 @@ def _facts(collection: "Collection") -> CollectionFacts:
         drop_self=info.drop_self,
         relevance=info.relevance,
         counts=dict(counts),
-        published=[
-            PublishedFigure(system=system, measure=measure, value=value, source=source)
-            for system, measure, value, source in info.published
-        ],
+        published=published_figures(info.published),
     )
 
 
@@ -134,7 +142,7 @@ def _pipeline(each: Outcome, settings: Settings) -> PipelineResults:
             ],
         ),
         card=dict(each.run.card),
-        warnings=list(each.scores.warnings),
+        warnings=[*each.scores.warnings, *filter(None, [no_trec(each.run)])],
     )
 
 
@@ -204,6 +212,18 @@ def _top(each: Outcome, query_id: str, grades: Mapping[str, int]) -> list[TopHit
     ]
 
 
+def no_trec(run: Run) -> str:
+    """Why a run cannot stand in a TREC file, in words; "" when it can. All of it stands in the JSON lines."""
+    final = run.final
+    places = np.unique(final.ids).tolist()
+    found = np.flatnonzero(np.diff(final.offsets)).tolist()  # a query without results leaves no line
+    for ids in ([run.query_ids[place] for place in found], [run.document_ids[place] for place in places]):
+        if " ".join(ids).split() != ids:
+            wrong = next(id_ for id_ in ids if id_.split() != [id_])
+            return f"no TREC run was written: the id {wrong!r} is empty or holds a blank; runs/*.jsonl.gz holds it all"
+    return ""
+
+
 OnSaving = Callable[[str, int, int], None]
 """Told what is being written, how much of it is done, and of how much."""
 
@@ -218,7 +238,8 @@ def _write(folder: Path, evaluation: "Evaluation", tell: OnSaving) -> None:
     (folder / "runs").mkdir()
     with ThreadPoolExecutor(2) as pool:  # compressing is most of the work, and does not hold the interpreter's lock
         runs = evaluation.runs.items()
-        waiting = [pool.submit(run.to_trec, run_file(folder, name)) for name, run in runs]
+        carried = [(name, run) for name, run in runs if not no_trec(run)]
+        waiting = [pool.submit(run.to_trec, run_file(folder, name)) for name, run in carried]
         waiting += [pool.submit(run.to_jsonl, run_file(folder, name, "jsonl")) for name, run in runs]
         tell("writing runs", 0, len(waiting))
         for done, each_file in enumerate(as_completed(waiting), 1):

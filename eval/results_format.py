@@ -10,6 +10,7 @@ One set of msgspec structs is both writer and reader, so that the two cannot dri
 add some. `results_reader` reads and checks.
 """
 
+import hashlib
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -48,6 +49,7 @@ __all__ = [
 ]
 
 FORMAT = 1
+_MAX_FILE_NAME = 180  # of 255 bytes: endings and the marks of temporary files come on top
 RESULTS, PER_QUERY = "results.json", "per-query.jsonl"
 
 Count = Annotated[int, Meta(ge=0)]
@@ -237,6 +239,7 @@ class MacroResults(Struct, frozen=True, kw_only=True):
     measures: list[str] = []
     macro: MacroFigures = MacroFigures()
     confidence: float | None = None
+    published: list[PublishedFigure] = []
     warnings: list[str] = []
 
 
@@ -288,7 +291,8 @@ def encode_query(query: QueryResults) -> bytes:
 def run_file(folder: str | Path, pipeline: str, kind: str = "trec") -> Path:
     """Where a pipeline's run lies: `runs/NAME.trec.gz`, or all stages in `runs/NAME.jsonl.gz` with kind="jsonl".
 
-    A name that is no plain file name (`a/b`, `..`) is percent-encoded, so that no name leads out of the folder.
+    A name that is no plain file name (`a/b`, `..`) is percent-encoded, so that no name leads out of the folder; a long
+    one is cut, and ends in its hash.
 
     Example:
         >>> run_file("out", "bm25").as_posix(), run_file("out", "../x").name
@@ -304,4 +308,7 @@ def part_folder(folder: str | Path, collection: str) -> Path:
 
 def _file_name(name: str) -> str:
     quoted = quote(name, safe=" +@,=()")
-    return "%2E" + quoted[1:] if quoted.startswith(".") else quoted
+    quoted = "%2E" + quoted[1:] if quoted.startswith(".") else quoted
+    if len(quoted) <= _MAX_FILE_NAME:
+        return quoted
+    return f"{quoted[: _MAX_FILE_NAME - 17]}~{hashlib.sha256(name.encode()).hexdigest()[:16]}"

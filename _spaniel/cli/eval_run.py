@@ -15,7 +15,7 @@ from .console import Console, printable, with_console
 from .live import LiveTable
 
 if TYPE_CHECKING:
-    from spaniel.eval.collections import Collection
+    from spaniel.eval.collections import Collection, Published
     from spaniel.eval.evaluation import Evaluation
     from spaniel.eval.outcome import Outcome
     from spaniel.eval.results_format import MacroResults
@@ -98,13 +98,13 @@ def run(console: Console, collections: tuple[str, ...], **options: Any) -> None:
     with ExitStack() as stack:
         cache = cache_folder(options["cache"])
         work = Path(stack.enter_context(tempfile.TemporaryDirectory())) if options["no_cache"] else cache
-        parts = _parts(collections, options, cache)
+        parts, published = _parts(collections, options, cache)
         if options["index"] and len(parts) > 1:
             raise click.UsageError("--index is of one collection; give only that one")
         table = stack.enter_context(LiveTable(console))
         job = _Job(console, table, specs, options, work, stack)
         evaluations = [job.evaluated(part) for part in parts]
-        macro = _macro(evaluations, options) if len(evaluations) > 1 else None
+        macro = _macro(evaluations, options, published) if len(evaluations) > 1 else None
         if options["out"]:
             _save(Path(options["out"]), evaluations, macro, table)
         table.show([])
@@ -130,8 +130,14 @@ def _check_names(names: list[str]) -> None:
             raise InvalidInput("--pipeline", f"two pipelines are called {name!r}", hint=hint)
 
 
-def _parts(collections: tuple[str, ...], options: dict[str, Any], cache: Path) -> "list[Collection]":
-    """Every collection asked for, those of several parts taken apart; each name once."""
+def _parts(
+    collections: tuple[str, ...], options: dict[str, Any], cache: Path
+) -> "tuple[list[Collection], tuple[Published, ...]]":
+    """Every collection asked for, those of several parts taken apart; and what others report for the mean of them all.
+
+    Raises:
+        InvalidInput: a name is there twice.
+    """
     from spaniel.eval.collections import collection
     from spaniel.retrieval.errors import InvalidInput
 
@@ -140,7 +146,7 @@ def _parts(collections: tuple[str, ...], options: dict[str, Any], cache: Path) -
     names = [part.name for part in parts]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise InvalidInput("COLLECTION", f"{twice!r} is there twice")
-    return parts
+    return parts, found[0].info.published if len(found) == 1 else ()
 
 
 class _Job:
@@ -242,10 +248,18 @@ def _command() -> list[str]:
     return ["spaniel", *map(str, words or sys.argv[1:])]
 
 
-def _macro(evaluations: "list[Evaluation]", options: dict[str, Any]) -> "MacroResults":
+def _macro(
+    evaluations: "list[Evaluation]", options: dict[str, Any], published: "tuple[Published, ...]"
+) -> "MacroResults":
     from spaniel.eval.macro import macro_results
 
-    return macro_results(evaluations, baseline=options["baseline"], seed=options["seed"], command=_command())
+    return macro_results(
+        evaluations,
+        baseline=options["baseline"],
+        all_pairs=options["all_pairs"],
+        published=published,
+        command=_command(),
+    )
 
 
 def _save(folder: Path, evaluations: "list[Evaluation]", macro: "MacroResults | None", table: LiveTable) -> None:

@@ -89,7 +89,7 @@ def figures_table(results: Results) -> Table:
             detail = interval(figure.low, figure.high)
             cells.append(Cell(fraction(figure.mean), detail, mark_of(results, name, measure), strong))
         body.append(Row(tuple(cells)))
-    published = results.collection.published if isinstance(results, CollectionResults) else []
+    published = results.collection.published if isinstance(results, CollectionResults) else results.published
     body += _published_rows(published, measures)
     columns = [Column("Pipeline", numeric=False), *map(Column, measures)]
     return Table("results", "Results", columns, body, _figures_caption(results, bool(published)))

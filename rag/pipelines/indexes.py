@@ -1,21 +1,27 @@
 """The index that a pipeline searches when a collection is evaluated: built once, kept in the cache.
 
-An index is known by the hash of what decides its content (corpus, fields, language, versions of format and analyser),
-so that one command after another, and one pipeline beside another, search the same. It is built in its place: killed
-or interrupted, the same command goes on, and until it is whole there is none. Beside it `build.json` says how long the
-build took; null when it was interrupted in between, since then nobody knows.
+An index is known by the hash of what decides its content (corpus, fields, language, versions of format, analyser and
+stemmer, and the code itself in a checkout that is installed to be edited), so that one command after another, and one
+pipeline beside another, search the same. It is built in its place: killed or interrupted, the same command goes on, and
+until it is whole there is none. One process builds an index at a time (a lock beside its folder); another that needs
+the same waits for it. Beside it `build.json` says how long the build took; null when it was interrupted in between,
+since then nobody knows.
 """
 
+import fcntl
 import json
 import shlex
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import Stemmer
+
 from spaniel.eval.cache import digest
+from spaniel.eval.fingerprint import code_fingerprint
 from spaniel.eval.writing import writing
 from spaniel.index.analysis.spec import ANALYZER_VERSION
 from spaniel.index.build import build
@@ -84,7 +90,6 @@ def cached_index(
 
     Raises:
         InvalidInput: the corpus or a setting cannot be used.
-        IndexLocked: another process is building this very index.
     """
     language = spec.language or language or collection.info.language or "english"
     wanted: dict[str, JSON] = {
@@ -93,19 +98,28 @@ def cached_index(
         "language": language,
         "format": FORMAT_VERSION,
         "analyzer": ANALYZER_VERSION,
+        "stemmer": Stemmer.version(),
+        "sources": code_fingerprint("index"),
     }
     key = digest(wanted)[:24]
     folder = cache / "indexes" / key
-    index = _whole(folder, on_progress)
+    index = _whole(folder)
     if index is None:
         _refuse_duplicates(collection, spec, language)
-        with writing(folder):
-            index = _built(collection, spec, folder, language, threads, on_progress)
+        with writing(folder), _alone(folder, on_progress):
+            index = _whole(folder, on_progress, repair=True)
+            if index is None:
+                index = _built(collection, spec, folder, language, threads, on_progress)
     return BuiltIndex(index, key, spec.label, language, _build_seconds(folder))
 
 
-def _whole(folder: Path, on_progress: Callable[[Progress], None] | None) -> Index | None:
-    """The index in the cache; None when there is none, and when it was damaged: then it is removed and this is said."""
+def _whole(
+    folder: Path, on_progress: Callable[[Progress], None] | None = None, *, repair: bool = False
+) -> Index | None:
+    """The index in the cache; None when there is none or it is damaged.
+
+    With `repair`, which needs the lock, what is damaged is removed, and this is said.
+    """
     try:
         index = open_index(folder / "index")
         try:
@@ -117,6 +131,8 @@ def _whole(folder: Path, on_progress: Callable[[Progress], None] | None) -> Inde
     except IndexNotFound:
         return None
     except (IndexCorrupt, IndexTooNew, IndexTooOld) as error:
+        if not repair:
+            return None
         if on_progress is not None:
             on_progress(Progress("reading", note=f"an index in the cache is built anew: {error}"))
         discard(folder)
@@ -137,6 +153,20 @@ def _refuse_duplicates(collection: "Collection", spec: IndexSpec, language: str)
         f"{n:,} documents have an id that stood there before",
         hint=f"keep the first of each id with `{shlex.join(words)}`, then give the same command `--index kb`",
     )
+
+
+@contextmanager
+def _alone(folder: Path, on_progress: Callable[[Progress], None] | None) -> Iterator[None]:
+    """Hold the lock of an index; who has to wait is told so."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_name(f".{folder.name}.lock").open("ab") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if on_progress is not None:
+                on_progress(Progress("waiting", note="another process is building this index; waiting for it"))
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _built(

@@ -1,6 +1,7 @@
 """What is measured is what was asked: which queries, how many, within which budget."""
 
 import numpy as np
+import pytest
 
 from spaniel.eval.costs import Latency, PeakMemory, measure_latencies, usage_since
 
@@ -14,6 +15,23 @@ def test_a_sample_is_timed_after_a_warm_up() -> None:
     again: list[int] = []
     measure_latencies(again.append, 500, seed=1, most=40, budget_s=1000)
     assert again == asked
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 120, 1000, 1200])
+def test_what_remembers_queries_is_never_timed_doing_so(n: int) -> None:
+    remembered: set[int] = set()
+    again: list[int] = []
+
+    def ask(place: int) -> None:
+        if place in remembered:
+            again.append(place)
+        remembered.add(place)
+
+    ms = measure_latencies(ask, n, budget_s=1000)
+    n_timed = int(np.isfinite(ms).sum())
+    assert not again
+    assert n_timed == {1: 1, 2: 1, 7: 6, 120: 108, 1000: 900, 1200: 1000}[n]
+    assert len(remembered) - n_timed == {1: 0, 2: 1, 7: 1, 120: 12, 1000: 100, 1200: 100}[n]
 
 
 def test_without_budget_one_query_is_timed() -> None:

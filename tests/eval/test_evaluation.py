@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from contracts.small_collection import QUERIES, write
 
-from spaniel.eval.collections import Collection, collection
+from spaniel.eval.collections import Collection, Published, collection
 from spaniel.eval.evaluation import DEFAULT_MEASURES, Evaluation, evaluate
 from spaniel.eval.macro import macro_results
 from spaniel.eval.measures import score
@@ -114,7 +114,7 @@ def test_defaults(small: Collection, kb: Index) -> None:
     report = evaluate(kb.bm25(), small, on_progress=lambda *words: told.append(words), on_outcome=told.append)
     assert report.results.measures == list(dict.fromkeys([small.info.official_measure, *DEFAULT_MEASURES]))
     assert list(report.runs) == ["bm25"]
-    assert report.results.pipelines[0].latency_ms is not None and report.results.pipelines[0].latency_ms.n == 4
+    assert report.results.pipelines[0].latency_ms is not None and report.results.pipelines[0].latency_ms.n == 3
     assert {words[1] for words in told[:-1]} == {"timing", "running"} and told[-1] is report.outcomes[0]
 
 
@@ -166,6 +166,16 @@ def test_runs_are_cached_by_what_decides_them(small: Collection, kb: Index, tmp_
     assert other.pipeline.n == 4  # type: ignore[attr-defined]
 
 
+def test_the_card_says_what_came_from_the_cache(small: Collection, kb: Index, tmp_path: Path) -> None:
+    def card() -> Any:
+        system = System(kb.bm25(), {"b": 0.4})
+        return quickly({"x": system}, small, ["RR@10"], cache=tmp_path / "cache").results.pipelines[0].card
+
+    first, again = card(), card()
+    assert (first["from_cache"], first["queries_from_cache"]) == (None, 0)
+    assert (again["from_cache"], again["queries_from_cache"]) == (first["created"], 4)
+
+
 # --- The results folder ---
 
 
@@ -205,7 +215,64 @@ def test_an_index_or_a_run_of_another_collection(small: Collection, tmp_path: Pa
         quickly({"foreign": foreign}, small, ["R@100"])
 
 
+def test_ids_and_names_that_files_cannot_carry(tmp_path: Path) -> None:
+    found = collection(write(tmp_path / "small"))
+    long = "x" * 300 + "/é"
+    runs = {
+        long: Run.from_rankings({"q1": [("d1", 1.0)]}, name="a"),
+        "blank": Run.from_rankings({"q1": [("d 1", 1.0)]}, name="c"),
+    }
+    report = quickly(runs, found, ["RR@10"])
+    out = report.save(report.save(tmp_path / "out"))  # and what is there is known as ours
+    names = sorted(path.name for path in (out / "runs").iterdir())
+    assert len(names) == 3 and "blank.jsonl.gz" in names and "blank.trec.gz" not in names
+    assert all(len(name) < 200 for name in names)
+    assert Run.read(out / "runs" / "blank.jsonl.gz").ranking("q1")[0].id == "d 1"
+    warned = {each.name: " ".join(each.warnings) for each in report.results.pipelines}
+    assert "no TREC run was written: the id 'd 1'" in warned["blank"] and "TREC" not in warned[long]
+
+
+@pytest.mark.parametrize("name", ["", "a b", 3, "\ud800"])
+def test_names_are_checked_before_the_work(small: Collection, kb: Index, name: Any) -> None:
+    source = Counted(kb)
+    with pytest.raises(InvalidInput, match="of a pipeline"):
+        quickly({"fine": source, name: kb.bm25()}, small)
+    assert source.n == 0
+
+
 # --- Several collections ---
+
+
+def in_parts(folder: Path) -> Collection:
+    for name in ("first", "second"):
+        write(folder / name)
+    return collection(folder)
+
+
+def test_a_collection_of_parts_says_what_to_do(kb: Index, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="2 parts") as caught:
+        quickly({"bm25": kb.bm25()}, in_parts(tmp_path / "whole"))
+    assert ".parts()" in caught.value.hint and "macro_results" in caught.value.hint
+
+
+def test_the_macro_mean_is_as_asked(kb: Index, tmp_path: Path) -> None:
+    three = {"a": kb.bm25(), "b": kb.likelihood(), "c": kb.bm25(k=1)}
+    options: dict[str, Any] = {"confidence": 0.8, "alpha": 0.2, "seed": 4}
+    parts = in_parts(tmp_path / "whole").parts()
+    reports = [quickly(three, part, ["R@100"], **options) for part in parts]
+    published = [Published("others", "R@100", 0.5, "somewhere")]
+    macro = macro_results(reports, baseline="b", all_pairs=True, published=published)
+    found = macro.macro.comparisons
+    assert [(one.baseline, one.system) for one in found] == [("b", "a"), ("b", "c"), ("a", "c")]
+    assert {(one.correction, one.alpha, one.seed) for one in found} == {("holm", 0.2, 4)} and macro.confidence == 0.8
+    wide = macro_results(reports, confidence=0.99)
+    narrow, wider = (each.macro.pipelines[0].measures["R@100"] for each in (macro, wide))
+    assert narrow.low is not None and wider.low is not None and wider.low < narrow.low
+    assert [(one.system, one.value) for one in macro.published] == [("others", 0.5)]
+    folder = save_all(tmp_path / "out", reports, macro)
+    assert read_results(folder) == macro and "others" in (folder / "report.md").read_text()
+    with pytest.raises(InvalidInput, match="no pipeline is called 'd'"):
+        macro_results(reports, baseline="d")
 
 
 def test_each_collection_counts_once(small: Collection, kb: Index, tmp_path: Path) -> None:

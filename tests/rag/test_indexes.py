@@ -3,6 +3,9 @@
 import errno
 import json
 import shutil
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -127,7 +130,7 @@ def test_pipelines_share_what_they_can(small: Collection, stack: ExitStack, tmp_
     assert ready["bm25"].pipeline.passages is ready["ql"].pipeline.passages
     assert ready["bm25"].pipeline.passages is not ready["bm25-multifield"].pipeline.passages
     assert ready["bm25-multifield"].index["fields"] == "multifield" and ready["ql"].pipeline.depth == 3
-    assert len(list((tmp_path / "c" / "indexes").iterdir())) == 2
+    assert len(list((tmp_path / "c" / "indexes").glob("[!.]*"))) == 2
     with pytest.raises(InvalidInput, match="two pipelines are called 'ql'"):
         systems([specs[1], specs[1]], small, stack, cache=tmp_path / "c")
 
@@ -179,3 +182,53 @@ def test_a_cache_that_can_only_be_read(small: Collection, tmp_path: Path, monkey
     with pytest.raises(InvalidInput, match="cannot be written to it") as caught:
         cached_index(small, IndexSpec("multifield"), cache=tmp_path / "c")
     assert str(tmp_path / "c") in str(caught.value) and "--cache DIR" in caught.value.hint
+
+
+BUILDS = """
+import sys
+from pathlib import Path
+from spaniel.eval.collections import collection
+from spaniel.rag.pipelines.indexes import cached_index
+from spaniel.rag.pipelines.spec import IndexSpec
+sys.stdin.readline()
+notes = []
+built = cached_index(
+    collection(sys.argv[1]), IndexSpec(), cache=Path(sys.argv[2]), on_progress=lambda p: notes.append(p.note)
+)
+print(len(built.index), built.identity)
+"""
+
+
+def test_many_processes_share_a_fresh_cache(small: Collection, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", BUILDS, str(small.path), str(tmp_path / "c")]
+    started = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    for each in started:
+        assert each.stdin is not None
+        each.stdin.write("go\n")
+        each.stdin.flush()
+    said = [each.communicate(timeout=120)[0] for each in started]
+    assert [each.returncode for each in started] == [0] * 4
+    assert len(set(said)) == 1 and said[0].startswith("6 ")
+
+
+def test_who_waits_for_an_index_is_told(small: Collection, tmp_path: Path) -> None:
+    told: list[str] = []
+    inside, free = threading.Event(), threading.Event()
+
+    def slow(progress: Progress) -> None:
+        inside.set()
+        assert free.wait(60)
+
+    def waiting(progress: Progress) -> None:
+        told.append(progress.note)
+        free.set()
+
+    first = threading.Thread(
+        target=lambda: cached_index(small, IndexSpec(), cache=tmp_path / "c", on_progress=slow).index.close()
+    )
+    first.start()
+    assert inside.wait(60)
+    second = cached_index(small, IndexSpec(), cache=tmp_path / "c", on_progress=waiting)
+    first.join(60)
+    assert told == ["another process is building this index; waiting for it"] and len(second.index) == 6
+    second.index.close()
