@@ -8,6 +8,7 @@ queries have to be in the file's own terms.
 """
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +25,10 @@ from .index import Index
 from .ingest_values import Limits, VectorDocument
 from .input import InputOptions
 from .progress import Reporter
-from .sparse.build import DEAD, merged, postings
+from .settings import VECTOR_FIELD
+from .sparse.build import DEAD, Run, merged, postings
 from .sparse.ciff import CiffReader, DocRecord, Header, PostingsList, write_ciff
+from .sparse.damage import named_damage
 from .sparse.token_weights import Scale
 from .stream import ObjectStream
 from .vectors import settings_of_vectors
@@ -34,6 +37,8 @@ __all__ = ["export_ciff", "import_ciff"]
 
 _IDS_PER_READ = 10_000
 _MEMORY_BYTES = 512 << 20
+_VECTORS = "learned sparse vectors, step "
+_LEAST_UNIT = 1e-30  # of those that are believed
 _MOST_WORDS = 1 << 24  # of one document made from a file; a damaged tf must not fill the memory
 
 
@@ -44,6 +49,7 @@ def export_ciff(index: Index, out: str | os.PathLike[str]) -> int:
 
     Raises:
         InvalidInput: the index has several fields, which the format cannot tell apart.
+        IndexCorrupt: a segment is damaged.
 
     Cost: memory of about 8 bytes a posting.
     """
@@ -57,7 +63,8 @@ def export_ciff(index: Index, out: str | os.PathLike[str]) -> int:
     order = sorted(range(len(held.terms)), key=held.terms.__getitem__)
     total = int(lengths.sum())
     analyzer = index.settings.analyzer
-    description = f"spaniel, {f'analyser {analyzer.name}' if analyzer else 'learned sparse vectors'}"
+    kind = f"analyser {analyzer.name}" if analyzer else f"{_VECTORS}{index.settings.fields[VECTOR_FIELD]!r}"
+    description = f"spaniel, {kind}"
     header = Header(len(order), n, len(order), n, total, total / max(n, 1), description)
     write_ciff(Path(out), header, (held.of(term) for term in order), _records(index, ordinals, lengths))
     return n
@@ -70,7 +77,8 @@ def import_ciff(
 
     Args:
         impacts: the file's counts are quantised weights of a learned sparse model: an index of token weights, searched
-            with `Query(weights=...)`. Up to 255 they are kept as they are, greater ones are scaled to 255 steps. Else
+            with `Query(weights=...)`. Up to 255 they are kept as they are, greater ones are scaled to 255 steps. A
+            file that `export_ciff` wrote says in its header which weight a count of 1 is; elsewhere that is 1. Else
             they are term frequencies, for BM25.
         overwrite: replace an index that is there.
 
@@ -84,15 +92,26 @@ def import_ciff(
         if not impacts:
             return build(_bags(reader, rows), path, language="whitespace", overwrite=overwrite)
         scale = Scale.of(float(rows.tf.max(initial=0)), whole=True)
+        unit = _unit(reader.header.description)
         return create(
             ObjectStream(_vectors(reader, rows, scale), InputOptions()),
             path,
-            settings_of_vectors(scale),
+            settings_of_vectors(Scale(scale.step * unit, scale.greatest * unit)),
             InputOptions(),
             Limits("fail", _MEMORY_BYTES, 0.0),
             Reporter(None),
             overwrite=overwrite,
         )
+
+
+def _unit(description: str) -> float:
+    """The weight that a count of 1 stands for: what an export of ours says it is, and 1 for files of others."""
+    said = re.fullmatch(rf"spaniel, {_VECTORS}([0-9.e+-]{{1,30}})", description)
+    try:
+        unit = float(said[1]) if said else 1.0
+    except ValueError:
+        return 1.0
+    return unit if _LEAST_UNIT <= unit <= 1 / _LEAST_UNIT else 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +137,13 @@ def _merged(index: Index) -> tuple[NDArray[np.int64], _Postings]:
     for part in parts:
         numbers = np.searchsorted(ordinals, part.ordinals).astype(np.uint32)
         runs.append(part.run(np.where(part.live_mask(), numbers, np.uint32(DEAD))))
+    try:
+        return ordinals, _decoded(runs)
+    except IndexError as error:  # how the native code refuses to read outside the arrays
+        raise named_damage(parts, error) from error
+
+
+def _decoded(runs: list[Run]) -> _Postings:
     words = merged(runs).vocabulary()
     df, doc, tf = [np.zeros(1, np.int64)], [np.zeros(0, np.uint32)], [np.zeros(0, np.uint16)]
     for some in postings(merged(runs)):
@@ -125,7 +151,7 @@ def _merged(index: Index) -> tuple[NDArray[np.int64], _Postings]:
         doc.append(some[2])
         tf.append(some[3])
     ptr = np.cumsum(np.concatenate(df))
-    return ordinals, _Postings(_terms(words), ptr, np.concatenate(doc), np.concatenate(tf))
+    return _Postings(_terms(words), ptr, np.concatenate(doc), np.concatenate(tf))
 
 
 def _terms(words: dict[str, NDArray[Any]]) -> list[str]:

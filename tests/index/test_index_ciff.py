@@ -92,6 +92,36 @@ def test_impacts_there_and_back(tmp_path: Path) -> None:
                 assert scores(again, **weights) == scores(kb, **weights) != []
 
 
+def test_fractional_weights_there_and_back(tmp_path: Path) -> None:
+    """The header says what a count of 1 stands for; scores come back as they were."""
+    (tmp_path / "v.jsonl").write_text('{"id":"a","vector":{"x":1.5,"y":0.3}}\n{"id":"b","vector":{"x":0.7}}\n')
+    with sp.build_vectors(tmp_path / "v.jsonl", tmp_path / "kb") as kb:
+        export_ciff(kb, tmp_path / "kb.ciff")
+        with import_ciff(tmp_path / "kb.ciff", tmp_path / "again", impacts=True) as again:
+            assert again.settings == kb.settings
+            assert scores(again, x=1.0, y=0.5) == scores(kb, x=1.0, y=0.5) != []
+
+
+@pytest.mark.parametrize("said", ["of another, step 0.5", "spaniel, learned sparse vectors, step 1e999", "step -1", ""])
+def test_what_another_header_says_is_no_step(tmp_path: Path, said: str) -> None:
+    part = PostingsList("fish", np.array([0], np.uint32), np.array([7], np.uint32))
+    write_ciff(tmp_path / "w.ciff", Header(1, 1, 1, 1, 1, 1.0, said), [part], [DocRecord(0, "a", 1)])
+    with import_ciff(tmp_path / "w.ciff", tmp_path / "kb", impacts=True) as kb:
+        assert scores(kb, fish=1.0) == [("a", 7.0)]
+
+
+def test_export_of_a_damaged_index_names_the_file(tmp_path: Path) -> None:
+    sp.build([sp.Document(f"d{i}", f"alpha w{i}") for i in range(60)], tmp_path / "kb", language="whitespace").close()
+    [file] = (tmp_path / "kb").glob("sparse-*")
+    raw = bytearray(file.read_bytes())
+    with sp.open(tmp_path / "kb") as kb:
+        at = raw.find(kb.passages.open[0].sparse.arrays["rare_doc"].tobytes())
+    raw[at + 2] = 0xFF
+    file.write_bytes(raw)
+    with sp.open(tmp_path / "kb") as kb, pytest.raises(sp.IndexCorrupt, match=file.name):
+        export_ciff(kb, tmp_path / "o.ciff")
+
+
 def test_what_the_format_cannot_carry_is_named(tmp_path: Path) -> None:
     with (
         sp.build(documents(0, 2), tmp_path / "kb", fields={"title": 2.0, "text": 1.0}) as kb,
