@@ -1,5 +1,6 @@
 """A sparse part whose tables contradict its postings, under right checksums: an error, never fewer or other results."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,19 @@ def test_each_top_mark_is_that_of_the_postings(
         with pytest.raises(IndexCorrupt, match="largest impacts"):
             retriever.search([TERM[kind]], k=10)
     assert any("largest impacts" in reason for reason in wrong_postings(segment))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("exception_tf", 1, "a count that does not go with its impact"),
+        ("exception_doc", 7, "an exception names a passage that does not hold its term"),
+        ("exception_term", 1 << 31, "not in the order of the terms|does not hold its term"),
+    ],
+)
+def test_verify_looks_at_exceptions(whole: SparseSegment, tmp_path: Path, name: str, value: int, reason: str) -> None:
+    segment = altered(whole, tmp_path, lambda arrays: arrays[name].fill(value))
+    assert any(re.search(reason, said) for said in wrong_postings(segment))
 
 
 def test_a_dense_term_has_as_many_passages_as_it_says(whole: SparseSegment, tmp_path: Path) -> None:
