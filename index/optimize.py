@@ -82,7 +82,7 @@ def _is_settled(folder: Path, manifest: Manifest, *, reorder: bool) -> bool:
     if not manifest.segments or not reorder:
         return True
     with closing(Segments(folder, manifest)) as segments:
-        return bool((np.diff(segments.open[0].sparse.ordinals) < 0).any())
+        return segments.open[0].sparse.reordered
 
 
 def _refuse_damage(folder: Path, manifest: Manifest) -> None:
@@ -107,7 +107,15 @@ def _merged(
         report(Progress("writing", n_live))
         path = txn.fresh_path("sparse")
         runs = _runs(segments, maps)
-        sparse = write_sparse(txn.fs, path, runs, settings.sparse, n_passages=n_live, ordinals=ordinals)
+        sparse = write_sparse(
+            txn.fs,
+            path,
+            runs,
+            settings.sparse,
+            n_passages=n_live,
+            ordinals=ordinals,
+            reordered=memory_bytes is not None,
+        )
     except IndexError as error:  # how the native code refuses to read outside the arrays
         raise named_damage([segment.sparse for segment in segments], error) from error
     files = {"passages": passages, "sparse": sparse}

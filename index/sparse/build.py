@@ -112,6 +112,7 @@ def write_sparse(
     *,
     n_passages: int,
     ordinals: NDArray[np.uint32] | None = None,
+    reordered: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> FileEntry:
     """Merge runs into one file of kind `sparse`.
@@ -120,6 +121,7 @@ def write_sparse(
         n_passages: in the segment: local numbers are 0 .. n_passages - 1.
         ordinals: uint32 (n_passages,), the ordinal of each local number; None where that is first ordinal + local
             number.
+        reordered: the passages stand in an order that was looked for, be it that of the ordinals.
         on_progress: called with (terms written, terms in all).
 
     Cost: O(postings). Memory: the vocabulary, and a few tens of bytes for each posting of a chunk of four million.
@@ -145,6 +147,8 @@ def write_sparse(
         "filled": statistics[1],
         "averages": averages,
     }
+    if reordered:
+        meta["reordered"] = True
     declared = shapes | {name: (array.dtype, array.shape) for name, array in known.items()}
     with ArrayFileWriter(fs, path, kind="sparse", meta=meta, arrays=declared) as writer:
         for name, array in known.items():

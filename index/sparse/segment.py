@@ -76,6 +76,7 @@ class SparseSegment:
             self.n_passages = int(meta["n_passages"])
             self.tokens, self.filled = [int(n) for n in meta["tokens"]], [int(n) for n in meta["filled"]]
             self.averages = [float(x) for x in meta["averages"]]
+            self._said_reordered = meta.get("reordered") is True
             self.native = _native.Segment(dict(file.arrays), self.n_passages, len(self.settings.fields), first_ordinal)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise IndexCorrupt(file.path, f"is no sparse part: {error}") from error
@@ -166,6 +167,14 @@ class SparseSegment:
         if ordinals is None:
             return np.arange(self.first_ordinal, self.first_ordinal + self.n_passages, dtype=np.int64)
         return ordinals.astype(np.int64)
+
+    @property
+    def reordered(self) -> bool:
+        """The passages stand in an order that bisection found, which may be that of the ordinals.
+
+        Files from before this was written down have it where their ordinals do not ascend.
+        """
+        return self._said_reordered or bool((np.diff(self.ordinals) < 0).any())
 
     def live_mask(self) -> NDArray[np.bool_]:
         """bool (n_passages,) by local number."""

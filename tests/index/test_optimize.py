@@ -109,6 +109,15 @@ def test_it_ends(path: Path) -> None:
     assert optimize(path, reorder=True).generation == generation + 3
 
 
+def test_an_order_that_changes_nothing_is_not_looked_for_again(tmp_path: Path) -> None:
+    """Of one passage, or of passages in the best order already, bisection finds the order of the ordinals."""
+    build([Document("a", "w1 w2"), Document("b", "w1 w2"), Document("c", "w3 w4")], tmp_path / "kb").close()
+    first = optimize(tmp_path / "kb")
+    with open_index(tmp_path / "kb") as index:
+        assert index.passages.open[0].sparse.ordinals.tolist() == [0, 1, 2]
+    assert optimize(tmp_path / "kb").generation == first.generation
+
+
 def test_the_default_is_to_reorder_in_python_and_on_the_command_line(path: Path, tmp_path: Path) -> None:
     for name in ("python", "command"):
         shutil.copytree(path, tmp_path / name)
