@@ -7,8 +7,7 @@ passage is the sum over the query's tokens of query weight * stored weight. Ther
 """
 
 import os
-from collections.abc import Collection, Iterator, Sequence
-from itertools import islice
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from spaniel.retrieval.errors import InvalidInput
@@ -26,7 +25,7 @@ from .store import MANIFEST_NAME, read_manifest
 
 __all__ = ["add_vectors", "build_vectors", "settings_of_vectors"]
 
-_BATCH_LINES = 1000
+_BATCH_LINES, _BATCH_BYTES = 1000, 8 << 20  # a batch ends with the line that reaches either
 _Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
@@ -127,7 +126,7 @@ class _VectorStream:
         for source in range(first, len(self._files)):
             stat = self._stats[source]
             lines = read_token_weights(self._files[source], place)
-            while some := list(islice(lines, _BATCH_LINES)):
+            for some in _batched(lines, place.offset):
                 n, at = n + len(some), some[-1].place
                 position = Position(source, "", at.line, at.offset, stat.st_size, stat.st_mtime_ns, n, 0)
                 yield Batch([self._document(line) for line in some], position, before + at.bytes_read, 0)
@@ -151,6 +150,18 @@ class _VectorStream:
         self._n_weights += len(line.weights)
         self._n_raised += self._scale.n_raised(line.weights)
         return VectorDocument(line.id, line.text, line.title, {}, dict(zip(line.tokens, impacts, strict=True)))
+
+
+def _batched(lines: Iterable[WeightedText], offset: int) -> Iterator[list[WeightedText]]:
+    """The lines, in batches of so many or of so many bytes of text; the first begins at byte `offset`."""
+    some: list[WeightedText] = []
+    for line in lines:
+        some.append(line)
+        if len(some) >= _BATCH_LINES or line.place.offset - offset >= _BATCH_BYTES:
+            yield some
+            some, offset = [], line.place.offset
+    if some:
+        yield some
 
 
 def _files(sources: _Paths) -> list[Path]:

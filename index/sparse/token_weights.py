@@ -122,13 +122,19 @@ def _checked(line: _Line, where: str, place: Place) -> WeightedText:
     name = line.id if line.id is not None else line.under_id
     if name is None or name == "":
         raise InvalidInput(where, "no `id`", "each line needs an id of its own")
+    name = str(name)
+    for field, value in (("the id", name), ("the text", line.contents or line.text), ("the title", line.title)):
+        if "\0" in value:
+            raise InvalidInput(where, f"{field} holds a NUL character", "remove it")
+    if "" in line.vector:
+        raise InvalidInput(where, "a token is empty", "remove it, or give it the name that queries use")
     weights = np.fromiter(line.vector.values(), np.float64, len(line.vector))
     if not np.all(np.isfinite(weights) & (weights >= 0)):
         token = next(t for t, w in line.vector.items() if not (math.isfinite(w) and w >= 0))
         raise InvalidInput(where, f"token {token!r} has weight {line.vector[token]}", "weights are numbers from 0 up")
     kept = weights > 0
     tokens = [t for t, keep in zip(line.vector, kept.tolist(), strict=True) if keep]
-    return WeightedText(str(name), tokens, weights[kept], line.contents or line.text, line.title, place)
+    return WeightedText(name, tokens, weights[kept], line.contents or line.text, line.title, place)
 
 
 def _lines(path: Path, start: Place) -> Iterator[tuple[bytes, Place]]:

@@ -13,7 +13,8 @@ from spaniel.index.edit import delete
 from spaniel.index.index import Index, open_index
 from spaniel.index.optimize import optimize
 from spaniel.index.progress import Progress
-from spaniel.index.vectors import add_vectors, build_vectors
+from spaniel.index.sparse.token_weights import Scale
+from spaniel.index.vectors import _VectorStream, add_vectors, build_vectors
 from spaniel.retrieval.errors import InvalidInput, InvalidQuery
 from spaniel.retrieval.types import Document, Query
 
@@ -162,6 +163,13 @@ def test_ctrl_c_and_the_same_command(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert told[0].note == "going on after 20 documents of an unfinished build"
     last = [one for one in told if one.total_bytes][-1]
     assert last.bytes_read == last.total_bytes == source.stat().st_size
+
+
+def test_batches_are_cut_by_bytes_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spaniel.index.vectors._BATCH_BYTES", 2000)
+    source = written(tmp_path / "a.jsonl", vectors(60))
+    sizes = [len(batch.documents) for batch in _VectorStream([source], Scale.of(255.0, whole=False)).batches(None)]
+    assert sum(sizes) == 60 and max(sizes) < 30
 
 
 def test_repeated_ids_are_named_by_line(tmp_path: Path) -> None:
