@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from . import values
 from .console import Console, with_console
@@ -40,6 +41,8 @@ def search(console: Console, index: str, query: str | None, file: str | None, **
         raise click.UsageError("QUERY is not UTF-8")
     from spaniel.index.index import open_index
 
+    if file is not None and options["explain"]:
+        raise click.UsageError("--explain belongs to one QUERY, not to a batch")
     with open_index(index) as opened:
         if file is None:
             assert query is not None
@@ -66,8 +69,9 @@ def _is_text(query: str) -> bool:
 
 def _one(console: Console, index: "Index", query: str, options: dict[str, Any]) -> int:
     """Search for one query and show what was found."""
-    for name in ("run_file", "threads"):
-        if options[name] is not None:
+    context = click.get_current_context()
+    for name in ("run_file", "threads", "tag"):
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             raise click.UsageError(f"--{name.removesuffix('_file')} belongs to a batch; give --queries FILE with it")
     from spaniel.index.sparse.retriever import Bm25Retriever
     from spaniel.retrieval.pipeline import Pipeline

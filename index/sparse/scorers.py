@@ -44,7 +44,7 @@ METHODS: tuple[str, ...] = get_args(Method)
 IDF_CODES = {"impact": 0, "lucene": 1, "tfidf": 1, "robertson": 2, "atire": 3, "bm25l": 4, "bm25+": 5}
 
 
-_LARGEST_K1 = 1e9  # far beyond use; products with document lengths stay finite
+_LARGEST = 1e9  # of k1 and delta: far beyond use; products with document lengths stay finite
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +53,9 @@ class Scorer:
 
     Args:
         method: one of `METHODS`.
-        k1: how fast a term's count saturates, >= 0. 0.9 is Anserini's default.
+        k1: how fast a term's count saturates, 0 to 1e9. 0.9 is Anserini's default.
         b: how much length counts, 0 to 1. 0.4 is Anserini's default.
-        delta: the lower bound of bm25l and bm25+.
+        delta: the lower bound of bm25l and bm25+, 0 to 1e9.
 
     Raises:
         InvalidInput: a parameter out of range.
@@ -69,12 +69,12 @@ class Scorer:
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise InvalidInput("method", f"{self.method!r} is not one of {', '.join(METHODS)}")
-        if not 0 <= self.k1 <= _LARGEST_K1:
-            raise InvalidInput("k1", f"{self.k1} must be a number of at least 0 and at most {_LARGEST_K1:g}")
+        if not 0 <= self.k1 <= _LARGEST:
+            raise InvalidInput("k1", f"{self.k1} must be a number of at least 0 and at most {_LARGEST:g}")
         if not 0 <= self.b <= 1:
             raise InvalidInput("b", f"{self.b} must lie between 0 and 1")
-        if not (np.isfinite(self.delta) and self.delta >= 0):
-            raise InvalidInput("delta", f"{self.delta} must be a number of at least 0")
+        if not 0 <= self.delta <= _LARGEST:
+            raise InvalidInput("delta", f"{self.delta} must be a number of at least 0 and at most {_LARGEST:g}")
 
     def values(self, tf: ArrayLike, length: ArrayLike, average: float) -> NDArray[np.float64]:
         """What a count is worth, float64, the shape of tf and length broadcast.
