@@ -173,6 +173,17 @@ def check(corpus: Corpus, process: Process, picked: list[int], opened: dict[str,
     return float(np.mean(shares))
 
 
+def engines_of(kind: str, asked: list[str] | None) -> list[str]:
+    """Those asked for, or all, that search a corpus of this kind ("text" or "learned"); says which do not."""
+    if unknown := [engine for engine in asked or [] if engine not in ENGINES]:
+        raise SystemExit(f"no engine {', '.join(unknown)}; there are {', '.join(ENGINES)}")
+    fit = [engine for engine in asked or ENGINES if ENGINES[engine][2] == kind]
+    for engine in asked or []:
+        if engine not in fit:
+            print(f"  {engine} searches {ENGINES[engine][2]} corpora, this one is {kind}: left out", file=sys.stderr)
+    return fit
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpus", action="append", help="wiki-200k, arxiv-40k, bm25-1M, learned-500k, ...")
@@ -196,7 +207,12 @@ def main() -> None:
         corpus = prepare(name, options.cache)
         print(f"{name}: {corpus.n} passages", file=sys.stderr)
         kind = "learned" if corpus.learned else "text"
-        engines = [e for e in options.engine or ENGINES if ENGINES[e][2] == kind]
+        if not (engines := engines_of(kind, options.engine)):
+            print(
+                f"  no engine asked for searches it; those that do: {', '.join(engines_of(kind, None))}",
+                file=sys.stderr,
+            )
+            continue
         results = [result.summary() for result in measure(corpus, engines, options)]
         everything["corpora"][name] = {"passages": corpus.n, "engines": results}
         tables.append(latency_table(name, corpus.n, results))

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy as np
+import pytest
 
 
 def load(name: str) -> ModuleType:
@@ -70,3 +71,14 @@ def test_plot_is_whole_svg_with_points_in_order() -> None:
     # Equal ratios are equal distances: 1e3 to 1e4 is half of 1e4 to 1e6.
     assert abs((xs[2] - xs[1]) - 2 * (xs[1] - xs[0])) < 0.3
     assert "a <b>" in [t.text for t in root.findall("s:text", space)]
+
+
+def test_engines_of_another_kind_are_named(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty table would say nothing."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2]))
+    sparse = importlib.import_module("benchmarks.sparse")
+    assert sparse.engines_of("learned", ["bmp", "seismic"]) == ["seismic"]
+    assert "bmp searches text corpora, this one is learned" in capsys.readouterr().err
+    assert sparse.engines_of("text", ["seismic"]) == []
+    with pytest.raises(SystemExit, match="no engine nothing"):
+        sparse.engines_of("text", ["nothing"])
