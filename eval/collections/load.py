@@ -57,6 +57,8 @@ def collection(
         >>> len(scifact.queries), scifact.counts["documents"]  # doctest: +SKIP
         (300, 5183)
     """
+    if not isinstance(name_or_path, str | PathLike):
+        raise InvalidInput("collection", f"{name_or_path!r} is {type(name_or_path).__name__}; pass a name or a path")
     name, folder, meant = folder_of(name_or_path, cache=cache_folder(cache), offline=offline, on_bytes=on_bytes)
     split = split or meant
     if corpus_of(folder) is None and (parts := part_folders(folder)):

@@ -192,3 +192,10 @@ def test_any_bytes_are_a_collection_or_an_error_of_ours(
         assert str(folder) in str(error)
         return
     assert set(found.qrels) <= set(found.queries)
+
+
+def test_what_is_neither_name_nor_path() -> None:
+    from spaniel.eval.collections import collection
+
+    with pytest.raises(InvalidInput, match="3 is int; pass a name or a path"):
+        collection(3)  # type: ignore[arg-type]
