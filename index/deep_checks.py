@@ -40,12 +40,12 @@ def check_passages(path: Path, entry: FileEntry, segment: Segment, end_ordinal: 
 
 def check_sparse(path: Path, entry: FileEntry, segment: Segment, end_ordinal: int) -> Iterator[str]:
     """Arrays and tombstones against the segment, ordinals against the manifest's, each term against the vocabulary,
-    each posting against the passages.
+    each posting and its count against the passages.
 
     Raises:
         IndexCorrupt: the arrays, or the tombstones, do not fit together.
 
-    Cost: about 3 us a term and 5 ns a posting; memory tens of MiB, and what the longest list takes.
+    Cost: about 3 us a term and 35 ns a posting; memory some tens of MiB, and what the longest list takes.
     """
     sparse = SparseSegment.open(path.parent, segment)
     ordinals = sparse.ordinals
