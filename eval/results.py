@@ -1,8 +1,9 @@
 """From an evaluation to what stands in its results folder (`results_format.py`); `results_folder.py` puts it there."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -41,6 +42,7 @@ from .results_format import (
     run_file,
 )
 from .run import Run
+from .run_files import write_jsonl, write_trec
 from .scoring import measure_figures
 
 if TYPE_CHECKING:
@@ -236,16 +238,33 @@ def _write(folder: Path, evaluation: "Evaluation", tell: OnSaving) -> None:
             tell("writing queries", done, total)
             out.write(encode_query(each))
     (folder / "runs").mkdir()
-    with ThreadPoolExecutor(2) as pool:  # compressing is most of the work, and does not hold the interpreter's lock
-        runs = evaluation.runs.items()
-        carried = [(name, run) for name, run in runs if not no_trec(run)]
-        waiting = [pool.submit(run.to_trec, run_file(folder, name)) for name, run in carried]
-        waiting += [pool.submit(run.to_jsonl, run_file(folder, name, "jsonl")) for name, run in runs]
-        tell("writing runs", 0, len(waiting))
-        for done, each_file in enumerate(as_completed(waiting), 1):
-            each_file.result()
-            tell("writing runs", done, len(waiting))
+    _write_runs(folder, evaluation.runs, tell)
     (folder / RESULTS).write_bytes(encode_results(evaluation.results))
+
+
+def _write_runs(folder: Path, runs: Mapping[str, Run], tell: OnSaving) -> None:
+    """Every run's files; an interrupt ends them all between two queries."""
+    stopped = Event()
+
+    def look() -> None:
+        if stopped.is_set():
+            raise CancelledError
+
+    with ThreadPoolExecutor(2) as pool:  # compressing is most of the work, and does not hold the interpreter's lock
+        carried = [(name, run) for name, run in runs.items() if not no_trec(run)]
+        waiting = [pool.submit(write_trec, run, run_file(folder, name), look=look) for name, run in carried]
+        waiting += [
+            pool.submit(write_jsonl, run, run_file(folder, name, "jsonl"), look=look) for name, run in runs.items()
+        ]
+        try:
+            tell("writing runs", 0, len(waiting))
+            for done, each_file in enumerate(as_completed(waiting), 1):
+                each_file.result()
+                tell("writing runs", done, len(waiting))
+        except BaseException:
+            stopped.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def save_all(

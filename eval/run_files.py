@@ -6,7 +6,7 @@ TREC: `query Q0 document rank score tag`. JSON lines: first
 compressed.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -57,21 +57,29 @@ def read(path: str | Path, *, name: str | None = None, ties: Ties = "ours") -> R
     return reader(path, name=name, ties=ties)
 
 
-def write_trec(run: Run, path: str | Path) -> None:
-    """See `Run.to_trec`; queries without results leave no line."""
+def write_trec(run: Run, path: str | Path, *, look: Callable[[], None] | None = None) -> None:
+    """See `Run.to_trec`; queries without results leave no line.
+
+    Args:
+        look: called before each query; what it raises ends the writing, and no file is left.
+    """
     with written_whole(path) as out:
         for query_id in run.query_ids:
+            if look is not None:
+                look()
             found = run.ranking(query_id)
             scores = np.array([score for _, score in found], np.float32)
             out.write(format_run(query_id, [id_ for id_, _ in found], scores, tag=run.name))
 
 
-def write_jsonl(run: Run, path: str | Path) -> None:
-    """See `Run.to_jsonl`."""
+def write_jsonl(run: Run, path: str | Path, *, look: Callable[[], None] | None = None) -> None:
+    """See `Run.to_jsonl`; `look` as in `write_trec`."""
     head = {"format": _FORMAT, "run": run.name, "stages": list(run.stages), "card": dict(run.card)}
     with written_whole(path) as out:
         out.write(msgspec.json.encode(head).decode() + "\n")
         for place, query_id in enumerate(run.query_ids):
+            if look is not None:
+                look()
             ms = None if run.ms is None or np.isnan(run.ms[place]) else float(run.ms[place])
             stages = {name: _stage_line(run, columns, place) for name, columns in run.stages.items()}
             out.write(msgspec.json.encode({"query": query_id, "ms": ms, "stages": stages}).decode() + "\n")

@@ -12,7 +12,7 @@ from contracts.small_collection import write
 from spaniel.eval.collections import Collection, collection
 from spaniel.eval.evaluation import Evaluation, evaluate
 from spaniel.eval.macro import macro_results
-from spaniel.eval.results import save_all
+from spaniel.eval.results import _write_runs, save_all
 from spaniel.eval.results_folder import check_free, write_folder
 from spaniel.eval.results_reader import read_results
 from spaniel.eval.run import Run
@@ -191,3 +191,16 @@ def test_saving_tells_how_far_it_is(small: Evaluation, tmp_path: Path) -> None:
     save_all(tmp_path / "out", [small], on_progress=lambda *words: told.append(words))
     assert list(dict.fromkeys(what for what, _, _ in told)) == ["writing queries", "writing runs", "writing reports"]
     assert ("writing runs", 2, 2) in told and ("writing queries", 3, 4) in told
+
+
+def test_an_interrupt_while_runs_are_written_ends_them_between_two_queries(tmp_path: Path) -> None:
+    found = {f"q{number}": [(f"d{place}", 1.0) for place in range(20)] for number in range(5_000)}
+    run = Run.from_rankings(found, name="large")
+    (tmp_path / "runs").mkdir()
+
+    def interrupt(what: str, done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        _write_runs(tmp_path, {"large": run}, interrupt)
+    assert list((tmp_path / "runs").iterdir()) == []  # nothing whole, so nobody waited for the end; nothing pending
