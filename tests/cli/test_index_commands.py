@@ -147,7 +147,9 @@ def test_token_weights(spaniel: Run, tmp_path: Path) -> None:
     assert spaniel("index", "add", more, tmp_path / "kb", "--json").data["segments"] == 2
     found = json.loads(spaniel("search", tmp_path / "kb", "--queries", queries, "--json").out)
     assert [(hit["id"], hit["score"]) for hit in found["hits"]] == [("b", 100.0), ("c", 40.0), ("a", 6.0)]
-    assert spaniel("search", tmp_path / "kb", "fish", "--json").error["type"] == "InvalidQuery"
+    refused = spaniel("search", tmp_path / "kb", "fish", "--json").error
+    assert refused["type"] == "UsageError"
+    assert "--queries" in refused["message"] + refused["hint"]
     wrong = spaniel("index", "build", "--vectors", first, tmp_path / "kb2", "--language", "german", "--json")
     assert "--language means nothing" in wrong.error["message"]
 
