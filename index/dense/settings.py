@@ -1,0 +1,107 @@
+"""What a dense part is made with and keeps: the model's card and the store. Plain data in the manifest."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+from spaniel.models.card import ModelCard
+from spaniel.retrieval.errors import InvalidInput
+from spaniel.retrieval.types import JSON
+
+__all__ = ["Codes", "DenseSettings", "Rescore", "StoreKind", "StoreSettings", "checked_name"]
+
+StoreKind = Literal["float32", "float16", "int8", "hnsw", "ivf", "pq", "rabitq", "binary"]
+Codes = Literal["sign", "centred", "rotation", "itq"]
+Rescore = Literal["none", "int8", "float16", "float32"]
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
+FLAT = ("float32", "float16", "int8")
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSettings:
+    """How vectors lie on disk and are searched.
+
+    Attributes:
+        kind: "float32", "float16", "int8": all vectors, searched exhaustively; "hnsw", "ivf", "pq", "rabitq": FAISS;
+            "binary": a bit a dimension.
+        codes: of `binary`: sign of the vector; centred; randomly rotated; rotated by ITQ, which is fitted on the
+            vectors themselves (below 1,000 of them a random rotation stands in).
+        factor: of `binary`: 2 more bytes a passage that correct each estimate.
+        rescore: the second tier on disk, against which the best candidates are scored again. "none" keeps no vectors
+            beside the codes; only `binary` can do without. Flat kinds have no second tier: "none".
+        lists: of `binary` and `ivf`: lists of the inverted file; 0 for none (`binary`) or a number that fits (`ivf`).
+        seed: of everything random.
+
+    Raises:
+        InvalidInput: a value that cannot be, or that means nothing for this kind.
+    """
+
+    kind: StoreKind = "binary"
+    codes: Codes = "itq"
+    factor: bool = False
+    rescore: Rescore = "int8"
+    lists: int = 0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, allowed in (("kind", StoreKind), ("codes", Codes), ("rescore", Rescore)):
+            if getattr(self, name) not in get_args(allowed):
+                known = ", ".join(get_args(allowed))
+                raise InvalidInput(f"store {name}", f"{getattr(self, name)!r} is not one of {known}")
+        if self.kind in FLAT and self.rescore != "none":
+            object.__setattr__(self, "rescore", "none")
+        if self.rescore == "none" and self.kind not in (*FLAT, "binary"):
+            raise InvalidInput("store rescore", f"{self.kind} needs vectors to score candidates again", hint="use int8")
+        if type(self.lists) is not int or not 0 <= self.lists <= 1 << 20:
+            raise InvalidInput("store lists", f"{self.lists!r} must be a whole number from 0 to {1 << 20}")
+        if type(self.seed) is not int or not 0 <= self.seed < 1 << 31:
+            raise InvalidInput("store seed", f"{self.seed!r} must be a whole number from 0 to 2**31 - 1")
+        if type(self.factor) is not bool:
+            raise InvalidInput("store factor", f"{self.factor!r} must be true or false")
+
+    def to_json(self) -> dict[str, JSON]:
+        """As it stands in a manifest."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "StoreSettings":
+        """The inverse of `to_json`.
+
+        Raises:
+            ValueError (InvalidInput among them), TypeError: it is none.
+        """
+        return cls(**data)
+
+
+@dataclass(frozen=True, slots=True)
+class DenseSettings:
+    """One model's vectors in an index: what encoded them, and how they are kept."""
+
+    model: ModelCard
+    store: StoreSettings
+
+    def to_json(self) -> dict[str, JSON]:
+        """As it stands in a manifest."""
+        return {"model": self.model.to_json(), "store": self.store.to_json()}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "DenseSettings":
+        """The inverse of `to_json`.
+
+        Raises:
+            ValueError, TypeError, KeyError: it is none.
+        """
+        return cls(ModelCard.from_json(data["model"]), StoreSettings.from_json(data["store"]))
+
+
+def checked_name(name: str) -> str:
+    """The name of a dense part, itself.
+
+    Raises:
+        InvalidInput: it cannot be one.
+    """
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise InvalidInput("dense name", f"{name!r} is not 1 to 32 of a-z, 0-9 and _, a letter first")
+    return name

@@ -1,0 +1,107 @@
+"""What decides the vectors of a model, as plain data: it stands in the manifest of every index made with it.
+
+Vectors of two models, or of one model under other pooling, prompts or lengths, cannot be compared: `check_same` is
+where a search with the wrong one ends.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal
+
+from spaniel.retrieval.errors import ModelError
+from spaniel.retrieval.types import JSON
+
+__all__ = ["ModelCard", "Pooling", "check_same"]
+
+Pooling = Literal["mean", "cls", "last", ""]
+Runtime = Literal["onnx", "sentence-transformers", "endpoint", "vectors"]
+
+_MAX_DIMENSION = 1 << 16
+_NOT_COMPARED = ("name", "source", "runtime", "precision")
+_KINDS = {
+    "name": str,
+    "source": str,
+    "runtime": str,
+    "sha256": str,
+    "dimension": int,
+    "pooling": str,
+    "normalised": bool,
+    "max_length": int,
+    "query_prompt": str,
+    "passage_prompt": str,
+    "precision": str,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """One encoder, told apart from every other.
+
+    Attributes:
+        name: what people call it, such as "minilm"; no part of its identity.
+        source: how to open it again: a known name, an absolute path, "hub:owner/name", or a URL.
+        runtime: "onnx", "sentence-transformers", "endpoint", or "vectors" (made elsewhere, nobody here can encode).
+        sha256: hexadecimal, over the weights and the tokenizer's files; empty when nobody can know (an endpoint).
+        dimension: of its vectors.
+        pooling: "mean", "cls" or "last"; empty when the model does it out of sight.
+        normalised: vectors have length 1, so that the dot product is the cosine.
+        max_length: tokens after which a text is cut, special ones included; 0 when unknown.
+        query_prompt, passage_prompt: put before the text of either kind.
+        precision: "fp32" or "int8"; no part of its identity, for the two agree within their parity gate.
+    """
+
+    name: str
+    source: str
+    runtime: Runtime
+    sha256: str
+    dimension: int
+    pooling: Pooling = ""
+    normalised: bool = True
+    max_length: int = 0
+    query_prompt: str = ""
+    passage_prompt: str = ""
+    precision: Literal["fp32", "int8"] = "fp32"
+
+    def differences(self, other: "ModelCard") -> list[str]:
+        """One clause for each thing that makes the vectors of the two incomparable."""
+        compared = [field.name for field in fields(self) if field.name not in _NOT_COMPARED]
+        pairs = [(name, getattr(self, name), getattr(other, name)) for name in compared]
+        return [f"{name} {mine!r} against {theirs!r}" for name, mine, theirs in pairs if mine != theirs]
+
+    def to_json(self) -> dict[str, JSON]:
+        """As it stands in a manifest."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "ModelCard":
+        """The inverse of `to_json`.
+
+        Raises:
+            ValueError: a key is missing, unknown or of another type.
+        """
+        if set(data) != set(_KINDS):
+            raise ValueError(f"a model has the keys {sorted(_KINDS)}, not {sorted(data)}")
+        for name, kind in _KINDS.items():
+            if type(data[name]) is not kind:
+                raise ValueError(f"{name} of a model is {data[name]!r}; it must be of type {kind.__name__}")
+        if not 1 <= data["dimension"] <= _MAX_DIMENSION:
+            raise ValueError(f"dimension of a model is {data['dimension']}; it must be 1 to {_MAX_DIMENSION}")
+        return cls(**data)
+
+
+def check_same(made_with: ModelCard, given: ModelCard, where: str) -> None:
+    """Refuse an encoder whose vectors do not fit what is stored.
+
+    Args:
+        made_with: what the stored vectors were encoded with.
+        given: what is about to encode queries or more passages.
+        where: names the index, for the error.
+
+    Raises:
+        ModelError: they differ; the message says in what, the hint what to do.
+    """
+    found = made_with.differences(given)
+    if found:
+        error = ModelError(f"{where}: made with {made_with.name!r}, asked with {given.name!r}: {'; '.join(found)}")
+        error.hint = f"use {made_with.source!r}, or encode the index anew: spaniel index add-dense INDEX {given.source}"
+        raise error
