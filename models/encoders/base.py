@@ -1,0 +1,120 @@
+"""What every encoder has in common: prompts, checks of what goes in and comes out, counts.
+
+A subclass turns clean texts into vectors in `_encoded` and knows nothing of prompts; everything a caller could get
+wrong, and everything a model could, is met here once.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from threading import Lock
+from types import TracebackType
+from typing import Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spaniel.models.card import ModelCard
+from spaniel.models.text import clean
+from spaniel.retrieval.errors import InvalidInput, ModelError
+
+__all__ = ["Encoded", "Encoder", "Kind"]
+
+Kind = Literal["query", "passage"]
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """What a model made of some texts.
+
+    Attributes:
+        vectors: float32 (n, d), in the order of the texts.
+        tokens: tokens the model read, special ones included, padding not.
+        truncated: texts that were longer than the model reads.
+        model_calls: runs of the model, or requests.
+    """
+
+    vectors: NDArray[np.float32]
+    tokens: int = 0
+    truncated: int = 0
+    model_calls: int = 1
+
+
+class Encoder(ABC):
+    """Turns texts into vectors. Safe to call from several threads; a context manager.
+
+    Attributes:
+        card: what decides its vectors; stands in the manifest of every index made with it.
+    """
+
+    def __init__(self, card: ModelCard) -> None:
+        self.card = card
+        self._counts = {"model_calls": 0, "tokens": 0, "truncated": 0}
+        self._counting = Lock()
+
+    @abstractmethod
+    def _encoded(self, texts: list[str]) -> Encoded:
+        """Vectors of at least one text, prompt included; they need not be contiguous or checked."""
+
+    def encode(self, texts: Sequence[str], *, kind: Kind) -> NDArray[np.float32]:
+        """One vector for each text; an empty text has one too.
+
+        Args:
+            texts: any number of any length; what is longer than `card.max_length` tokens is cut and counted.
+                Memory grows with their number: give a large corpus in pieces of about a thousand.
+            kind: decides the prompt.
+
+        Returns:
+            float32 (len(texts), card.dimension), in their order.
+
+        Raises:
+            InvalidInput: not a sequence of strings, or an unknown kind.
+            ModelError: the model fails, or gives another number of vectors, another dimension, NaN or infinity.
+        """
+        ready = self._prompted(texts, kind)
+        if not ready:
+            return np.zeros((0, self.card.dimension), np.float32)
+        made = self._encoded(ready)
+        vectors = self._checked(made.vectors, len(ready))
+        with self._counting:
+            self._counts["model_calls"] += made.model_calls
+            self._counts["tokens"] += made.tokens
+            self._counts["truncated"] += made.truncated
+        return vectors
+
+    def usage(self) -> dict[str, int]:
+        """Totals since it was opened: {"model_calls", "tokens", "truncated"}; they only grow."""
+        with self._counting:
+            return dict(self._counts)
+
+    def close(self) -> None:  # noqa: B027 - most have nothing to give back
+        """Give memory and connections back; what needs no giving back does nothing here."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _prompted(self, texts: Sequence[str], kind: Kind) -> list[str]:
+        if kind not in ("query", "passage"):
+            raise InvalidInput("encode", f"kind is {kind!r}; it must be 'query' or 'passage'")
+        if isinstance(texts, (str, bytes)):
+            raise InvalidInput("encode", "one string given; it takes a list of them")
+        prompt = self.card.query_prompt if kind == "query" else self.card.passage_prompt
+        for number, text in enumerate(texts):
+            if not isinstance(text, str):
+                raise InvalidInput("encode", f"text {number} is {type(text).__name__}; it must be a string")
+        return [clean(prompt + text) for text in texts]
+
+    def _checked(self, vectors: NDArray[np.float32], n_texts: int) -> NDArray[np.float32]:
+        wanted = (n_texts, self.card.dimension)
+        if vectors.shape != wanted:
+            raise ModelError(f"{self.card.name}: vectors of shape {vectors.shape}, expected {wanted}")
+        vectors = np.ascontiguousarray(vectors, np.float32)
+        finite = np.isfinite(vectors).all(axis=1)
+        if not finite.all():
+            raise ModelError(f"{self.card.name}: the vector of text {int(np.argmin(finite))} holds NaN or infinity")
+        return vectors
