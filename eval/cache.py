@@ -10,25 +10,15 @@ Left out on purpose: expiry. The folder may be removed at any time.
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from spaniel.retrieval.cache import cache_folder
 from spaniel.retrieval.types import JSON
 
 from .journal import Journal
 
 __all__ = ["cache_folder", "digest", "open_run"]
-
-
-def cache_folder(path: str | os.PathLike[str] | None = None) -> Path:
-    """The folder given, else `$SPANIEL_CACHE`, else `spaniel` in the user's cache folder (`$XDG_CACHE_HOME`)."""
-    if path is not None:
-        return Path(path)
-    if named := os.environ.get("SPANIEL_CACHE"):
-        return Path(named)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "spaniel"
 
 
 def digest(definition: Mapping[str, JSON]) -> str:

@@ -8,11 +8,11 @@ from os import PathLike
 from pathlib import Path
 
 from spaniel.eval.cache import cache_folder
+from spaniel.retrieval.download import OnBytes
 from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.types import Meta
 
 from .corpus import CorpusScan, scan_corpus
-from .download import OnBytes
 from .folder import Files, choose_split, corpus_of, files_of, part_folders
 from .judgements import QrelsFile, read_judgements
 from .queries import Queries, read_answers, read_queries

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from spaniel.retrieval.download import OnBytes, fetch
 from spaniel.retrieval.errors import InvalidInput
 
 from .archive import unpack
-from .download import OnBytes, fetch
 from .registry import Entry, entries, resolve
 
 __all__ = ["folder_of"]

@@ -13,7 +13,7 @@ from contracts.collection_folder import QUERIES, zipped
 
 import spaniel
 from spaniel.eval.collections import registry
-from spaniel.eval.collections.download import fetch
+from spaniel.retrieval.download import fetch
 from spaniel.retrieval.errors import InvalidInput, LimitExceeded
 
 BODY = bytes(range(256)) * 4096  # 1 MiB

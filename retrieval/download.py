@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from spaniel.retrieval.errors import InvalidInput, LimitExceeded
+from .errors import InvalidInput, LimitExceeded
 
 __all__ = ["OnBytes", "fetch"]
 
