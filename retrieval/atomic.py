@@ -12,7 +12,7 @@ from typing import BinaryIO, TextIO
 
 from .errors import InvalidInput
 
-__all__ = ["written_whole"]
+__all__ = ["bytes_written_whole", "written_whole"]
 
 
 @contextmanager
@@ -28,20 +28,30 @@ def written_whole(path: str | Path) -> Iterator[TextIO]:
         InvalidInput: `path` is a folder.
         OSError: the folder that is to hold it is missing or cannot be written; `path` is named.
     """
+    with bytes_written_whole(path) as raw, _packed(raw, Path(path)) as stream:
+        yield stream
+
+
+@contextmanager
+def bytes_written_whole(path: str | Path) -> Iterator[BinaryIO]:
+    """A binary stream that becomes `path` when the block ends well; see `written_whole`, but nothing is compressed.
+
+    Raises:
+        InvalidInput, OSError: as there.
+    """
     wanted = Path(path)
     if (kind := _kind(wanted)) is not None and stat.S_ISDIR(kind):
         raise InvalidInput(str(path), "is a folder; name a file")
     if _is_stdout(wanted) or (kind is not None and not stat.S_ISREG(kind)):
-        with _in_place(wanted) as raw, _packed(raw, wanted) as stream:
-            yield stream
+        with _in_place(wanted) as raw:
+            yield raw
         return
     final = Path(os.path.realpath(wanted))
     pending = final.with_name(f".{final.name}.{os.getpid()}.tmp")
     opened = _created(pending, wanted)
     try:
         with opened as raw:
-            with _packed(raw, wanted) as stream:
-                yield stream
+            yield raw
             raw.flush()
             os.fsync(raw.fileno())
         pending.replace(final)

@@ -10,11 +10,9 @@ from typing import Any
 import click
 
 from .console import Console, with_console
+from .doctor_engines import engines, found_clashes, installed, normal
 
-__all__ = ["CLASHES", "doctor", "found_clashes"]
-
-CLASHES = {"faiss": ("faiss-cpu", "faiss-gpu", "faiss-gpu-cu12"), "onnxruntime": ("onnxruntime", "onnxruntime-gpu")}
-"""Import name -> distributions that each install it; with two of them the files of one overwrite the other's."""
+__all__ = ["doctor"]
 
 
 @click.command()
@@ -22,12 +20,14 @@ CLASHES = {"faiss": ("faiss-cpu", "faiss-gpu", "faiss-gpu-cu12"), "onnxruntime":
 def doctor(console: Console) -> int:
     """Say what is installed and what this machine can do.
 
-    Exits with 1 when something is broken or clashes.
+    Also which of the packages for vector search are there, for CPU or GPU, and whether two of them clash. Exits with 1
+    when something is broken or clashes.
     """
     kernels = _kernels()
-    extras = _extras()
+    there = installed()
+    vector_search, broken = engines(there)
     problems = [kernels["error"]] if "error" in kernels else []
-    problems += found_clashes(_installed())
+    problems += [*found_clashes(there), *broken]
     found = {
         "spaniel": metadata.version("spaniel"),
         "python": platform.python_version(),
@@ -35,25 +35,12 @@ def doctor(console: Console) -> int:
         "sqlite": sqlite3.sqlite_version,
         "kernels": kernels,
         "dependencies": _versions(_required("")),
-        "extras": extras,
+        "extras": _extras(),
+        "engines": vector_search,
         "problems": problems,
     }
     console.emit(found, "\n".join(_lines(found)))
     return 1 if problems else 0
-
-
-def found_clashes(installed: set[str]) -> list[str]:
-    """One sentence for each import name that two installed distributions own."""
-    return [
-        f"{' and '.join(both)} both install the module {module}: uninstall both, then install one of them again"
-        for module, owners in CLASHES.items()
-        if len(both := [owner for owner in owners if owner in installed]) > 1
-    ]
-
-
-def _installed() -> set[str]:
-    """Normalised names of all distributions."""
-    return {_normal(dist.metadata["Name"]) for dist in metadata.distributions() if dist.metadata["Name"]}
 
 
 def _kernels() -> dict[str, Any]:
@@ -72,7 +59,7 @@ def _required(extra: str) -> list[str]:
         name, _, condition = requirement.partition(";")
         asked = re.search(r"extra\s*==\s*['\"]([^'\"]+)", condition)
         if (asked[1] if asked else "") == extra:
-            names.append(_normal(re.match(r"[A-Za-z0-9._-]+", name.strip())[0]))  # type: ignore[index]
+            names.append(normal(re.match(r"[A-Za-z0-9._-]+", name.strip())[0]))  # type: ignore[index]
     return names
 
 
@@ -98,6 +85,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
     lines = [f"{name:<14}{found[name]}" for name in ("spaniel", "python", "machine", "sqlite")]
     lines.append(f"{'kernels':<14}{found['kernels'].get('instruction_set', 'cannot be loaded')}")
     lines.append(f"{'needs':<14}{_packages(found['dependencies'])}")
+    lines += [f"{module:<14}{_engine(about)}" for module, about in found["engines"].items()]
     for extra, packages in found["extras"].items():
         missing = [name for name, version in packages.items() if version is None]
         state = "installed" if not missing else f"not installed ({', '.join(missing)}): pip install 'spaniel[{extra}]'"
@@ -106,10 +94,15 @@ def _lines(found: dict[str, Any]) -> list[str]:
     return lines
 
 
+def _engine(about: dict[str, Any] | None) -> str:
+    if about is None:
+        return "not installed: pip install 'spaniel[cpu]', or 'spaniel[gpu]' for a machine with a GPU"
+    said = [f"{about['distribution'] or 'of unknown origin'} {about['version'] or ''}".strip()]
+    if "gpus" in about:
+        said.append(f"{about['gpus']} GPUs" if about["gpus"] else "no GPU")
+    said += [provider.removesuffix("ExecutionProvider") for provider in about.get("providers", [])]
+    return ", ".join(said)
+
+
 def _packages(versions: dict[str, str | None]) -> str:
     return ", ".join(f"{name} {version or 'missing'}" for name, version in versions.items())
-
-
-def _normal(name: str) -> str:
-    """A distribution's name as PyPI compares it (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", name).lower()

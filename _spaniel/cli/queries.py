@@ -3,16 +3,19 @@
 import gzip
 import json
 import math
+import sys
 import zlib
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.types import Query
 
-__all__ = ["read_queries"]
+__all__ = ["ID_NAMES", "file_kind", "numbered_lines", "read_queries"]
 
-_ID_NAMES = ("_id", "id", "qid", "query_id")
+ID_NAMES = ("_id", "id", "qid", "query_id")
 _TEXT_NAMES = ("text", "query", "question", "title")
 _MAX_BYTES = 1 << 20
 
@@ -29,12 +32,11 @@ def read_queries(path: str | Path) -> list[Query]:
         OSError: the file cannot be read.
     """
     file = Path(path)
-    kind = Path(file.stem).suffix if file.suffix == ".gz" else file.suffix
-    parse = {".jsonl": _from_json, ".tsv": _from_tabs}.get(kind)
+    parse = {".jsonl": _from_json, ".tsv": _from_tabs}.get(file_kind(file))
     if parse is None:
         raise InvalidInput(str(file), "queries come as .jsonl or .tsv, plain or .gz")
     queries: dict[str, Query] = {}
-    for number, line in _lines(file):
+    for number, line in numbered_lines(file):
         try:
             query = parse(line)
         except ValueError as error:
@@ -47,10 +49,19 @@ def read_queries(path: str | Path) -> list[Query]:
     return list(queries.values())
 
 
-def _lines(file: Path) -> Iterator[tuple[int, str]]:
-    """Numbered lines that are not empty, without their ends."""
-    opener = gzip.open if file.suffix == ".gz" else open
-    with opener(file, "rb") as stream:
+def file_kind(file: Path) -> str:
+    """The ending that says what is in a file, that of compression left out: `.jsonl` of `q.jsonl.gz`."""
+    return Path(file.stem).suffix if file.suffix == ".gz" else file.suffix
+
+
+def numbered_lines(file: Path) -> Iterator[tuple[int, str]]:
+    """Numbered lines that are not empty, without their ends; `-` is stdin.
+
+    Raises:
+        InvalidInput: a line over 1 MiB or not UTF-8, or damaged gzip data.
+        OSError: the file cannot be read.
+    """
+    with _opened(file) as stream:
         try:
             for number, raw in enumerate(iter(lambda: stream.readline(_MAX_BYTES + 1), b""), 1):
                 if len(raw) > _MAX_BYTES:
@@ -60,6 +71,12 @@ def _lines(file: Path) -> Iterator[tuple[int, str]]:
                     yield number, line
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise InvalidInput(str(file), f"damaged gzip data ({error})") from error
+
+
+def _opened(file: Path) -> AbstractContextManager[BinaryIO]:
+    if str(file) == "-":
+        return nullcontext(sys.stdin.buffer)
+    return cast(BinaryIO, gzip.open(file, "rb")) if file.suffix == ".gz" else file.open("rb")
 
 
 def _decoded(raw: bytes, where: str) -> str:
@@ -83,12 +100,12 @@ def _from_json(line: str) -> Query:
         raise ValueError(f"not JSON: {error}") from error
     if not isinstance(record, dict):
         raise ValueError(f"not a JSON object: {line[:60]!r}")
-    id_ = next((record[name] for name in _ID_NAMES if name in record), None)
+    id_ = next((record[name] for name in ID_NAMES if name in record), None)
     text = next((record[name] for name in _TEXT_NAMES if name in record), None)
     if isinstance(id_, int) and not isinstance(id_, bool):
         id_ = str(id_)
     if not isinstance(id_, str) or not id_:
-        raise ValueError(f"no id ({', '.join(_ID_NAMES)}) that is a string or a whole number")
+        raise ValueError(f"no id ({', '.join(ID_NAMES)}) that is a string or a whole number")
     weights = _weights(record["vector"]) if "vector" in record else None
     if not isinstance(text, str) and (weights is None or text is not None):
         raise ValueError(f"no text ({', '.join(_TEXT_NAMES)})")

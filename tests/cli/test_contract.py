@@ -14,7 +14,6 @@ import click
 import pytest
 
 from spaniel.cli import failures
-from spaniel.cli.doctor import found_clashes
 from spaniel.retrieval.errors import IndexLocked, MissingExtra
 
 Run = Callable[..., Any]
@@ -100,12 +99,6 @@ def test_doctor(spaniel: Run) -> None:
     text = spaniel("doctor").out
     assert done.data["spaniel"] in text
     assert "pip install 'spaniel[bench]'" in text or "[bench]" in text
-
-
-def test_doctor_names_clashes() -> None:
-    assert found_clashes({"onnxruntime", "numpy", "faiss-cpu"}) == []
-    (clash,) = found_clashes({"onnxruntime", "onnxruntime-gpu"})
-    assert "onnxruntime and onnxruntime-gpu both install" in clash
 
 
 def test_interrupt_is_130(tmp_path: Path) -> None:
