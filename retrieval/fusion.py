@@ -9,11 +9,19 @@ By score, which keeps how far apart the passages were:
 
 - `convex`: a weighted sum of standardised scores (Bruch, Gai and Ingber, TOIS 2023, sec. 4).
 - `minmax`: a weighted sum of scores stretched to 0..1 (Lee, SIGIR 1997, sec. 3).
+- `weighted`: a weighted sum of the scores as they are, for scores that mean the same from query to query;
+  `calibration.py` makes them so.
 
-Left out on purpose: learning the weights, and fusing across queries.
+What a passage scores in a ranking that does not hold it: that ranking's lowest score, for it is at most as good as the
+last one. `floors` makes this exact for retrievers that return nothing but matches: BM25 that found 3 passages where the
+other found 200 has given every other passage 0, and those zeros belong into mean and deviation too. A ranking shorter
+than the longest is therefore filled up with its floor, where it has one; so fuse sources of one depth.
+
+Left out on purpose: learning the weights (`fusion_weights.py`), and fusing across queries.
 """
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +29,10 @@ from numpy.typing import NDArray
 from .errors import InvalidInput
 from .types import Ranking
 
-__all__ = ["convex", "interleave", "minmax", "rrf"]
+__all__ = ["Floors", "convex", "interleave", "minmax", "rrf", "weighted"]
+
+Floors: TypeAlias = Sequence[float | None]
+"""For each ranking the score of what its retriever did not find though there was room; None where nobody knows."""
 
 
 def rrf(rankings: Sequence[Ranking], *, k: int = 60, depth: int | None = None) -> Ranking:
@@ -51,29 +62,30 @@ def rrf(rankings: Sequence[Ranking], *, k: int = 60, depth: int | None = None) -
     return _sum_by_passage(tops, [1.0 / (k + 1 + np.arange(len(top))) for top in tops])
 
 
-def convex(rankings: Sequence[Ranking], weights: Sequence[float] | None = None) -> Ranking:
-    """Weighted sum of z-scores, a passage missing from a ranking taking that ranking's lowest.
+def convex(
+    rankings: Sequence[Ranking], weights: Sequence[float] | None = None, *, floors: Floors | None = None
+) -> Ranking:
+    """Weighted sum of z-scores.
 
     Args:
         rankings: at least one.
         weights: one per ranking, finite and not negative; equal by default.
+        floors: one per ranking; none by default.
 
     Returns:
         Every passage of any ranking, by descending score, ties by ascending ordinal.
 
     Raises:
-        InvalidInput: no rankings, or weights that do not fit.
+        InvalidInput: no rankings, or weights or floors that do not fit.
     """
     weights = _weights("convex", rankings, weights)
-    standard = [_standardise(ranking.scores) for ranking in rankings]
-    # What a ranking did not return is at most as good as its last: giving it zero would reward absence,
-    # because z-scores of returned passages are often negative.
-    floor = sum(w * z.min(initial=0.0) for w, z in zip(weights, standard, strict=True))
-    lifted = [w * (z - z.min(initial=0.0)) for w, z in zip(weights, standard, strict=True)]
-    return _sum_by_passage(rankings, lifted, base=floor)
+    standard = [_standardise(scores) for scores in _filled("convex", rankings, floors)]
+    return _weighted_sum(rankings, weights, standard)
 
 
-def minmax(rankings: Sequence[Ranking], weights: Sequence[float] | None = None) -> Ranking:
+def minmax(
+    rankings: Sequence[Ranking], weights: Sequence[float] | None = None, *, floors: Floors | None = None
+) -> Ranking:
     """Weighted sum of scores stretched so that each ranking's best is 1 and its last is 0.
 
     A passage missing from a ranking takes 0 there, as the last one does; when all scores of a ranking are equal they
@@ -85,7 +97,22 @@ def minmax(rankings: Sequence[Ranking], weights: Sequence[float] | None = None) 
         [(3, 1.0), (7, 1.0), (5, 0.5)]
     """
     weights = _weights("minmax", rankings, weights)
-    return _sum_by_passage(rankings, [w * _stretch(r.scores) for w, r in zip(weights, rankings, strict=True)])
+    stretched = [_stretch(scores) for scores in _filled("minmax", rankings, floors)]
+    return _sum_by_passage(rankings, [w * s[: len(r)] for w, s, r in zip(weights, stretched, rankings, strict=True)])
+
+
+def weighted(
+    rankings: Sequence[Ranking], weights: Sequence[float] | None = None, *, floors: Floors | None = None
+) -> Ranking:
+    """Weighted sum of the scores themselves. Arguments, result and errors as in `convex`.
+
+    Example:
+        >>> a, b = Ranking.of([3], [2.0]), Ranking.of([7, 3], [1.0, 0.5])
+        >>> list(weighted([a, b], [1.0, 1.0], floors=[0.0, None]))
+        [(3, 2.5), (7, 1.0)]
+    """
+    weights = _weights("weighted", rankings, weights)
+    return _weighted_sum(rankings, weights, _filled("weighted", rankings, floors))
 
 
 def interleave(rankings: Sequence[Ranking], *, depth: int | None = None) -> Ranking:
@@ -124,21 +151,49 @@ def _weights(where: str, rankings: Sequence[Ranking], weights: Sequence[float] |
     return chosen
 
 
-def _stretch(scores: NDArray[np.float32]) -> NDArray[np.float64]:
+def _filled(where: str, rankings: Sequence[Ranking], floors: Floors | None) -> list[NDArray[np.float64]]:
+    """Scores of each ranking, float64, filled up with its floor to the length of the longest where it has one."""
+    chosen = [None] * len(rankings) if floors is None else list(floors)
+    if len(chosen) != len(rankings) or not all(floor is None or np.isfinite(floor) for floor in chosen):
+        raise InvalidInput(where, f"{len(rankings)} rankings need as many floors (numbers or None), got {chosen}")
+    longest = max(map(len, rankings), default=0)
+    wide = [ranking.scores.astype(np.float64) for ranking in rankings]
+    return [
+        scores if floor is None else np.append(scores, np.full(longest - len(scores), floor))
+        for scores, floor in zip(wide, chosen, strict=True)
+    ]
+
+
+def _stretch(wide: NDArray[np.float64]) -> NDArray[np.float64]:
     """(scores - min) / (max - min), float64 (n,); all one when the scores are all equal."""
-    wide = scores.astype(np.float64)
     if len(wide) == 0 or wide.min() == wide.max():
         return np.ones(len(wide))
     stretched: NDArray[np.float64] = (wide - wide.min()) / (wide.max() - wide.min())
     return stretched
 
 
-def _standardise(scores: NDArray[np.float32]) -> NDArray[np.float64]:
+def _standardise(wide: NDArray[np.float64]) -> NDArray[np.float64]:
     """(scores - mean) / deviation, float64 (n,); all zero when the scores are all equal or none."""
-    if len(scores) == 0 or scores.min() == scores.max():
-        return np.zeros(len(scores))
-    standard: NDArray[np.float64] = (scores - scores.mean(dtype=np.float64)) / scores.std(dtype=np.float64)
+    if len(wide) == 0 or wide.min() == wide.max():
+        return np.zeros(len(wide))
+    standard: NDArray[np.float64] = (wide - wide.mean()) / wide.std()
     return standard
+
+
+def _weighted_sum(
+    rankings: Sequence[Ranking], weights: Sequence[float], filled: Sequence[NDArray[np.float64]]
+) -> Ranking:
+    """Sum of weight times value; a passage that a ranking does not hold takes the lowest of its values.
+
+    filled: float64 (at least len(ranking),) for each ranking, those of its passages first.
+    """
+    lowest = [values.min() if len(values) else 0.0 for values in filled]
+    base = sum(w * low for w, low in zip(weights, lowest, strict=True))
+    lifted = [
+        w * (values[: len(ranking)] - low)
+        for w, values, low, ranking in zip(weights, filled, lowest, rankings, strict=True)
+    ]
+    return _sum_by_passage(rankings, lifted, base=base)
 
 
 def _sum_by_passage(

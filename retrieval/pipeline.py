@@ -8,22 +8,35 @@ Left out on purpose: any other operator, and graphs; a line with fan-in is enoug
 """
 
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from . import fusion
+from .composition import added_usage, as_later_stage, as_source, floor_of, name_of, require_one_each
 from .errors import InvalidInput, SpanielError
-from .protocols import CutoffPolicy, Exclude, Metered, PassageStore, Reranker, Retriever, Where
+from .protocols import CutoffPolicy, Exclude, PassageStore, Reranker, Retriever, Where
 from .results import Results
+from .side_by_side import side_by_side
 from .types import Query, QueryLike, Ranking, StageRecord, as_queries
 
-__all__ = ["Fuse", "Pipeline", "Stage", "Traced", "fuse", "rrf"]
+__all__ = ["Fuse", "FusePerQuery", "Pipeline", "Stage", "Traced", "convex", "fuse", "rrf"]
+
+_THREAD_MS = 0.25
+"""Searching side by side has to save more than this; a thread costs about 0.1 ms."""
 
 Fuse: TypeAlias = Callable[[Sequence[Ranking]], Ranking]
 Step: TypeAlias = tuple[str, list[Ranking]]
+
+
+@runtime_checkable
+class FusePerQuery(Protocol):
+    """A fusion that looks at the query too."""
+
+    def for_queries(self, queries: Sequence[Query]) -> Sequence[Fuse]:
+        """The fusion for each query."""
+        ...
 
 
 class Stage:
@@ -65,6 +78,12 @@ class Traced:
         self.sources.append(before is None)
         return after
 
+    def add(self, other: "Traced") -> None:
+        """What another part of the search left behind comes after what stands here."""
+        self.records += other.records
+        self.steps += other.steps
+        self.sources += other.sources
+
 
 class Pipeline(Stage):
     """A source and the stages after it; itself a retriever.
@@ -86,14 +105,14 @@ class Pipeline(Stage):
         if isinstance(source, Pipeline):
             stages = (*source.stages, *stages)
             source = source.source
-        self.source = _source(source, "stage 1")
-        checked = [_later_stage(place, stage, self.source) for place, stage in enumerate(stages, 2)]
+        self.source = as_source(source, "stage 1")
+        checked = [as_later_stage(place, stage, self.source) for place, stage in enumerate(stages, 2)]
         self.stages = tuple(checked)
 
     @property
     def name(self) -> str:
         """The names of its stages in order."""
-        return " >> ".join([self.source.name, *map(_name, self.stages)])
+        return " >> ".join([self.source.name, *map(name_of, self.stages)])
 
     @property
     def depth(self) -> int:
@@ -140,12 +159,12 @@ class Pipeline(Stage):
         """All stages at their own depth, written down in `trace`."""
         rankings = _search(self.source, queries, exclude, where, trace)
         for stage in self.stages:
-            rankings = trace.time(_name(stage), rankings, partial(_apply, stage, queries, rankings, self.passages))
+            rankings = trace.time(name_of(stage), rankings, partial(_apply, stage, queries, rankings, self.passages))
         return rankings
 
     def usage(self) -> dict[str, int]:
         """What the stages that count their costs have counted, added up; see `protocols.Metered`."""
-        return _usage([self.source, *self.stages])
+        return added_usage([self.source, *self.stages])
 
     def __call__(self, query: QueryLike, *, k: int | None = None, where: Where | None = None) -> Results:
         """Search for one query and read the texts of what was found.
@@ -167,14 +186,21 @@ class Pipeline(Stage):
 
 
 class _FanIn:
-    """Several retrievers over the same passages, their rankings fused into one."""
+    """Several retrievers over the same passages, their rankings fused into one.
 
-    def __init__(self, name: str, sources: Sequence[object], how: Fuse) -> None:
+    They search one after another until that is seen to cost more than threads do, and side by side from then on: a
+    query to encode beside BM25, or a batch, gains; two searches of a fraction of a millisecond would lose. What is
+    found is the same.
+    """
+
+    def __init__(self, name: str, sources: Sequence[object], how: Fuse | FusePerQuery, threads: bool | None) -> None:
         if not sources:
             raise InvalidInput(name, "needs at least one retriever")
-        self.sources = [_source(source, f"{name}: retriever {place}") for place, source in enumerate(sources, 1)]
+        self.sources = [as_source(source, f"{name}: retriever {place}") for place, source in enumerate(sources, 1)]
         self.how = how
+        self.threads = threads
         self.name = f"{name}({', '.join(source.name for source in self.sources)})"
+        self._saves_ms = 0.0
         stores = [source.passages for source in self.sources if source.passages is not None]
         self.passages: PassageStore | None = stores[0] if stores else None
         # The same ordinal means another passage in another index.
@@ -201,18 +227,51 @@ class _FanIn:
 
     def usage(self) -> dict[str, int]:
         """What its sources have counted; see `protocols.Metered`."""
-        return _usage(self.sources)
+        return added_usage(self.sources)
 
     def run(self, queries: list[Query], exclude: Exclude | None, where: Where | None, trace: Traced) -> list[Ranking]:
         """Every source at its own depth, then the fusion, all written down in `trace`."""
-        columns = [_search(source, queries, exclude, where, trace) for source in self.sources]
+        columns = self._columns(queries, exclude, where, trace)
         rows = [list(row) for row in zip(*columns, strict=True)]
         inputs = [ranking for column in columns for ranking in column]
-        return trace.time(self.name, inputs, lambda: [self.how(row) for row in rows])
+        return trace.time(self.name, inputs, lambda: self._fused(queries, rows))
+
+    def _columns(
+        self, queries: list[Query], exclude: Exclude | None, where: Where | None, trace: Traced
+    ) -> list[list[Ranking]]:
+        """What each source found."""
+        traces = [Traced(deepen=trace.deepen) for _ in self.sources]
+        calls = [
+            partial(_timed, partial(_search, source, queries, exclude, where, own))
+            for source, own in zip(self.sources, traces, strict=True)
+        ]
+        at_once = self._saves_ms > _THREAD_MS if self.threads is None else self.threads
+        found = side_by_side(calls) if at_once else [call() for call in calls]
+        spent = [ms for _, ms in found]
+        self._saves_ms = sum(spent) - max(spent)
+        for own in traces:
+            trace.add(own)
+        return [column for column, _ in found]
+
+    def _fused(self, queries: list[Query], rows: list[list[Ranking]]) -> list[Ranking]:
+        if isinstance(self.how, FusePerQuery):
+            hows = self.how.for_queries(queries)
+            return [how(row) for how, row in zip(hows, rows, strict=True)]
+        return [self.how(row) for row in rows]
 
 
-def fuse(*retrievers: object, how: Fuse, name: str) -> Pipeline:
+def _timed(call: Callable[[], list[Ranking]]) -> tuple[list[Ranking], float]:
+    """What it found, and the milliseconds that took."""
+    start = time.perf_counter()
+    return call(), (time.perf_counter() - start) * 1000
+
+
+def fuse(*retrievers: object, how: Fuse | FusePerQuery, name: str, threads: bool | None = None) -> Pipeline:
     """Search with all of them and fuse with a function such as those of `fusion`.
+
+    Args:
+        how: rankings of one query, in the order of the retrievers, to one.
+        threads: search side by side (True), one after another (False), or as pays (None).
 
     Raises:
         InvalidInput: one is not a retriever, or they search different indexes.
@@ -220,7 +279,7 @@ def fuse(*retrievers: object, how: Fuse, name: str) -> Pipeline:
     Example:
         `fuse(kb.bm25(), kb.dense(), how=functools.partial(convex, weights=[0.3, 0.7]), name="convex")`
     """
-    return Pipeline(_FanIn(name, retrievers, how))
+    return Pipeline(_FanIn(name, retrievers, how, threads))
 
 
 def rrf(*retrievers: object, k: int = 60) -> Pipeline:
@@ -228,6 +287,13 @@ def rrf(*retrievers: object, k: int = 60) -> Pipeline:
     if k < 1:
         raise InvalidInput("rrf", f"k is {k}; it must be at least 1")
     return fuse(*retrievers, how=partial(fusion.rrf, k=k), name="rrf")
+
+
+def convex(*retrievers: object, weights: Sequence[float] | None = None) -> Pipeline:
+    """Search with all of them and add up z-scores (see `fusion.convex`), filled up with what retrievers say is their
+    floor."""
+    floors = [floor_of(retriever) for retriever in retrievers]
+    return fuse(*retrievers, how=partial(fusion.convex, weights=weights, floors=floors), name="convex")
 
 
 def _search(
@@ -238,7 +304,7 @@ def _search(
         return source.run(queries, exclude, where, trace)
     k = None if trace.deepen == 1 else source.depth * trace.deepen
     rankings = trace.time(source.name, None, lambda: source.search(queries, k=k, exclude=exclude, where=where))
-    _require_one_each(source.name, queries, rankings)
+    require_one_each(source.name, queries, rankings)
     return rankings
 
 
@@ -249,67 +315,12 @@ def _apply(
     if isinstance(stage, Reranker):
         assert passages is not None  # checked when the pipeline was built
         again = stage.rerank(queries, rankings, passages)
-        _require_one_each(_name(stage), queries, again)
+        require_one_each(name_of(stage), queries, again)
         return again
     kept = []
     for query, ranking in zip(queries, rankings, strict=True):
         n = stage.cut(query, ranking)
         if n < 0:
-            raise SpanielError(f"{_name(stage)} cut a ranking to {n} passages")
+            raise SpanielError(f"{name_of(stage)} cut a ranking to {n} passages")
         kept.append(ranking[:n])
     return kept
-
-
-def _usage(stages: Sequence[object]) -> dict[str, int]:
-    """The sum of what the metered ones among the stages have counted."""
-    total: Counter[str] = Counter()
-    for stage in stages:
-        if isinstance(stage, Metered):
-            total.update(stage.usage())
-    return dict(total)
-
-
-def _require_one_each(name: str, queries: list[Query], rankings: list[Ranking]) -> None:
-    """A part from elsewhere may break its promise; better here, by name, than three stages later."""
-    if len(rankings) != len(queries):
-        raise SpanielError(f"{name} returned {len(rankings)} rankings for {len(queries)} queries")
-
-
-def _source(source: object, place: str) -> Retriever:
-    """`source`, known to be a retriever."""
-    if isinstance(source, type):
-        raise InvalidInput("pipeline", f"{place} is the class {source.__name__}; make an object of it first")
-    if not isinstance(source, Retriever):
-        missing = [word for word in ("name", "depth", "passages", "search") if not hasattr(source, word)]
-        raise InvalidInput(
-            "pipeline", f"{place} ({_name(source)}) is not a retriever: it has no {' and no '.join(missing)}"
-        )
-    return source
-
-
-def _later_stage(place: int, stage: object, source: Retriever) -> Reranker | CutoffPolicy:
-    """`stage`, known to be a reranker that has texts to read, or a cut-off policy."""
-    where = f"stage {place} ({_name(stage)})"
-    if isinstance(stage, type):
-        raise InvalidInput("pipeline", f"{where} is a class; make an object of it first")
-    if isinstance(stage, Reranker):
-        if source.passages is None:
-            raise InvalidInput("pipeline", f"{where} reads texts, but {source.name} has none")
-        return stage
-    if isinstance(stage, CutoffPolicy):
-        return stage
-    if isinstance(stage, Retriever):
-        raise InvalidInput(
-            "pipeline",
-            f"{where} is a retriever; only the first stage can be one",
-            hint="fuse retrievers with rrf(a, b)",
-        )
-    raise InvalidInput("pipeline", f"{where} is neither a reranker (rerank) nor a cut-off policy (cut)")
-
-
-def _name(stage: object) -> str:
-    """What traces and errors call a stage."""
-    if isinstance(stage, type):
-        return stage.__name__
-    name = getattr(stage, "name", None)
-    return name if isinstance(name, str) else type(stage).__name__

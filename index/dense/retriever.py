@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from spaniel.index.sparse.retriever import MAX_K, Matching, checked_k
 from spaniel.models.card import ModelCard, check_same
 from spaniel.models.encoders.base import Encoder
+from spaniel.retrieval.calibration import SPREADS
 from spaniel.retrieval.errors import IndexCorrupt, InvalidInput, InvalidQuery
 from spaniel.retrieval.pipeline import Stage
 from spaniel.retrieval.protocols import Exclude, PassageStore, Where
@@ -27,6 +28,7 @@ from spaniel.retrieval.types import Query, QueryLike, Ranking, as_queries
 
 from .part import DensePart, Found
 from .rescoring import merged, rescored
+from .spread import similarity_spread
 
 __all__ = ["DenseRetriever", "DenseSegment", "OpenEncoder"]
 
@@ -128,6 +130,7 @@ class DenseRetriever(Stage):
         self._open_encoder, self._opening = open_encoder, Lock()
         self._encoder: Encoder | None = None
         self._counted_before: dict[str, int] = {}
+        self._spread: float | None = None
         if encoder is not None:
             self._take(encoder)
 
@@ -198,6 +201,12 @@ class DenseRetriever(Stage):
         if missing.any():
             raise InvalidInput("ordinals", f"{wanted[missing][:5].tolist()} are not of this index")
         return made
+
+    def units(self, queries: Sequence[Query]) -> NDArray[np.float64]:
+        """What similarities amount to, float64 (n_queries,): see `retrieval/calibration.py` and `spread.py`."""
+        if self._spread is None:
+            self._spread = similarity_spread(self.segments)
+        return np.full(len(queries), SPREADS * self._spread)
 
     def usage(self) -> dict[str, int]:
         """What its encoder has counted since this retriever took it; see `protocols.Metered`."""

@@ -16,7 +16,7 @@ from .reference import idf
 from .retriever import Bm25Retriever
 from .segment import SparseSegment, naming
 
-__all__ = ["ScoreParts", "TermPart", "explain_score"]
+__all__ = ["ScoreParts", "TermPart", "explain_score", "query_terms"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def explain_score(retriever: Bm25Retriever, query: QueryLike, ordinal: int) -> S
     (asked,) = as_queries(query)
     segment, local = _place(retriever, ordinal)
     parts, absent, total = [], [], 0.0
-    for field, term, boost in _terms(retriever, asked):
+    for field, term, boost in query_terms(retriever, asked):
         with naming(segment.path):
             part = _part(retriever, segment, local, field, term, boost)
         if part is None:
@@ -94,7 +94,7 @@ def _place(retriever: Bm25Retriever, ordinal: int) -> tuple[SparseSegment, int]:
     raise InvalidInput("explain", f"the index has no passage {ordinal}")
 
 
-def _terms(retriever: Bm25Retriever, query: Query) -> list[tuple[int, bytes, float]]:
+def query_terms(retriever: Bm25Retriever, query: Query) -> list[tuple[int, bytes, float]]:
     """(field, term, the query's weight) in the order in which the kernels add them up."""
     if query.weights is not None:
         fields = range(len(retriever.settings.fields))

@@ -16,7 +16,7 @@ from spaniel.index.kernels import _native
 from spaniel.retrieval.errors import InvalidInput, InvalidQuery, LimitExceeded
 from spaniel.retrieval.pipeline import Stage
 from spaniel.retrieval.protocols import Exclude, PassageStore, Where
-from spaniel.retrieval.types import QueryLike, Ranking, as_queries
+from spaniel.retrieval.types import Query, QueryLike, Ranking, as_queries
 
 from .damage import named_damage
 from .knobs import Knobs
@@ -45,6 +45,9 @@ class Bm25Retriever(Stage):
         threads: for batches; one query uses one. None: one for each core.
         schedule, alpha, beta, gamma, mu, eta, block_size, superblock: see `Knobs`; exact by default.
     """
+
+    floor = 0.0
+    """The score of every passage that a search had room for and did not find."""
 
     def __init__(
         self,
@@ -127,6 +130,16 @@ class Bm25Retriever(Stage):
         most = max((len(set(ids)) for ids in exclude), default=0)
         found = self._rankings(asked, min(k + most, MAX_K), where)
         return [_without(ranking, ids, k) for ranking, ids in zip(found, exclude, strict=True)]
+
+    def units(self, queries: Sequence[Query]) -> NDArray[np.float64]:
+        """The highest score that each query could give, float64 (n_queries,); see `ceiling.py`.
+
+        Raises:
+            InvalidInput: scores grow without end under `tfidf` and in learned sparse vectors.
+        """
+        from .ceiling import ceilings  # which reads queries as `explain` does, and that reads this module
+
+        return ceilings(self, queries)
 
     @property
     def native(self) -> "_native.Engine":

@@ -1,6 +1,7 @@
 """Each fusion equals its definition written with dicts."""
 
 from collections import defaultdict
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spaniel.retrieval.errors import InvalidInput
-from spaniel.retrieval.fusion import convex, interleave, minmax, rrf
+from spaniel.retrieval.fusion import convex, interleave, minmax, rrf, weighted
 from spaniel.retrieval.types import Ranking
 
 VALUES = st.floats(-100, 100, width=32).map(lambda value: round(value, 1))
@@ -35,38 +36,54 @@ def test_rrf(rankings: list[Ranking], k: int, depth: int | None) -> None:
     assert_same(rrf(rankings, k=k, depth=depth), expected)
 
 
-def z_scores(ranking: Ranking) -> dict[int, float]:
+def filled(ranking: Ranking, floor: float | None, longest: int) -> list[float]:
+    """Its scores, and as many times the floor as it is shorter than the longest."""
     scores = [score for _, score in ranking]
+    return scores if floor is None else scores + [floor] * (longest - len(scores))
+
+
+def z_scores(scores: list[float]) -> list[float]:
     mean = sum(scores) / max(len(scores), 1)
     deviation = (sum((s - mean) ** 2 for s in scores) / max(len(scores), 1)) ** 0.5
-    return {id_: (score - mean) / deviation if len(set(scores)) > 1 else 0.0 for id_, score in ranking}
+    return [(score - mean) / deviation if len(set(scores)) > 1 else 0.0 for score in scores]
 
 
-def stretched(ranking: Ranking) -> dict[int, float]:
-    scores = [score for _, score in ranking]
+def stretched(scores: list[float]) -> list[float]:
     low, high = min(scores, default=0), max(scores, default=0)
-    return {id_: (score - low) / (high - low) if high > low else 1.0 for id_, score in ranking}
+    return [(score - low) / (high - low) if high > low else 1.0 for score in scores]
 
 
+def as_they_are(scores: list[float]) -> list[float]:
+    return scores
+
+
+FLOOR = st.none() | st.floats(-200, 0).map(lambda value: round(value, 1))
+
+
+@pytest.mark.parametrize(("fusion", "scale"), [(convex, z_scores), (minmax, stretched), (weighted, as_they_are)])
 @given(st.data(), SEVERAL)
-def test_convex(data: st.DataObject, rankings: list[Ranking]) -> None:
-    weights = data.draw(st.lists(st.floats(0, 2), min_size=len(rankings), max_size=len(rankings)))
-    tables = [z_scores(ranking) for ranking in rankings]
-    ids = {id_ for table in tables for id_ in table}
+def test_weighted_sums(
+    fusion: Callable[..., Ranking], scale: object, data: st.DataObject, rankings: list[Ranking]
+) -> None:
+    n = len(rankings)
+    weights = data.draw(st.lists(st.floats(0, 2), min_size=n, max_size=n))
+    floors = data.draw(st.none() | st.lists(FLOOR, min_size=n, max_size=n))
+    longest = max(map(len, rankings))
+    columns = [filled(r, f, longest) for r, f in zip(rankings, floors or [None] * n, strict=True)]
+    values = [scale(column) for column in columns]  # type: ignore[operator]
+    tables = [dict(zip(r.ids.tolist(), v, strict=False)) for r, v in zip(rankings, values, strict=True)]
+    absent = [0.0 if fusion is minmax else min(v, default=0.0) for v in values]
     expected = {
-        id_: sum(w * t.get(id_, min(t.values(), default=0.0)) for w, t in zip(weights, tables, strict=True))
-        for id_ in ids
+        id_: sum(w * t.get(id_, a) for w, t, a in zip(weights, tables, absent, strict=True))
+        for id_ in {id_ for table in tables for id_ in table}
     }
-    assert_same(convex(rankings, weights), expected)
+    assert_same(fusion(rankings, weights, floors=floors), expected)
 
 
-@given(st.data(), SEVERAL)
-def test_minmax(data: st.DataObject, rankings: list[Ranking]) -> None:
-    weights = data.draw(st.lists(st.floats(0, 2), min_size=len(rankings), max_size=len(rankings)))
-    tables = [stretched(ranking) for ranking in rankings]
-    ids = {id_ for table in tables for id_ in table}
-    expected = {id_: sum(w * t.get(id_, 0.0) for w, t in zip(weights, tables, strict=True)) for id_ in ids}
-    assert_same(minmax(rankings, weights), expected)
+def test_a_floor_tells_the_last_of_a_few_from_what_was_not_found() -> None:
+    few, many = Ranking.of([4], [3.0]), Ranking.of([1, 4, 2, 3], [0.9, 0.8, 0.7, 0.6])
+    assert convex([few, many]).ids[0] == 1  # a list of one has no deviation, so it says nothing
+    assert convex([few, many], floors=[0.0, None]).ids[0] == 4
 
 
 @given(SEVERAL, st.none() | st.integers(1, 5))
@@ -86,6 +103,7 @@ def test_equal_weights_are_the_default(rankings: list[Ranking]) -> None:
     even = [1 / len(rankings)] * len(rankings)
     assert convex(rankings) == convex(rankings, even)
     assert minmax(rankings) == minmax(rankings, even)
+    assert weighted(rankings) == weighted(rankings, even)
 
 
 def test_ties_break_by_ordinal() -> None:
@@ -94,12 +112,15 @@ def test_ties_break_by_ordinal() -> None:
 
 def test_bad_arguments_are_named() -> None:
     one = [Ranking.of([1], [1.0])]
-    for fusion in (rrf, convex, minmax, interleave):
+    for fusion in (rrf, convex, minmax, weighted, interleave):
         with pytest.raises(InvalidInput, match="no rankings"):
             fusion([])
     with pytest.raises(InvalidInput, match="k is 0"):
         rrf(one, k=0)
     for weights in ([1.0, 2.0], [-1.0], [float("nan")], []):
-        for weighted in (convex, minmax):
+        for fusion in (convex, minmax, weighted):
             with pytest.raises(InvalidInput, match="weights"):
-                weighted(one, weights)
+                fusion(one, weights)
+    for floors in ([], [0.0, 0.0], [float("nan")]):
+        with pytest.raises(InvalidInput, match="floors"):
+            convex(one, floors=floors)

@@ -1,5 +1,6 @@
 """Pipelines say at once what does not fit, do what their stages do by hand, and account for their time."""
 
+import threading
 from collections.abc import Sequence
 
 import pytest
@@ -7,11 +8,12 @@ from contracts.retriever import RetrieverContract, Subject
 from contracts.toy import ListStore, WordCount
 
 from spaniel.retrieval.errors import InvalidInput, SpanielError
+from spaniel.retrieval.fusion import convex as fused_by_z
 from spaniel.retrieval.fusion import interleave
 from spaniel.retrieval.fusion import rrf as fused_by_rank
-from spaniel.retrieval.pipeline import Pipeline, fuse, rrf
+from spaniel.retrieval.pipeline import Fuse, Pipeline, convex, fuse, rrf
 from spaniel.retrieval.protocols import PassageStore
-from spaniel.retrieval.types import QueryLike, Ranking
+from spaniel.retrieval.types import Query, QueryLike, Ranking
 
 TEXTS = ["red fish", "blue fish fish", "one red red fish", "two birds", "fish", "red red red", "blue bird", "fish fish"]
 QUERIES = ["red fish", "fish", "blue", "bird red"]
@@ -100,6 +102,63 @@ def test_fan_in_takes_pipelines_and_nests() -> None:
     trace = outer.traced_search(["red"])[1]
     names = [record.name for record in trace.records]
     assert names == ["a", "b", "rrf(a, b)", "top", "b", "top", "interleave(rrf(a, b) >> top, b >> top)"]
+
+
+def test_convex_asks_retrievers_for_their_floors() -> None:
+    first, second = two_of_one_index()
+    first.floor = 0.0  # type: ignore[attr-defined]
+    pairs = zip(first.search(QUERIES), second.search(QUERIES), strict=True)
+    assert convex(first, second).search(QUERIES) == [fused_by_z(pair, floors=[0.0, None]) for pair in pairs]
+
+
+@pytest.mark.parametrize("threads", [None, True, False])
+def test_threads_change_nothing(threads: bool | None) -> None:
+    first, second = two_of_one_index()
+    inner = fuse(second, first >> Top(2), how=interleave, name="inner", threads=threads)
+    outer = fuse(first, inner, how=interleave, name="outer", threads=threads)
+    plain = fuse(first, inner, how=interleave, name="outer", threads=False)
+    for _ in range(3):
+        found, trace = outer.traced_search(QUERIES, exclude=[[1], [], [], []])
+        wanted, other = plain.traced_search(QUERIES, exclude=[[1], [], [], []])
+        assert found == wanted
+        assert [(r.name, r.n_in, r.n_out) for r in trace.records] == [(r.name, r.n_in, r.n_out) for r in other.records]
+        assert (trace.steps, trace.sources) == (other.steps, other.sources)
+
+
+def test_sources_search_at_the_same_time_when_told_to() -> None:
+    meet = threading.Barrier(2, timeout=30)
+
+    class Waiting(WordCount):
+        def search(self, queries: Sequence[QueryLike], **options: object) -> list[Ranking]:  # type: ignore[override]
+            meet.wait()  # passes once both are here
+            return super().search(queries, **options)  # type: ignore[arg-type]
+
+    first, second = Waiting(TEXTS), Waiting(TEXTS)
+    second.passages = first.passages
+    assert (
+        fuse(first, second, how=interleave, name="both", threads=True).search(["red"])[0] == words().search(["red"])[0]
+    )
+
+
+def test_the_first_error_in_order_is_raised() -> None:
+    class Failing(WordCount):
+        def search(self, queries: Sequence[QueryLike], **options: object) -> list[Ranking]:  # type: ignore[override]
+            raise SpanielError(self.name)
+
+    first, second, third = words(), Failing(TEXTS, name="b"), Failing(TEXTS, name="c")
+    second.passages = third.passages = first.passages
+    with pytest.raises(SpanielError, match="b"):
+        fuse(first, second, third, how=interleave, name="all", threads=True).search(["red"])
+
+
+def test_a_fusion_may_look_at_the_query() -> None:
+    class ByLength:
+        def for_queries(self, queries: Sequence[Query]) -> list[Fuse]:
+            return [(lambda rankings, q=query: rankings[len(q.text) % 2]) for query in queries]
+
+    first, second = two_of_one_index()
+    found = fuse(first, second, how=ByLength(), name="either").search(["fish", "red"])
+    assert found == [first.search(["fish"])[0], second.search(["red"])[0]]
 
 
 def test_exclude_reaches_every_source() -> None:
