@@ -53,7 +53,7 @@ class Encoder(ABC):
         self._counting = Lock()
 
     @abstractmethod
-    def _encoded(self, texts: list[str]) -> Encoded:
+    def _encoded(self, texts: list[str], kind: Kind) -> Encoded:
         """Vectors of at least one text, prompt included; they need not be contiguous or checked."""
 
     def encode(self, texts: Sequence[str], *, kind: Kind) -> NDArray[np.float32]:
@@ -74,7 +74,7 @@ class Encoder(ABC):
         ready = self._prompted(texts, kind)
         if not ready:
             return np.zeros((0, self.card.dimension), np.float32)
-        made = self._encoded(ready)
+        made = self._encoded(ready, kind)
         vectors = self._checked(made.vectors, len(ready))
         with self._counting:
             self._counts["model_calls"] += made.model_calls

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spaniel.models.card import ModelCard
-from spaniel.models.encoders.base import Encoded, Encoder
+from spaniel.models.encoders.base import Encoded, Encoder, Kind
 
 __all__ = ["FixedEncoder", "ToyEncoder", "toy_card"]
 
@@ -33,7 +33,7 @@ class ToyEncoder(Encoder):
         self.asked: list[str] = []
         self._directions: dict[str, NDArray[np.float64]] = {}
 
-    def _encoded(self, texts: list[str]) -> Encoded:
+    def _encoded(self, texts: list[str], kind: Kind) -> Encoded:
         self.asked.extend(texts)
         tokens = sum(len(text.split()) for text in texts)
         return Encoded(np.stack([self._vector(text) for text in texts]), tokens)
@@ -58,5 +58,5 @@ class FixedEncoder(Encoder):
         super().__init__(card)
         self.vectors = dict(vectors)
 
-    def _encoded(self, texts: list[str]) -> Encoded:
+    def _encoded(self, texts: list[str], kind: Kind) -> Encoded:
         return Encoded(np.stack([np.asarray(self.vectors[text], np.float32) for text in texts]))

@@ -1,0 +1,251 @@
+"""`open_encoder`: from a name, a folder, a URL or a card to an encoder that is ready.
+
+A folder whose architecture can be exported becomes an ONNX graph once, kept in the cache folder under the hash of its
+weights; another with an ONNX graph of its own runs that; anything else goes to sentence-transformers.
+"""
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from spaniel.models.card import ModelCard, Pooling, check_same
+from spaniel.models.folder import ModelFolder, Prompts, folder_identity, read_folder
+from spaniel.models.graph.config import FAMILIES, read_json
+from spaniel.models.graph.modules import Modules, read_modules
+from spaniel.models.hub import Located, locate
+from spaniel.models.session import Device
+from spaniel.retrieval.cache import cache_folder
+from spaniel.retrieval.errors import InvalidInput, ModelError
+
+from .base import Encoder
+from .onnx import OnnxEncoder, OnnxFiles
+
+__all__ = ["Precision", "open_encoder"]
+
+Precision = Literal["fp32", "int8"]
+_RUNTIMES = ("onnx", "sentence-transformers", "endpoint")
+
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """The arguments of `open_encoder`, with its words."""
+
+    precision: Precision
+    runtime: str | None
+    max_length: int | None
+    pooling: Pooling | None
+    normalise: bool | None
+    query_prompt: str | None
+    passage_prompt: str | None
+    threads: int
+    device: Device
+    cache: Path
+    offline: bool
+    say: Callable[[str], None]
+
+
+def open_encoder(
+    model: str | os.PathLike[str] | ModelCard,
+    *,
+    precision: Precision | None = None,
+    runtime: str | None = None,
+    max_length: int | None = None,
+    pooling: Pooling | None = None,
+    normalise: bool | None = None,
+    query_prompt: str | None = None,
+    passage_prompt: str | None = None,
+    threads: int | None = None,
+    device: Device = "cpu",
+    cache: str | os.PathLike[str] | None = None,
+    offline: bool = False,
+    on_progress: Callable[[str], None] | None = None,
+) -> Encoder:
+    """Open a model that turns texts into vectors.
+
+    Args:
+        model: "minilm" or another short name; a folder in hub format; "owner/name" on the hub; the URL of an
+            OpenAI-compatible endpoint with the model's name behind a #; or the card of an index, which opens the same
+            model again with the same settings.
+        precision: "fp32" (default) or "int8", about twice as fast and a quarter of the size.
+        runtime: "onnx", "sentence-transformers" or "endpoint"; chosen by the model when None.
+        max_length, pooling, normalise, query_prompt, passage_prompt: instead of what the model's files say.
+        threads: batches of passages that run at once; as many as this process may use cores when None. A query takes
+            one.
+        device: "cuda" needs the GPU packages.
+        cache: for exported graphs and downloads; $SPANIEL_CACHE by default.
+        offline: never use the network.
+        on_progress: called with what is being done: fetching, exporting.
+
+    Raises:
+        ModelError: no such model, or one that cannot be used; for a card, one that is not the same.
+        InvalidInput: an argument that cannot be.
+        MissingExtra: a package that the model needs is not installed.
+    """
+    options = _Options(
+        precision or "fp32", runtime, max_length, pooling, normalise, query_prompt, passage_prompt,
+        threads or len(os.sched_getaffinity(0)), device, cache_folder(cache), offline,
+        on_progress or (lambda stage: None),
+    )  # fmt: skip
+    _check(options)
+    if not isinstance(model, ModelCard):
+        return _open(model, options)
+    encoder = _open(model.source, _as_card(model, options, precision))
+    check_same(model, encoder.card, model.source)
+    return encoder
+
+
+def _check(options: _Options) -> None:
+    if options.precision not in ("fp32", "int8"):
+        raise InvalidInput("precision", f"{options.precision!r} is not fp32 or int8")
+    if options.runtime not in (None, *_RUNTIMES):
+        raise InvalidInput("runtime", f"{options.runtime!r} is not one of {', '.join(_RUNTIMES)}")
+    if options.pooling not in (None, "mean", "cls", "last"):
+        raise InvalidInput("pooling", f"{options.pooling!r} is not mean, cls or last")
+    for name in ("max_length", "threads"):
+        value = getattr(options, name)
+        if value is not None and (type(value) is not int or not 1 <= value <= 1 << 20):
+            raise InvalidInput(name, f"{value!r} must be a whole number from 1 to {1 << 20}")
+
+
+def _as_card(card: ModelCard, options: _Options, precision: Precision | None) -> _Options:
+    """What opens the model of a card as it was."""
+    if card.runtime == "vectors":
+        error = ModelError(f"{card.name}: its vectors were made elsewhere; nothing here can encode a text for it")
+        error.hint = "search with Query(id, text, vector=...)"
+        raise error
+    return replace(
+        options,
+        precision=precision or card.precision,
+        runtime=options.runtime or card.runtime,
+        max_length=card.max_length or None,
+        pooling=card.pooling or None,
+        normalise=card.normalised,
+        query_prompt=card.query_prompt,
+        passage_prompt=card.passage_prompt,
+    )
+
+
+def _open(model: str | os.PathLike[str], options: _Options) -> Encoder:
+    text = os.fspath(model)
+    if text.startswith(("http://", "https://")) or options.runtime == "endpoint":
+        raise ModelError("endpoints are not here yet")
+    located = locate(model, cache=options.cache, offline=options.offline, on_progress=options.say)
+    folder = read_folder(located.folder)
+    runtime = options.runtime or _runtime(folder)
+    if runtime == "onnx":
+        return _open_onnx(located, folder, options)
+    raise ModelError("sentence-transformers is not here yet")
+
+
+def _runtime(folder: ModelFolder) -> str:
+    """What can run the model of a folder."""
+    if folder.exported is not None:
+        return "onnx"
+    try:
+        read_modules(folder.path)
+    except ModelError:
+        return "sentence-transformers"
+    exportable = read_json(folder.path / "config.json").get("model_type") in FAMILIES
+    return "onnx" if exportable or folder.foreign_graph() else "sentence-transformers"
+
+
+def _open_onnx(located: Located, folder: ModelFolder, options: _Options) -> Encoder:
+    sha256 = folder_identity(folder, options.cache)
+    modules = _modules(folder, options)
+    graph, dimension = _graph(folder, modules, sha256, options)
+    prompts = _prompts(located, folder, options)
+    card = ModelCard(
+        name=located.name,
+        source=located.source,
+        runtime="onnx",
+        sha256=sha256,
+        dimension=dimension,
+        pooling=modules.pooling,
+        normalised=modules.normalise,
+        max_length=_max_length(folder, options),
+        query_prompt=prompts[0],
+        passage_prompt=prompts[1],
+        precision=options.precision,
+    )
+    files = OnnxFiles(graph, folder.tokenizer, folder.padding)
+    return OnnxEncoder(card, files, threads=options.threads, device=options.device)
+
+
+def _modules(folder: ModelFolder, options: _Options) -> Modules:
+    """Pooling and normalisation: what was asked for, else what the folder says."""
+    if folder.exported is None:
+        found = read_modules(folder.path)
+    else:
+        found = Modules(folder.exported["pooling"], folder.exported["normalised"])
+    asked = Modules(
+        options.pooling or found.pooling, found.normalise if options.normalise is None else options.normalise
+    )
+    if folder.exported is not None and asked != found:
+        raise InvalidInput(str(folder.path), "was exported with other pooling or normalisation", "export it anew")
+    return asked
+
+
+def _max_length(folder: ModelFolder, options: _Options) -> int:
+    if options.max_length and folder.longest and options.max_length > folder.longest:
+        raise InvalidInput("max_length", f"{options.max_length}; this model reads at most {folder.longest} tokens")
+    return options.max_length or folder.max_length
+
+
+def _prompts(located: Located, folder: ModelFolder, options: _Options) -> Prompts:
+    """What was asked for, else what known.toml says, else the files."""
+    known = located.known
+    query = (options.query_prompt, known.query_prompt if known else None, folder.prompts[0])
+    passage = (options.passage_prompt, known.passage_prompt if known else None, folder.prompts[1])
+    return next(one for one in query if one is not None), next(one for one in passage if one is not None)
+
+
+def _graph(folder: ModelFolder, modules: Modules, sha256: str, options: _Options) -> tuple[Path, int]:
+    """(ONNX file, dimension) of a model: its export's, one exported now, or one that came with it."""
+    name = "model.onnx" if options.precision == "fp32" else "model.int8.onnx"
+    if folder.exported is None and read_json(folder.path / "config.json").get("model_type") not in FAMILIES:
+        return _foreign(folder, options)
+    exported = folder if folder.exported is not None else _exported(folder, modules, sha256, options)
+    graph = exported.path / name
+    if not graph.is_file() or exported.exported is None:
+        raise ModelError(f"{graph}: not there; export the model with --precision {options.precision}")
+    return graph, int(exported.exported["dimension"])
+
+
+def _foreign(folder: ModelFolder, options: _Options) -> tuple[Path, int]:
+    config = read_json(folder.path / "config.json")
+    graph = folder.foreign_graph()
+    sizes = [config.get(name) for name in ("hidden_size", "dim", "d_model")]
+    dimension = next((size for size in sizes if type(size) is int and size > 0), None)
+    if graph is None or dimension is None or options.precision != "fp32":
+        raise ModelError(
+            f"{folder.path}: {config.get('model_type')!r} cannot be exported, and has no graph that will do"
+        )
+    return graph, dimension
+
+
+def _exported(folder: ModelFolder, modules: Modules, sha256: str, options: _Options) -> ModelFolder:
+    """The export of a folder in the cache, made when it is not there."""
+    from spaniel.models.graph.export import export
+
+    kind = f"{modules.pooling}-{'unit' if modules.normalise else 'raw'}-{options.precision}"
+    out = options.cache / "models" / f"{sha256[:32]}-{kind}"
+    with _alone(out):
+        if not (out / "spaniel.json").is_file():
+            options.say(f"making the ONNX graph of {folder.path}")
+            export(folder.path, out, pooling=modules.pooling, normalise=modules.normalise)
+    made = read_folder(out)
+    folder_identity(made, options.cache)  # the graph is what was exported, byte for byte
+    return made
+
+
+@contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """One process at a time makes an export."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with out.with_name(f".{out.name}.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

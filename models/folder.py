@@ -1,0 +1,172 @@
+"""A model's folder in hub format, read without loading the model: what it takes to use its vectors as meant.
+
+config.json, tokenizer.json             required
+model.safetensors (or shards)           the weights; or model.onnx / onnx/model.onnx
+modules.json, 1_Pooling/config.json     pooling and normalisation (sentence-transformers)
+sentence_bert_config.json               max_seq_length
+config_sentence_transformers.json       prompts
+spaniel.json                            there when the folder is an export of ours (`graph/export.py`)
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from spaniel.retrieval.errors import ModelError
+
+from .graph.config import read_json
+from .hashing import file_sha256, identity
+
+__all__ = ["GRAPHS", "ModelFolder", "Prompts", "folder_identity", "read_folder"]
+
+Prompts = tuple[str, str]
+"""What stands before a query, and before a passage."""
+
+GRAPHS = ("model.onnx", "model.int8.onnx")
+"""Graphs of an export."""
+_FALLBACK_LENGTH = 512
+_MAX_LENGTH = 1 << 20
+_COUNTED_FROM_PADDING = ("roberta", "xlm-roberta", "camembert", "mpnet")
+_PASSAGE_NAMES = ("passage", "document", "corpus")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFolder:
+    """What the configuration files of a folder say.
+
+    Attributes:
+        path: of the folder.
+        max_length: tokens after which its author cuts.
+        longest: tokens that its table of positions holds; 0 when nothing says.
+        padding: id of the padding token.
+        prompts: of a query and of a passage.
+        exported: the manifest of our export; None when the folder is no export.
+    """
+
+    path: Path
+    max_length: int
+    longest: int
+    padding: int
+    prompts: Prompts
+    exported: Mapping[str, Any] | None = None
+
+    @property
+    def tokenizer(self) -> Path:
+        """Its tokenizer.json."""
+        return self.path / "tokenizer.json"
+
+    def foreign_graph(self) -> Path | None:
+        """An ONNX graph that somebody else put there; None without one."""
+        places = [self.path / "onnx" / "model.onnx", self.path / "model.onnx"]
+        return next((place for place in places if place.is_file()), None)
+
+
+def read_folder(path: str | Path) -> ModelFolder:
+    """Read the configuration of the model in a folder.
+
+    Raises:
+        ModelError: no folder, no config.json, or values that cannot be.
+    """
+    folder = Path(path)
+    if not folder.is_dir():
+        raise ModelError(f"{folder}: no such folder")
+    config = _object(folder / "config.json")
+    longest = _longest(config)
+    return ModelFolder(
+        path=folder,
+        max_length=_max_length(folder, longest),
+        longest=longest,
+        padding=_padding(config),
+        prompts=_prompts(folder),
+        exported=_object(folder / "spaniel.json") if (folder / "spaniel.json").is_file() else None,
+    )
+
+
+def folder_identity(folder: ModelFolder, cache: Path) -> str:
+    """SHA-256 over the weights and the tokenizer; that of an export is that of what it was made from.
+
+    Raises:
+        ModelError: no weights; or a file of an export is not what its manifest says.
+    """
+    if folder.exported is not None:
+        return identity(_exported_hashes(folder.path, folder.exported, cache))
+    names = ["tokenizer.json", *_weights(folder)]
+    return identity({name: file_sha256(folder.path / name, cache) for name in names})
+
+
+def _weights(folder: ModelFolder) -> list[str]:
+    """Names of the weights' files: safetensors, or else a graph."""
+    graphs = [place for place in ("model.onnx", "onnx/model.onnx") if (folder.path / place).is_file()]
+    layers = sorted(folder.path.glob("[0-9]_*/model.safetensors"))  # what stands behind the encoder, such as 2_Dense
+    if found := sorted(folder.path.glob("model*.safetensors")):
+        return [each.relative_to(folder.path).as_posix() for each in (*found, *layers)]
+    if graphs:
+        return graphs[:1]
+    error = ModelError(f"{folder.path}: no model.safetensors and no model.onnx")
+    error.hint = "save the weights anew: SentenceTransformer(FOLDER).save_pretrained(NEW); pickled ones are not read"
+    raise error
+
+
+def _exported_hashes(folder: Path, manifest: Mapping[str, Any], cache: Path) -> dict[str, str]:
+    """Hashes of the files the export was made from, after a look at those that are used now."""
+    try:
+        source = {str(name): str(entry["sha256"]) for name, entry in manifest["source"].items()}
+        files = {str(name): str(entry["sha256"]) for name, entry in manifest["files"].items()}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ModelError(f"{folder / 'spaniel.json'}: not a manifest of ours ({error!r})") from error
+    for name in ("tokenizer.json", *(name for name in files if name in GRAPHS)):
+        if file_sha256(folder / name, cache) != files.get(name):
+            changed = ModelError(f"{folder / name}: not the file that was exported")
+            changed.hint = "export the model again; in the cache, remove the folder and it is made anew"
+            raise changed
+    return {name: sha256 for name, sha256 in source.items() if name != "config.json"}
+
+
+def _object(path: Path) -> dict[str, Any]:
+    found = read_json(path)
+    if not isinstance(found, dict):
+        raise ModelError(f"{path}: no JSON object")
+    return found
+
+
+def _optional(path: Path) -> dict[str, Any]:
+    return _object(path) if path.is_file() else {}
+
+
+def _padding(config: Mapping[str, Any]) -> int:
+    padding = config.get("pad_token_id")
+    return padding if type(padding) is int and 0 <= padding < 1 << 31 else 0
+
+
+def _longest(config: Mapping[str, Any]) -> int:
+    positions = config.get("max_position_embeddings")
+    if type(positions) is not int or not 0 < positions <= _MAX_LENGTH:
+        return 0
+    counted = config.get("model_type") in _COUNTED_FROM_PADDING
+    # transformers' default of pad_token_id in these families is 1
+    return positions - ((_padding(config) if "pad_token_id" in config else 1) + 1 if counted else 0)
+
+
+def _max_length(folder: Path, longest: int) -> int:
+    """The author's choice, where there is one that the model can read; else all that it can."""
+    asked = [
+        _optional(folder / "sentence_bert_config.json").get("max_seq_length"),
+        _optional(folder / "tokenizer_config.json").get("model_max_length"),
+    ]
+    limit = longest or _MAX_LENGTH
+    for value in asked:
+        if type(value) is int and 0 < value <= _MAX_LENGTH:
+            return min(value, limit)
+    return longest or _FALLBACK_LENGTH
+
+
+def _prompts(folder: Path) -> Prompts:
+    path = folder / "config_sentence_transformers.json"
+    config = _optional(path)
+    prompts = config.get("prompts") or {}
+    if not isinstance(prompts, dict) or not all(isinstance(text, str) for text in prompts.values()):
+        raise ModelError(f"{path}: prompts must map names to texts")
+    default: str = prompts.get(str(config.get("default_prompt_name")), "")
+    passage = next((prompts[name] for name in _PASSAGE_NAMES if name in prompts), default)
+    return str(prompts.get("query", default)), str(passage)

@@ -1,0 +1,106 @@
+"""Texts to token ids, by the tokenizer.json of a model.
+
+Padding and cutting that the file asks for are left aside: padding is a matter of batches, and where to cut is the
+card's `max_length`. Very long texts are cut to a stretch that surely holds enough tokens before they are tokenised, so
+that a text of 100 MB costs no more than one of 100 kB.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spaniel.retrieval.errors import InvalidInput, ModelError, require
+
+__all__ = ["Tokenizer", "Tokens"]
+
+_MAX_FILE_BYTES = 256 << 20
+_LETTERS_PER_TOKEN = 32  # generous: English has about 5
+_CHUNK = 4096  # texts tokenised at once: bounds what the tokenizer's own structures take
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Token ids of some texts: int64 arrays, special tokens included, and how many texts were cut."""
+
+    ids: list[NDArray[np.int64]]
+    truncated: int
+
+
+class Tokenizer:
+    """The tokenizer of one model, cutting at `max_length`. Safe to call from several threads.
+
+    Args:
+        path: a tokenizer.json.
+        max_length: tokens after which a text is cut, special ones included.
+        padding: the id that stands for a text without any token.
+
+    Raises:
+        ModelError: no such file, or none that can be read.
+        InvalidInput: no room for a token beside the special ones.
+    """
+
+    def __init__(self, path: Path, max_length: int, *, padding: int = 0) -> None:
+        self._tokenizer = _opened(path)
+        special = self._tokenizer.num_special_tokens_to_add(False)
+        if max_length <= special:
+            raise InvalidInput("max_length", f"{max_length} leaves no room beside {special} special tokens")
+        self.max_length, self._empty = max_length, np.array([padding], np.int64)
+        self._tokenizer.no_padding()
+        self._tokenizer.enable_truncation(max_length)
+
+    def __call__(self, texts: Sequence[str]) -> Tokens:
+        """Ids of each text, at least one; the text must be encodable as UTF-8 (`text.clean`)."""
+        ids: list[NDArray[np.int64]] = []
+        truncated = 0
+        for start in range(0, len(texts), _CHUNK):
+            for text, (found, cut) in self._chunk(texts[start : start + _CHUNK]):
+                if len(text) > self._stretch and not cut:  # the stretch held too few tokens: mostly spaces, say
+                    found, cut = self._one(text)
+                ids.append(found if len(found) else self._empty)
+                truncated += cut
+        return Tokens(ids, truncated)
+
+    @property
+    def _stretch(self) -> int:
+        return max(4096, _LETTERS_PER_TOKEN * self.max_length)
+
+    def _chunk(self, texts: Sequence[str]) -> list[tuple[str, tuple[NDArray[np.int64], bool]]]:
+        heads = [_head(text, self._stretch) for text in texts]
+        if len(heads) == 1:  # no thread pool for one query
+            return [(texts[0], self._one(heads[0]))]
+        made = self._tokenizer.encode_batch_fast(heads)
+        return [
+            (text, (np.array(found.ids, np.int64), bool(found.overflowing)))
+            for text, found in zip(texts, made, strict=True)
+        ]
+
+    def _one(self, text: str) -> tuple[NDArray[np.int64], bool]:
+        found = self._tokenizer.encode(text)
+        return np.array(found.ids, np.int64), bool(found.overflowing)
+
+
+def _head(text: str, letters: int) -> str:
+    """The text up to a space at or behind this many letters, so that no word is cut; all of it when there is none."""
+    if len(text) <= letters:
+        return text
+    end = text.find(" ", letters)
+    return text if end < 0 else text[:end]
+
+
+def _opened(path: Path):  # type: ignore[no-untyped-def]
+    tokenizers = require("tokenizers", extra="cpu")
+    try:
+        if path.stat().st_size > _MAX_FILE_BYTES:
+            raise ModelError(f"{path}: larger than {_MAX_FILE_BYTES:,} bytes")
+        return tokenizers.Tokenizer.from_file(str(path))
+    except FileNotFoundError:
+        error = ModelError(f"{path.parent}: no {path.name}")
+        error.hint = "save it with transformers: AutoTokenizer.from_pretrained(...).save_pretrained(FOLDER)"
+        raise error from None
+    except ModelError:
+        raise
+    except Exception as error:
+        raise ModelError(f"{path}: not a tokenizer that can be read ({error})") from error
