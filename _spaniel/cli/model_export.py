@@ -1,0 +1,38 @@
+"""`spaniel model export`."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .console import Console, with_console
+from .sizes import quantity
+
+__all__ = ["export"]
+
+
+@click.command()
+@click.argument("directory", metavar="DIR")
+@click.argument("out", required=False)
+@click.option("--pooling", type=click.Choice(["mean", "cls", "last"]), help="Tokens' vectors to one [the model's].")
+@with_console
+def export(console: Console, directory: str, out: str | None, **options: Any) -> None:
+    """Write a model as an ONNX graph, without torch.
+
+    DIR is a folder in hub format (config.json, tokenizer.json, model.safetensors) of a model of the BERT family. OUT
+    gets the graph, pooling and normalisation inside, and the files that belong to it; by default it is DIR with `-onnx`
+    put after it. An export that is there already is left as it is.
+    """
+    from spaniel.models.graph.export import export as write_graphs
+
+    target = Path(out) if out else Path(directory.rstrip("/") + "-onnx")
+    start = time.perf_counter()
+    with console.progress() as line:
+        given = {name: value for name, value in options.items() if value is not None}
+        exported = write_graphs(directory, target, on_progress=lambda stage: line.update(stage, 0, 0), **given)
+    seconds = time.perf_counter() - start
+    graphs = {path.name: path.stat().st_size for path in sorted(exported.path.glob("*.onnx"))}
+    sizes = ", ".join(f"{name} {quantity(size)}" for name, size in graphs.items())
+    found = {"path": str(exported.path), "graphs": graphs, "manifest": dict(exported.manifest)}
+    console.emit({**found, "seconds": round(seconds, 3)}, f"{exported.path}: {sizes}, {seconds:.1f} s")

@@ -1,0 +1,150 @@
+"""The `binary` store: a bit a dimension, searched in one exhaustive pass by the float query against the signs.
+
+Arrays of the part's file, beside those of the second tier (tiers.py):
+
+    centre   float32 (d,)
+    scale    float32 (1,)
+    weights  float32 (d, D)            unless the codes are `sign` or `centred`
+    codes    uint8 (n_blocks, D / 8, 64)
+    factor   uint16 (64 n_blocks,)     float16, with `factor`
+
+Codes lie in blocks of 64 rows, transposed, the way the kernel reads them (ADR 7), and are searched in the mapped file:
+nothing is built or copied when it is opened. hashing.py has what they mean.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spaniel.index.format import ArrayFile, ArrayFileWriter
+from spaniel.index.layout import ArrayShapes
+from spaniel.index.manifest import FileEntry
+from spaniel.retrieval.errors import IndexCorrupt, InvalidInput
+
+from .binary_part import BinaryPart
+from .hashing import BLOCK_ROWS, Hash, blocks_of, chunks, fit_hash, n_bytes, rows_of
+from .part import DensePart, Target, Vectors
+from .part_file import array_of, common_of, part_writer
+from .settings import StoreSettings
+from .tiers import copy_tier, open_tier, tier_arrays, write_tier
+
+__all__ = ["merge", "open", "write"]
+
+_Coded = tuple[NDArray[np.uint8], NDArray[np.float32]]
+
+
+def write(target: Target, vectors: Vectors, like: DensePart | None) -> FileEntry:
+    """See `StoreModule.write`. Memory: the sample that is fitted on, and some MiB."""
+    fitted = like.codes if isinstance(like, BinaryPart) else _fit(target.store, vectors)
+    with part_writer(target, len(vectors), _arrays(target, len(vectors), fitted)) as writer:
+        _write_fitted(writer, fitted)
+        _write_codes(writer, target.store, (fitted.encode(some) for some in chunks(vectors)))
+        if target.store.rescore != "none":
+            write_tier(writer, target.store.rescore, vectors)
+        return writer.close()
+
+
+def merge(target: Target, parts: Sequence[tuple[DensePart, NDArray[np.int64]]]) -> FileEntry:
+    """See `StoreModule.merge`: codes, factors and tiers are copied as they are.
+
+    Raises:
+        InvalidInput: the parts were not written `like` each other.
+    """
+    mine = [(part, rows) for part, rows in parts if isinstance(part, BinaryPart)]
+    fitted = mine[0][0].codes
+    if len(mine) != len(parts) or not all(same(part.codes, fitted) for part, _ in mine):
+        raise InvalidInput("merge", "these parts' codes were fitted apart and cannot stand in one")
+    n_rows = sum(len(rows) for _, rows in mine)
+    with part_writer(target, n_rows, _arrays(target, n_rows, fitted)) as writer:
+        _write_fitted(writer, fitted)
+        _write_codes(writer, target.store, _coded_rows(mine))
+        if target.store.rescore != "none":
+            copy_tier(writer, [(part.tier, rows) for part, rows in mine if part.tier is not None])
+        return writer.close()
+
+
+def open(file: ArrayFile, store: StoreSettings) -> BinaryPart:
+    """See `StoreModule.open`. Cost: the fitted arrays and the factors are read, the codes are not."""
+    common = common_of(file)
+    n, d = common.n_passages, common.dimension
+    n_blocks = -(-n // BLOCK_ROWS)
+    centre = array_of(file, "centre", np.float32, (d,))
+    scale = array_of(file, "scale", np.float32, (1,))
+    weights = None if store.codes in ("sign", "centred") else array_of(file, "weights", np.float32, (d, 8 * n_bytes(d)))
+    for name, values in (("centre", centre), ("scale", scale), ("weights", weights)):
+        if values is not None and not np.isfinite(values).all():
+            raise IndexCorrupt(file.path, f"array {name!r} has values that are not finite")
+    blocks = array_of(file, "codes", np.uint8, (n_blocks, n_bytes(d), BLOCK_ROWS))
+    factor = None
+    if store.factor:
+        factor = array_of(file, "factor", np.uint16, (n_blocks * BLOCK_ROWS,))
+        if factor.max(initial=0) >= _INFINITE:
+            raise IndexCorrupt(file.path, "array 'factor' has values that are negative or not finite")
+    tier = None if store.rescore == "none" else open_tier(file, store.rescore, n, d)
+    return BinaryPart(Hash(centre, weights, scale[0]), blocks, factor, n, tier)
+
+
+_INFINITE = 0x7C00  # of float16; negative ones have the highest bit
+
+
+def same(a: Hash, b: Hash) -> bool:
+    """Whether codes of one may stand beside codes of the other."""
+    weights = np.zeros(0) if a.weights is None else a.weights, np.zeros(0) if b.weights is None else b.weights
+    return np.array_equal(a.centre, b.centre) and a.scale == b.scale and np.array_equal(*weights)
+
+
+def _fit(store: StoreSettings, vectors: Vectors) -> Hash:
+    return fit_hash(store.codes, vectors, seed=store.seed)
+
+
+def _arrays(target: Target, n: int, fitted: Hash) -> ArrayShapes:
+    d, n_blocks = target.dimension, -(-n // BLOCK_ROWS)
+    arrays: dict[str, tuple[type, tuple[int, ...]]] = {"centre": (np.float32, (d,)), "scale": (np.float32, (1,))}
+    if fitted.weights is not None:
+        arrays["weights"] = np.float32, fitted.weights.shape
+    arrays["codes"] = np.uint8, (n_blocks, n_bytes(d), BLOCK_ROWS)
+    if target.store.factor:
+        arrays["factor"] = np.uint16, (n_blocks * BLOCK_ROWS,)
+    tier = {} if target.store.rescore == "none" else tier_arrays(target.store.rescore, n, d)
+    return {**arrays, **tier}
+
+
+def _write_fitted(writer: ArrayFileWriter, fitted: Hash) -> None:
+    writer.write("centre", fitted.centre)
+    writer.write("scale", np.array([fitted.scale], np.float32))
+    if fitted.weights is not None:
+        writer.write("weights", fitted.weights)
+
+
+def _write_codes(writer: ArrayFileWriter, store: StoreSettings, pieces: Iterator[_Coded]) -> None:
+    """Write pieces of any length as blocks, the last one filled up with zeros."""
+    codes, factors = np.zeros((0, 0), np.uint8), np.zeros(0, np.float32)
+    for more_codes, more_factors in pieces:
+        codes = np.concatenate([codes, more_codes]) if len(codes) else more_codes
+        factors = np.concatenate([factors, more_factors])
+        whole = len(codes) - len(codes) % BLOCK_ROWS
+        _write_blocks(writer, store, codes[:whole], factors[:whole])
+        codes, factors = codes[whole:], factors[whole:]
+    if len(codes):
+        filled = np.zeros(-(-len(codes) // BLOCK_ROWS) * BLOCK_ROWS, np.float32)
+        filled[: len(codes)] = factors
+        _write_blocks(writer, store, codes, filled)
+
+
+def _write_blocks(
+    writer: ArrayFileWriter, store: StoreSettings, codes: NDArray[np.uint8], factors: NDArray[np.float32]
+) -> None:
+    writer.write("codes", blocks_of(codes))
+    if store.factor:
+        writer.write("factor", factors.astype(np.float16).view(np.uint16))
+
+
+def _coded_rows(parts: Sequence[tuple[BinaryPart, NDArray[np.int64]]]) -> Iterator[_Coded]:
+    for part, rows in parts:
+        for start in range(0, len(rows), _MERGE_ROWS):
+            some = rows[start : start + _MERGE_ROWS]
+            yield rows_of(part.blocks, some), part.factors(some)
+
+
+_MERGE_ROWS = 1 << 16

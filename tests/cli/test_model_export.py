@@ -1,0 +1,50 @@
+"""`spaniel model ...`: what the commands pass on, say and refuse."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spaniel.models.graph.export import Exported
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def exports(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What `export` was called with; it writes a graph of three bytes."""
+    calls = []
+
+    def export(directory: str, out: Path, *, on_progress: Callable[[str], None], **options: Any) -> Exported:
+        calls.append({"directory": directory, "out": out, **options})
+        on_progress("building")
+        out.mkdir()
+        (out / "model.onnx").write_bytes(b"abc")
+        return Exported(out, {"dimension": 8})
+
+    monkeypatch.setattr("spaniel.models.graph.export.export", export)
+    return calls
+
+
+def test_export_writes_beside_the_model(spaniel: Run, tmp_path: Path, exports: list[dict[str, Any]]) -> None:
+    done = spaniel("model", "export", tmp_path / "m/", "--json")
+    assert done.code == 0
+    assert exports == [{"directory": str(tmp_path / "m"), "out": tmp_path / "m-onnx"}]
+    assert done.data["path"] == str(tmp_path / "m-onnx")
+    assert done.data["graphs"] == {"model.onnx": 3}
+    assert done.data["manifest"] == {"dimension": 8}
+
+
+def test_export_takes_a_place_and_a_pooling(spaniel: Run, tmp_path: Path, exports: list[dict[str, Any]]) -> None:
+    done = spaniel("model", "export", "m", tmp_path / "out", "--pooling", "cls")
+    assert exports == [{"directory": "m", "out": tmp_path / "out", "pooling": "cls"}]
+    assert f"{tmp_path / 'out'}: model.onnx 3 B" in done.out
+
+
+def test_what_is_no_model_is_named(spaniel: Run, tmp_path: Path) -> None:
+    done = spaniel("model", "export", tmp_path, "--json")
+    assert done.code == 2
+    assert done.error["type"] == "ModelError"
+    assert "config.json" in done.error["message"]
+    assert not (tmp_path.parent / f"{tmp_path.name}-onnx").exists()
