@@ -19,18 +19,23 @@ if TYPE_CHECKING:
     from spaniel.index.build import build as build
     from spaniel.index.build import update as update
     from spaniel.index.check import verify as verify
+    from spaniel.index.dense.settings import StoreSettings as StoreSettings
     from spaniel.index.edit import delete as delete
     from spaniel.index.index import Index as Index
     from spaniel.index.index import open_index as open
     from spaniel.index.optimize import optimize as optimize
     from spaniel.index.vectors import add_vectors as add_vectors
     from spaniel.index.vectors import build_vectors as build_vectors
+    from spaniel.models.card import ModelCard as ModelCard
+    from spaniel.models.encoders.base import Encoder as Encoder
+    from spaniel.models.encoders.open import open_encoder as open_encoder
     from spaniel.retrieval.errors import IndexCorrupt as IndexCorrupt
     from spaniel.retrieval.errors import IndexLocked as IndexLocked
     from spaniel.retrieval.errors import IndexNotFound as IndexNotFound
     from spaniel.retrieval.errors import InvalidInput as InvalidInput
     from spaniel.retrieval.errors import InvalidQuery as InvalidQuery
     from spaniel.retrieval.errors import MissingExtra as MissingExtra
+    from spaniel.retrieval.errors import ModelError as ModelError
     from spaniel.retrieval.errors import SpanielError as SpanielError
     from spaniel.retrieval.pipeline import Pipeline as Pipeline
     from spaniel.retrieval.pipeline import fuse as fuse
@@ -45,6 +50,7 @@ if TYPE_CHECKING:
 # Public name -> module, and `:name` where it is called something else there.
 _HOME = {
     "Document": "retrieval.types",
+    "Encoder": "models.encoders.base",
     "Hit": "retrieval.results",
     "Index": "index.index",
     "IndexCorrupt": "retrieval.errors",
@@ -53,12 +59,15 @@ _HOME = {
     "InvalidInput": "retrieval.errors",
     "InvalidQuery": "retrieval.errors",
     "MissingExtra": "retrieval.errors",
+    "ModelCard": "models.card",
+    "ModelError": "retrieval.errors",
     "Passage": "retrieval.types",
     "Pipeline": "retrieval.pipeline",
     "Query": "retrieval.types",
     "Ranking": "retrieval.types",
     "Results": "retrieval.results",
     "SpanielError": "retrieval.errors",
+    "StoreSettings": "index.dense.settings",
     "add": "index.build",
     "add_vectors": "index.vectors",
     "build": "index.build",
@@ -68,6 +77,7 @@ _HOME = {
     "evaluate": "eval.evaluation",
     "fuse": "retrieval.pipeline",
     "open": "index.index:open_index",
+    "open_encoder": "models.encoders.open",
     "optimize": "index.optimize",
     "rrf": "retrieval.pipeline",
     "update": "index.build",
@@ -76,6 +86,7 @@ _HOME = {
 
 __all__ = [
     "Document",
+    "Encoder",
     "Hit",
     "Index",
     "IndexCorrupt",
@@ -84,12 +95,15 @@ __all__ = [
     "InvalidInput",
     "InvalidQuery",
     "MissingExtra",
+    "ModelCard",
+    "ModelError",
     "Passage",
     "Pipeline",
     "Query",
     "Ranking",
     "Results",
     "SpanielError",
+    "StoreSettings",
     "add",
     "add_vectors",
     "build",
@@ -99,6 +113,7 @@ __all__ = [
     "evaluate",
     "fuse",
     "open",
+    "open_encoder",
     "optimize",
     "rrf",
     "update",

@@ -20,7 +20,8 @@ __all__ = ["cli", "main"]
 COMMANDS = {
     "index": ("index_group:index", "Build an index and look after it."),
     "search": ("search:search", "Search an index: one question, or a file of them."),
-    "model": ("model_group:model", "Make ONNX graphs of models."),
+    "encode": ("encode:encode", "Encode texts as vectors."),
+    "model": ("model_group:model", "Look at models, and make ONNX graphs of them."),
     "eval": ("eval_group:evaluate", "Measure how good and how fast a search is, and compare."),
     "demo": ("demo:demo", "Index the documentation inside the Python installation and search it."),
     "doctor": ("doctor:doctor", "Say what is installed and what this machine can do."),

@@ -11,6 +11,7 @@ import click
 
 from .console import Console, with_console
 from .doctor_engines import engines, found_clashes, installed, normal
+from .doctor_models import models
 
 __all__ = ["doctor"]
 
@@ -20,14 +21,15 @@ __all__ = ["doctor"]
 def doctor(console: Console) -> int:
     """Say what is installed and what this machine can do.
 
-    Also which of the packages for vector search are there, for CPU or GPU, and whether two of them clash. Exits with 1
-    when something is broken or clashes.
+    Also which of the packages for vector search are there, for CPU or GPU, whether two of them clash, and which models
+    are on this machine. Exits with 1 when something is broken or clashes.
     """
     kernels = _kernels()
     there = installed()
     vector_search, broken = engines(there)
+    on_machine, damaged = models()
     problems = [kernels["error"]] if "error" in kernels else []
-    problems += [*found_clashes(there), *broken]
+    problems += [*found_clashes(there), *broken, *damaged]
     found = {
         "spaniel": metadata.version("spaniel"),
         "python": platform.python_version(),
@@ -37,6 +39,7 @@ def doctor(console: Console) -> int:
         "dependencies": _versions(_required("")),
         "extras": _extras(),
         "engines": vector_search,
+        "models": on_machine,
         "problems": problems,
     }
     console.emit(found, "\n".join(_lines(found)))
@@ -86,6 +89,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
     lines.append(f"{'kernels':<14}{found['kernels'].get('instruction_set', 'cannot be loaded')}")
     lines.append(f"{'needs':<14}{_packages(found['dependencies'])}")
     lines += [f"{module:<14}{_engine(about)}" for module, about in found["engines"].items()]
+    lines += [f"{name:<14}{about['folder'] or 'not here: ' + about['hint']}" for name, about in found["models"].items()]
     for extra, packages in found["extras"].items():
         missing = [name for name, version in packages.items() if version is None]
         state = "installed" if not missing else f"not installed ({', '.join(missing)}): pip install 'spaniel[{extra}]'"

@@ -7,10 +7,11 @@ from .lazy import LazyGroup
 __all__ = ["COMMANDS", "model"]
 
 COMMANDS = {
+    "info": ("model_info:info", "Say what a model is and where it was found."),
     "export": ("model_export:export", "Write a model as an ONNX graph, without torch."),
 }
 
 
 @click.group(cls=LazyGroup, commands_at=COMMANDS)
 def model() -> None:
-    """Make ONNX graphs of models."""
+    """Look at models, and make ONNX graphs of them."""

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from contracts.toy_encoder import ToyEncoder
 
 from spaniel.models.graph.export import Exported
 
@@ -40,6 +41,20 @@ def test_export_takes_a_place_and_a_pooling(spaniel: Run, tmp_path: Path, export
     done = spaniel("model", "export", "m", tmp_path / "out", "--pooling", "cls")
     assert exports == [{"directory": "m", "out": tmp_path / "out", "pooling": "cls"}]
     assert f"{tmp_path / 'out'}: model.onnx 3 B" in done.out
+
+
+def test_info_shows_the_card(spaniel: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = {}
+
+    def open_encoder(model: str, **options: Any) -> ToyEncoder:
+        asked.update(model=model, **options)
+        return ToyEncoder()
+
+    monkeypatch.setattr("spaniel.models.encoders.open.open_encoder", open_encoder)
+    done = spaniel("model", "info", "toy", "--passage-prompt", "p: ", "--json")
+    assert done.data == ToyEncoder().card.to_json()
+    assert (asked["model"], asked["passage_prompt"]) == ("toy", "p: ")
+    assert "dimension       32\n" in spaniel("model", "info", "toy").out
 
 
 def test_what_is_no_model_is_named(spaniel: Run, tmp_path: Path) -> None:

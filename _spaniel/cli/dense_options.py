@@ -1,0 +1,138 @@
+"""Options that name a model and a store: of `index build --dense`, `index add-dense` and `encode`.
+
+Names and meanings are those of `open_encoder` and `StoreSettings`. What is not given is left to them.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+from click.core import ParameterSource
+
+from .console import Console
+
+if TYPE_CHECKING:
+    from spaniel.index.dense.settings import StoreSettings
+    from spaniel.models.encoders.base import Encoder
+
+__all__ = [
+    "CODES",
+    "MODEL_NAMES",
+    "RESCORE",
+    "STORES",
+    "STORE_NAMES",
+    "given_among",
+    "model_options",
+    "open_model",
+    "store_of",
+    "store_options",
+]
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+# Spelled out here, for reading them from the library would make --help import NumPy; a test compares the two.
+STORES = ("binary", "float32", "float16", "int8", "hnsw", "ivf", "pq", "rabitq")
+CODES = ("itq", "rotation", "centred", "sign")
+RESCORE = ("int8", "float16", "float32", "none")
+
+STORE_NAMES = ("store", "codes", "factor", "rescore", "lists")
+"""Parameters of `store_options`; `store` is the store's kind."""
+MODEL_NAMES = ("precision", "max_length", "pooling", "query_prompt", "passage_prompt", "offline")
+"""Parameters of `model_options`, called as `open_encoder` calls them."""
+
+_STORE = [
+    click.option(
+        "--store",
+        type=click.Choice(STORES),
+        help="How vectors are kept: a bit a dimension; all of them; FAISS's kinds [binary].",
+    ),
+    click.option("--codes", type=click.Choice(CODES), help="Of the binary store: how its bits are made [itq]."),
+    click.option(
+        "--factor", is_flag=True, help="Of the binary store: 2 more bytes a passage, which correct its estimates."
+    ),
+    click.option(
+        "--rescore",
+        type=click.Choice(RESCORE),
+        help="Vectors on disk against which the best are scored again; only `binary` can do without [int8].",
+    ),
+    click.option(
+        "--lists",
+        type=click.IntRange(min=0),
+        metavar="N",
+        help="Of binary and ivf: lists of an inverted file, of which a search visits some [binary: none].",
+    ),
+]
+
+_MODEL = [
+    click.option(
+        "--precision",
+        type=click.Choice(["fp32", "int8"]),
+        help="Of the model's own arithmetic; int8 is faster and close to fp32 [fp32].",
+    ),
+    click.option("--max-length", type=click.IntRange(min=1), metavar="N", help="Tokens after which a text is cut."),
+    click.option("--pooling", type=click.Choice(["mean", "cls", "last"]), help="Tokens' vectors to one [the model's]."),
+    click.option("--query-prompt", metavar="TEXT", help="Put before each question [the model's]."),
+    click.option("--passage-prompt", metavar="TEXT", help="Put before each passage [the model's]."),
+    click.option("--offline", is_flag=True, help="Fetch nothing: a model that is not on this machine is an error."),
+]
+
+
+def store_options(command: Command) -> Command:
+    """Options of everything that makes a store."""
+    for option in reversed(_STORE):
+        command = option(command)
+    return command
+
+
+def model_options(command: Command) -> Command:
+    """Options of everything that opens a model."""
+    for option in reversed(_MODEL):
+        command = option(command)
+    return command
+
+
+def given_among(names: Iterable[str]) -> list[str]:
+    """Those of the present command's parameters that the user wrote, as options: `--max-length`."""
+    context = click.get_current_context()
+    return [
+        f"--{name.replace('_', '-')}"
+        for name in names
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    ]
+
+
+def store_of(options: dict[str, Any]) -> "StoreSettings":
+    """The store that the options ask for; `options` loses them.
+
+    Raises:
+        InvalidInput: they do not go together.
+        click.UsageError: an option of another kind of store.
+    """
+    from spaniel.index.dense.settings import StoreSettings
+
+    taken = {name: options.pop(name) for name in STORE_NAMES}
+    kind: Any = taken.pop("store") or "binary"
+    belongs = {"codes": ("binary",), "factor": ("binary",), "lists": ("binary", "ivf")}
+    for name, kinds in belongs.items():
+        if taken[name] not in (None, False) and kind not in kinds:
+            raise click.UsageError(f"--{name} belongs to --store {' or '.join(kinds)}, not to {kind}")
+    if taken["rescore"] not in (None, "none") and kind in ("float32", "float16", "int8"):
+        raise click.UsageError(f"--rescore means nothing for --store {kind}, which keeps the vectors themselves")
+    return StoreSettings(kind, **{name: value for name, value in taken.items() if value is not None})
+
+
+def open_model(console: Console, model: str, options: dict[str, Any], **more: Any) -> "Encoder":
+    """The encoder of this name or place; `options` loses those of `model_options`. Fetching and exporting are told.
+
+    Args:
+        more: further arguments of `open_encoder`.
+
+    Raises:
+        ModelError, MissingExtra, InvalidInput: see `open_encoder`.
+    """
+    from spaniel.models.encoders.open import open_encoder
+
+    taken = {name: options.pop(name) for name in MODEL_NAMES}
+    return open_encoder(
+        model, **{name: value for name, value in taken.items() if value is not None}, on_progress=console.note, **more
+    )

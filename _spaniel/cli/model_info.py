@@ -1,0 +1,28 @@
+"""`spaniel model info`."""
+
+from typing import Any
+
+import click
+
+from .console import Console, printable, with_console
+from .dense_options import model_options, open_model
+
+__all__ = ["info"]
+
+
+@click.command()
+@click.argument("model")
+@model_options
+@with_console
+def info(console: Console, model: str, **options: Any) -> None:
+    """Say what a model is and where it was found.
+
+    MODEL is what `--dense` takes. The hash, pooling, prompts and maximal length shown are what an index made with it
+    keeps, and what a search compares.
+    """
+    with open_model(console, model, options) as encoder:
+        card = encoder.card.to_json()
+    width = max(map(len, card)) + 2
+    console.emit(
+        card, "\n".join(printable(f"{name:<{width}}{'-' if value == '' else value}") for name, value in card.items())
+    )
