@@ -12,9 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+from spaniel.models.encoders.base import Encoder
 from spaniel.retrieval.errors import InvalidInput
 
 from .analysis import AnalyzerSpec
+from .dense.encoding import NOTHING, Encoding, Model, Store, encoders_for, new_dense, opened
 from .index import Index, open_index
 from .ingest_values import Limits, OnDuplicate
 from .input import InputOptions, Problem
@@ -40,6 +42,10 @@ def build(
     fields: Mapping[str, float] | None = None,
     scorer: Scorer | None = None,
     columns: Mapping[str, ColumnType] | None = None,
+    dense: Model | None = None,
+    dense_name: str | None = None,
+    store: Store = "binary",
+    embedding_cache: str | os.PathLike[str] | None = None,
     id_field: str | None = None,
     text_field: str | None = None,
     title_field: str | None = None,
@@ -63,6 +69,11 @@ def build(
         fields: `{"title": 2.0, "text": 1.0}` scores title and text apart; by default they are one text.
         scorer: BM25 with Anserini's k1 and b by default.
         columns: `{"year": "integer"}` makes filters on `meta` fields fast.
+        dense: also encode every passage, with this model (see `open_encoder`), for semantic search.
+        dense_name: of the dense part; the model's own by default.
+        store: how its vectors are kept; see `StoreSettings`.
+        embedding_cache: folder that keeps what was encoded for other builds too; by default it is kept in the index
+            until the build is done.
         id_field, text_field, title_field: names in the records, where they are not the usual ones.
         input_options: everything else about reading.
         on_duplicate: an id that comes twice is an error, "replace" keeps the last document of it, "skip" the first.
@@ -75,6 +86,7 @@ def build(
 
     Raises:
         InvalidInput: sources, records, ids or options that cannot be used; an index is there and not `overwrite`.
+        ModelError, MissingExtra: the model cannot be opened, or fails.
         IndexLocked: another process is writing to this index.
         OSError: the disk is full, or fails. The index is then as it was.
 
@@ -92,7 +104,14 @@ def build(
     options = _input_options(input_options, id_field, text_field, title_field, on_error, on_problem)
     limits = Limits(on_duplicate, memory_bytes, checkpoint_s, threads)
     stream = open_stream(sources, options)
-    return create(stream, path, settings, options, limits, Reporter(on_progress), overwrite=overwrite)
+    report = Reporter(on_progress)
+    if dense is None:
+        return create(stream, path, settings, options, limits, report, overwrite=overwrite)
+    with opened(dense) as encoder:
+        name, made_with = new_dense(encoder.card, dense_name, store)
+        settings = replace(settings, dense={name: made_with})
+        encoding = Encoding({name: encoder}, Path(embedding_cache) if embedding_cache is not None else None)
+        return create(stream, path, settings, options, limits, report, encoding, overwrite=overwrite)
 
 
 _TAKEN_HINT = "add to it, or replace it with overwrite=True (--overwrite)"
@@ -105,6 +124,7 @@ def create(
     options: InputOptions,
     limits: Limits,
     report: Reporter,
+    encoding: Encoding = NOTHING,
     *,
     overwrite: bool,
 ) -> Index:
@@ -112,7 +132,9 @@ def create(
     with begin(Path(path), create=True, overwrite=overwrite) as txn:
         if txn.base is not None and not overwrite:
             raise InvalidInput(str(path), "an index is already there", hint=_TAKEN_HINT)
-        segments, next_ordinal = write_segment(txn, stream, settings, options, limits, report, older=None)
+        segments, next_ordinal = write_segment(
+            txn, stream, settings, options, limits, report, older=None, encoding=encoding
+        )
         if stream.resumable and not next_ordinal:
             txn.discard_partial()
             raise InvalidInput("sources", "there is no document in them", hint="check the paths and the field names")
@@ -134,31 +156,50 @@ def add(
     on_error: Literal["fail", "skip"] = "fail",
     on_problem: Callable[[Problem], None] | None = None,
     on_progress: OnProgress | None = None,
+    encoder: Encoder | None = None,
+    embedding_cache: str | os.PathLike[str] | None = None,
     memory_bytes: int = 512 << 20,
     checkpoint_s: float = 5.0,
     threads: int = 1,
 ) -> Index:
     """Add documents to an index, as one new segment, and open the result. Options as for `build`.
 
+    Every dense part of the index gets their vectors.
+
+    Args:
+        encoder: for the dense parts that were made with its model; those of the others are opened.
+
     Raises:
         IndexNotFound: there is no index to add to.
-        InvalidInput, IndexLocked, OSError: as `build`.
+        InvalidInput, IndexLocked, OSError, ModelError, MissingExtra: as `build`; also another model than the index's.
     """
     options = _input_options(input_options, id_field, text_field, title_field, on_error, on_problem)
     limits = Limits(on_duplicate, memory_bytes, checkpoint_s, threads)
-    return extend(open_stream(sources, options), path, options, limits, Reporter(on_progress))
+    cache = Path(embedding_cache) if embedding_cache is not None else None
+    return extend(open_stream(sources, options), path, options, limits, Reporter(on_progress), encoder, cache)
 
 
 def extend(
-    stream: DocumentStream, path: str | os.PathLike[str], options: InputOptions, limits: Limits, report: Reporter
+    stream: DocumentStream,
+    path: str | os.PathLike[str],
+    options: InputOptions,
+    limits: Limits,
+    report: Reporter,
+    encoder: Encoder | None = None,
+    cache: Path | None = None,
 ) -> Index:
     """Add a stream to an index, and open the result: what `add` does once it knows what is asked."""
     with begin(Path(path)) as txn:
         assert txn.base is not None
         base = txn.base
         settings = IndexSettings.from_json(base.settings, txn.path / MANIFEST_NAME)
-        with closing(Segments(txn.path, base)) as older:
-            segments, next_ordinal = write_segment(txn, stream, settings, options, limits, report, older=older)
+        with (
+            encoders_for(settings.dense, encoder, str(path)) as encoders,
+            closing(Segments(txn.path, base, settings.dense)) as older,
+        ):
+            segments, next_ordinal = write_segment(
+                txn, stream, settings, options, limits, report, older=older, encoding=Encoding(encoders, cache)
+            )
         if next_ordinal > base.next_ordinal:
             txn.commit(replace(base, next_ordinal=next_ordinal, segments=segments))
         txn.discard_partial()

@@ -136,9 +136,9 @@ def damage_of(path: Path, entry: FileEntry, on_bytes: Callable[[int], None] = la
 
 def _deep_checks() -> dict[str, DeepCheck]:
     """kind -> what looks inside. Imported late: verifying is rare, and opening must stay quick."""
-    from .deep_checks import check_passages, check_sparse
+    from .deep_checks import check_dense, check_passages, check_sparse
 
-    return {"passages": check_passages, "sparse": check_sparse}
+    return {"passages": check_passages, "sparse": check_sparse, "dense": check_dense}
 
 
 def _bad_whole(path: Path, entry: FileEntry, on_bytes: Callable[[int], None]) -> Iterator[str]:

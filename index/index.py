@@ -69,7 +69,7 @@ class Index:
 
     def _load(self, manifest: Manifest) -> tuple[Manifest, IndexSettings, Segments]:
         settings = IndexSettings.from_json(manifest.settings, self.path / MANIFEST_NAME)
-        segments = Segments(self.path, manifest)
+        segments = Segments(self.path, manifest, settings.dense)
         for segment in segments:
             if list(segment.sparse.settings.fields) != list(settings.fields):
                 segments.close()
@@ -86,6 +86,11 @@ class Index:
     def __len__(self) -> int:
         """How many passages can be found."""
         return len(self.passages)
+
+    @property
+    def dense_names(self) -> tuple[str, ...]:
+        """Names of the dense parts, in the order in which they were added."""
+        return tuple(self.settings.dense)
 
     def search(
         self, query: QueryLike, k: int = 10, *, where: Where | None = None, exclude: Collection[int] | None = None
@@ -230,7 +235,8 @@ class Index:
     def info(self) -> dict[str, JSON]:
         """Counts, bytes by part, and settings, as plain JSON.
 
-        `{"passages", "documents", "deleted", "segments", "generation", "bytes": {part: n}, "models", "settings"}`
+        `{"passages", "documents", "deleted", "segments", "generation", "bytes": {part: n}, "models", "settings"}`;
+        a model is `{"name", "model": its card, "store"}`.
         """
         self._check_open()
         return {
@@ -240,7 +246,7 @@ class Index:
             "segments": len(self.manifest.segments),
             "generation": self.generation,
             "bytes": {**self.passages.size_bytes},
-            "models": [],
+            "models": [{"name": name, **dense.to_json()} for name, dense in self.settings.dense.items()],
             "settings": self.settings.to_json(),
         }
 

@@ -291,6 +291,8 @@ class Ingest:
         if dead and stream.resumable and self._partial.checkpoint.dropped is None:
             # Their rows go before the commit, their texts are needed for it: an interruption between must find them.
             self._checkpoint(total_bytes, dropped=dead)
+        elif self._settings.dense and stream.resumable and self._n > self._n_safe:
+            self._checkpoint(total_bytes)  # encoding may take hours, and be interrupted
         runs = self._partial.open_runs()
         if self._n > self._n_safe:
             runs.append(self._builder.take_run(self._n_safe))

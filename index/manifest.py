@@ -2,7 +2,7 @@
 
 `MANIFEST` is one line of ASCII and a JSON body:
 
-    spaniel manifest 1 00001234 89abcdef
+    spaniel manifest 2 00001234 89abcdef
     {"generation": 7, ...}
 
 that is the format version, the body's length in bytes and the CRC-32 of `<version> <length>` and the body, so that
@@ -41,8 +41,9 @@ __all__ = [
 
 JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 OLDEST_VERSION = 1
+DENSE_VERSION = 2  # the first that has dense parts; an index without them is written as version 1
 MANIFEST_LIMIT_BYTES = 64 << 20
 _FIRST_LINE = re.compile(rb"spaniel manifest (\d{1,6}) (\d{8}) ([0-9a-f]{8})\n")
 _FIRST_LINE_LIMIT = 64
@@ -88,7 +89,7 @@ class Segment:
     Attributes:
         id: never used again in this index.
         first_ordinal: lowest ordinal it may hold; all of them are below the manifest's `next_ordinal`.
-        files: part -> file; parts are "passages", "sparse", "tombstones", and one for each dense part.
+        files: part -> file; parts are "passages", "sparse", "tombstones", and "dense-NAME" for each dense part.
     """
 
     id: int
@@ -162,7 +163,8 @@ def encode_manifest(manifest: Manifest) -> bytes:
     body = json.dumps(record, ensure_ascii=True, allow_nan=False, indent=1).encode() + b"\n"
     if len(body) > MANIFEST_LIMIT_BYTES:
         raise LimitExceeded("manifest size in bytes", len(body), MANIFEST_LIMIT_BYTES)
-    return b"spaniel manifest %d %08d %08x\n" % (FORMAT_VERSION, len(body), _crc(FORMAT_VERSION, body)) + body
+    version = _version_of(manifest)
+    return b"spaniel manifest %d %08d %08x\n" % (version, len(body), _crc(version, body)) + body
 
 
 def decode_manifest(data: bytes, path: Path) -> Manifest:
@@ -186,9 +188,12 @@ def decode_manifest(data: bytes, path: Path) -> Manifest:
     if version < OLDEST_VERSION:
         raise IndexTooOld(path, version, OLDEST_VERSION)
     try:
-        return _manifest_from(parse_json(body))
+        manifest = _manifest_from(parse_json(body))
     except ValueError as error:
         raise IndexCorrupt(path, f"is not a valid manifest: {error}") from error
+    if version != _version_of(manifest):
+        raise IndexCorrupt(path, f"is of version {version}, and what it holds of version {_version_of(manifest)}")
+    return manifest
 
 
 def parse_json(data: bytes) -> JSON:
@@ -216,6 +221,11 @@ def load_manifest(path: Path) -> Manifest:
         if size_bytes > MANIFEST_LIMIT_BYTES + _FIRST_LINE_LIMIT:
             raise IndexCorrupt(path, f"has {size_bytes} bytes, more than any manifest")
         return decode_manifest(read_exactly(descriptor, size_bytes, 0, path), path)
+
+
+def _version_of(manifest: Manifest) -> int:
+    """The oldest format version that has what the manifest holds."""
+    return DENSE_VERSION if "dense" in manifest.settings else OLDEST_VERSION
 
 
 def _crc(version: int, body: bytes) -> int:

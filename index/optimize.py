@@ -1,7 +1,7 @@
 """Merging all segments into one: the dead are dropped, ordinals stay, and documents may be put in a better order.
 
-Sparse parts are decoded term by term and merged like the runs of a build; passages are copied as they are. Both are
-checked against their checksums before, so that damage is never copied under a fresh checksum.
+Sparse parts are decoded term by term and merged like the runs of a build; passages and the rows of dense parts are
+copied as they are. All are checked against their checksums before, so that damage is never copied under a fresh one.
 
 The order of documents inside the sparse part is free: similar ones side by side make block bounds tight. Recursive
 graph bisection finds such an order (`sparse/reorder.py`); ordinals, and so all results, stay the same.
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from spaniel.retrieval.errors import IndexCorrupt, InvalidInput
 
 from .check import damage_of
+from .dense.merge_dense import merged_parts
 from .manifest import FileEntry, Manifest, Segment
 from .passages import PassageWriter
 from .progress import OnProgress, Progress, Reporter
@@ -67,7 +68,7 @@ def optimize(
             return base
         settings = IndexSettings.from_json(base.settings, txn.path / MANIFEST_NAME)
         _refuse_damage(txn.path, base)
-        with closing(Segments(txn.path, base)) as segments:
+        with closing(Segments(txn.path, base, settings.dense)) as segments:
             merged = _merged(txn, segments, settings, report, memory_bytes=memory_bytes if reorder else None)
         report(Progress("committing", merged.n_passages))
         manifest = txn.commit(replace(base, segments=(merged,)))
@@ -99,6 +100,7 @@ def _merged(
     report(Progress("copying", n_live))
     passages = _copied_passages(txn, segments, settings)
     ordinals, maps = _numbering(segments, n_live)
+    dense = merged_parts(txn, segments, settings.dense, ordinals, report)
     try:
         if memory_bytes is not None:
             report(Progress("reordering", n_live))
@@ -118,7 +120,7 @@ def _merged(
         )
     except IndexError as error:  # how the native code refuses to read outside the arrays
         raise named_damage([segment.sparse for segment in segments], error) from error
-    files = {"passages": passages, "sparse": sparse}
+    files = {"passages": passages, "sparse": sparse, **dense}
     return Segment(txn.generation, int(ordinals.min()), n_live, 0, files)
 
 

@@ -29,7 +29,10 @@ from .manifest import JSON, FileEntry, parse_json
 from .sparse.build import Run
 from .store import Transaction
 
-__all__ = ["Checkpoint", "Partial", "command_fingerprint", "sources_fingerprint"]
+__all__ = ["VECTORS_FOLDER", "Checkpoint", "Partial", "command_fingerprint", "sources_fingerprint"]
+
+VECTORS_FOLDER = "vectors"
+"""Where the vectors of an unfinished command wait (`dense/embeddings.py`)."""
 
 _JOURNAL = "journal.json"
 _JOURNAL_VERSION = 1
@@ -143,9 +146,14 @@ class Partial:
         self.checkpoint = checkpoint
 
     def start_afresh(self, note: str) -> None:
-        """Throw away what is there; `note` says why."""
-        self._txn.discard_partial()
-        self._txn.fs.mkdir(self._folder)
+        """Throw away what is there; `note` says why. Vectors stay: they are known by their texts alone."""
+        if os.path.lexists(self._folder / VECTORS_FOLDER):
+            for path in sorted(self._folder.iterdir()):
+                if path.name != VECTORS_FOLDER:
+                    self._txn.fs.unlink(path)
+        else:
+            self._txn.discard_partial()
+            self._txn.fs.mkdir(self._folder)
         self.checkpoint, self.note = Checkpoint(), note
 
     def _found(self) -> Checkpoint | None:
@@ -181,7 +189,7 @@ class Partial:
 
     def _remove_unknown(self) -> None:
         """Runs and journals of after the checkpoint; their names would be in the way."""
-        known = {_JOURNAL, self.passages_path.name, *(run.name for run in self.checkpoint.runs)}
+        known = {_JOURNAL, VECTORS_FOLDER, self.passages_path.name, *(run.name for run in self.checkpoint.runs)}
         if self.checkpoint.dropped is not None:
             known.add(self.checkpoint.dropped.name)
         for path in list(self._folder.iterdir()):

@@ -12,11 +12,12 @@ class Progress:
     """One report.
 
     Attributes:
-        stage: "reading", "writing" (the sparse part), "committing" or "done".
+        stage: "reading", "writing" (the sparse part), "encoding", "committing" or "done".
         documents: dealt with so far, those of an attempt that is being resumed included.
         bytes_read, total_bytes: of the sources as they lie on disk; total is 0 when nobody knows.
         skipped: malformed records so far.
         replaced: documents that gave way to a later one of the same id.
+        total_documents: to be encoded, at the stage "encoding"; else 0.
         note: a sentence for the user, once: that the build goes on from an earlier attempt, or why it could not.
     """
 
@@ -27,6 +28,7 @@ class Progress:
     skipped: int = 0
     replaced: int = 0
     note: str = ""
+    total_documents: int = 0
 
 
 _EVERY_S = 0.2

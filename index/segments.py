@@ -1,4 +1,4 @@
-"""The segments of one generation, opened to be read: passages and sparse parts side by side.
+"""The segments of one generation, opened to be read: passages, sparse and dense parts side by side.
 
 Everything that looks things up by id, ordinal or filter over the whole index goes through `Segments`; it knows which
 passages are alive.
@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 from spaniel.retrieval.errors import IndexCorrupt, InvalidInput
 from spaniel.retrieval.types import Passage
 
+from .dense.part import DensePart
+from .dense.segment_parts import DenseParts
+from .dense.settings import DenseSettings
 from .manifest import Manifest, Segment
 from .passages import Passages
 from .sparse.segment import SparseSegment
@@ -36,11 +39,14 @@ class OpenSegment:
         record: what the manifest says of it.
         passages, sparse: its parts; the sparse part knows the tombstones.
 
+    Args:
+        dense: settings of the dense parts to be opened too.
+
     Raises:
         IndexCorrupt: a part is missing or damaged.
     """
 
-    def __init__(self, folder: Path, record: Segment) -> None:
+    def __init__(self, folder: Path, record: Segment, dense: Mapping[str, DenseSettings] = {}) -> None:
         self.record = record
         for part in ("passages", "sparse"):
             if part not in record.files:
@@ -50,7 +56,46 @@ class OpenSegment:
         if dead != record.n_deleted:
             reason = f"counts {record.n_deleted} deleted passages in segment {record.id}, its tombstones {dead}"
             raise IndexCorrupt(folder / MANIFEST_NAME, reason)
+        self._dense = DenseParts(folder, record, dense)
         self.passages = Passages(folder / record.files["passages"].name)
+
+    def dense(self, name: str) -> DensePart:
+        """The dense part of this name. Its row r is the passage with the r-th smallest ordinal of the segment.
+
+        Raises:
+            InvalidInput: there is none.
+            IndexCorrupt: it is damaged.
+        """
+        return self._dense[name]
+
+    @cached_property
+    def row_ordinals(self) -> NDArray[np.int64] | None:
+        """Ordinal of each row of a dense part: int64 (n,), ascending; None when it is first ordinal + row."""
+        known = self.sparse.arrays.get("ordinal")
+        if known is None:
+            return None
+        ordinals = np.sort(known).astype(np.int64)
+        return None if _consecutive(ordinals, self.record.first_ordinal) else ordinals
+
+    @cached_property
+    def live_rows(self) -> NDArray[np.bool_] | None:
+        """Which rows of a dense part are alive: bool (n,); None when all are."""
+        if not self.record.n_deleted:
+            return None
+        alive: NDArray[np.bool_] = self.live[np.argsort(self.sparse.ordinals)]
+        return alive
+
+    def ordinals_of_rows(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The ordinals of these rows of a dense part."""
+        return rows + self.record.first_ordinal if self.row_ordinals is None else self.row_ordinals[rows]
+
+    def rows_of(self, ordinals: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The rows of those ordinals that are in this segment, in the order given; others are left out."""
+        if self.row_ordinals is None:
+            rows = ordinals - self.record.first_ordinal
+            return rows[(rows >= 0) & (rows < self.record.n_passages)]
+        rows = np.minimum(np.searchsorted(self.row_ordinals, ordinals), max(self.record.n_passages - 1, 0))
+        return rows[self.row_ordinals[rows] == ordinals] if self.record.n_passages else rows[:0]
 
     @cached_property
     def live(self) -> NDArray[np.bool_]:
@@ -90,14 +135,17 @@ class Segments:
     """All segments of a generation, in order of their ordinals. Safe to use from several threads.
 
     Plays the roles `PassageStore`, `NamedPassages` and `Stored`.
+
+    Args:
+        dense: settings of the dense parts to be opened; none for those who only need texts and postings.
     """
 
-    def __init__(self, folder: Path, manifest: Manifest) -> None:
+    def __init__(self, folder: Path, manifest: Manifest, dense: Mapping[str, DenseSettings] = {}) -> None:
         self.path = folder
         self.open: list[OpenSegment] = []
         try:
             for record in manifest.segments:
-                self.open.append(OpenSegment(folder, record))
+                self.open.append(OpenSegment(folder, record, dense))
         except BaseException:
             self.close()
             raise
@@ -195,6 +243,11 @@ class Segments:
         """Close the passages files. The arrays stay mapped while something refers to them."""
         for segment in self.open:
             segment.passages.close()
+
+
+def _consecutive(ordinals: NDArray[np.int64], first: int) -> bool:
+    """Ascending, distinct ordinals are first, first + 1, ..."""
+    return not len(ordinals) or (int(ordinals[0]) == first and int(ordinals[-1]) == first + len(ordinals) - 1)
 
 
 def _joined(parts: Iterable[NDArray[np.int64]]) -> NDArray[np.int64]:

@@ -14,6 +14,7 @@ from spaniel.retrieval.errors import IndexCorrupt, InvalidInput
 from spaniel.retrieval.types import JSON, Document, Passage
 
 from .analysis import Analyzer, AnalyzerSpec
+from .dense.settings import DenseSettings, checked_name
 from .passage_rows import checked_columns
 from .sparse.scorers import Scorer
 from .sparse.settings import SparseSettings
@@ -34,6 +35,7 @@ class IndexSettings:
         fields: field -> weight, in the order in which the sparse part numbers them.
         scorer: the scorer that impacts are built for, and that `bm25()` uses unless told otherwise.
         columns: field of `meta` -> type, for the fields that get a column and an index of their own.
+        dense: name -> model and store, for each dense part that every segment has.
 
     Raises:
         InvalidInput: a field, weight or column that cannot be.
@@ -43,6 +45,7 @@ class IndexSettings:
     fields: Mapping[str, float] = field(default_factory=lambda: {"contents": 1.0})
     scorer: Scorer = field(default_factory=Scorer)
     columns: Mapping[str, ColumnType] = field(default_factory=dict)
+    dense: Mapping[str, DenseSettings] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.analyzer is None and list(self.fields) != [VECTOR_FIELD]:
@@ -57,6 +60,8 @@ class IndexSettings:
         if "contents" in self.fields and len(self.fields) > 1:
             raise InvalidInput("fields", "'contents' is title and text together and stands alone")
         checked_columns(self.columns)
+        for name in self.dense:
+            checked_name(name)
 
     @property
     def sparse(self) -> SparseSettings:
@@ -70,12 +75,14 @@ class IndexSettings:
         return tuple(document.title if name == "title" else document.text for name in self.fields)
 
     def to_json(self) -> dict[str, JSON]:
-        """As it stands in the manifest."""
+        """As it stands in the manifest; an index without dense parts says nothing of them (format version 1)."""
+        dense: dict[str, JSON] = {name: settings.to_json() for name, settings in self.dense.items()}
         return {
             "analyzer": self.analyzer.to_dict() if self.analyzer else None,
             "fields": {name: float(weight) for name, weight in self.fields.items()},
             "scorer": asdict(self.scorer),
             "columns": dict(self.columns),
+            **({"dense": dense} if dense else {}),
         }
 
     @classmethod
@@ -87,12 +94,14 @@ class IndexSettings:
         """
         keys = {"analyzer", "fields", "scorer", "columns"}
         given = {name: value for name, value in data.items() if (name, value) != ("analyzer", None)}
-        if set(data) != keys or not all(isinstance(value, dict) for value in given.values()):
+        if set(data) - {"dense"} != keys or not all(isinstance(value, dict) for value in given.values()):
             raise IndexCorrupt(path, f"its settings {sorted(data)} are not those of an index of this release")
         try:
             analyzer = AnalyzerSpec.from_dict(data["analyzer"]) if data["analyzer"] else None
-            return cls(analyzer, data["fields"], Scorer(**data["scorer"]), checked_columns(data["columns"]))
-        except (TypeError, InvalidInput) as error:
+            dense = {name: DenseSettings.from_json(value) for name, value in data.get("dense", {}).items()}
+            scorer, columns = Scorer(**data["scorer"]), checked_columns(data["columns"])
+            return cls(analyzer, data["fields"], scorer, columns, dense)
+        except (TypeError, ValueError, KeyError) as error:
             raise IndexCorrupt(path, f"its settings cannot be used: {error}") from error
 
     def open_analyzer(self) -> Analyzer | None:

@@ -6,12 +6,15 @@ from contextlib import closing
 from spaniel.retrieval.types import JSON
 
 from .bury import buried, buried_in_new
+from .dense.encoding import Encoding
+from .dense.part import DensePart
+from .dense.segment_parts import part_name
 from .ingest import Ingest
 from .ingest_values import Ingested, Limits
 from .input import InputOptions
-from .manifest import Segment
+from .manifest import FileEntry, Segment
 from .partial import Partial, command_fingerprint
-from .progress import Reporter
+from .progress import Progress, Reporter
 from .segments import OpenSegment, Segments
 from .settings import IndexSettings
 from .store import Transaction
@@ -31,14 +34,17 @@ def write_segment(
     report: Reporter,
     *,
     older: Segments | None,
+    encoding: Encoding,
 ) -> tuple[tuple[Segment, ...], int]:
     """(all segments of the index to commit, its next ordinal).
 
     Args:
-        older: the segments to add to; None for a new index.
+        older: the segments to add to, their dense parts opened; None for a new index.
+        encoding: gives the vectors of the settings' dense parts.
 
     Raises:
         InvalidInput, LimitExceeded, OSError: as `Ingest.run`.
+        ModelError: as `embed`.
     """
     base = txn.base if older is not None else None
     first = base.next_ordinal if base else 0
@@ -49,11 +55,33 @@ def write_segment(
     segments = buried(txn, older, settings, done.replaced) if older is not None else ()
     if not done.n_documents:
         return segments, first
-    return (*segments, _new_segment(txn, settings, first, done)), first + done.n_documents
-
-
-def _new_segment(txn: Transaction, settings: IndexSettings, first: int, done: Ingested) -> Segment:
     files = {"passages": done.passages, "sparse": done.sparse}
+    if settings.dense:
+        dense = encoding.parts(
+            txn,
+            txn.path / done.passages.name,
+            settings.dense,
+            first=first,
+            n_passages=done.n_documents,
+            like=_largest(older, settings),
+            report=report,
+        )
+        files |= {part_name(name): entry for name, entry in dense.items()}
+        report(Progress("committing", done.n_documents))
+    return (*segments, _new_segment(txn, settings, first, done, files)), first + done.n_documents
+
+
+def _largest(older: Segments | None, settings: IndexSettings) -> dict[str, DensePart]:
+    """The dense parts of the largest segment there is: what was fitted on most vectors serves the new ones too."""
+    if older is None or not older.open:
+        return {}
+    segment = max(older, key=lambda segment: segment.record.n_passages)
+    return {name: segment.dense(name) for name in settings.dense}
+
+
+def _new_segment(
+    txn: Transaction, settings: IndexSettings, first: int, done: Ingested, files: dict[str, FileEntry]
+) -> Segment:
     segment = Segment(txn.generation, first, done.n_documents, 0, files)
     if not done.dead:
         return segment

@@ -95,7 +95,8 @@ class Tier:
         for some in chunks(len(rows), self.dimension):
             # NumPy adds along the contiguous axis of each row by itself, in an order that its length decides.
             sums = (self.unscaled(rows[some]) * exact).sum(axis=1)
-            scores[some] = sums if self.scale is None else sums * self.scale[rows[some]]
+            with np.errstate(over="ignore"):
+                scores[some] = sums if self.scale is None else sums * self.scale[rows[some]]
         return scores
 
 

@@ -1,0 +1,161 @@
+"""Encoding the passages of a new segment: which encoders an index needs, and the dense parts they make."""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+from spaniel.index.fs import FS
+from spaniel.index.manifest import FileEntry
+from spaniel.index.partial import VECTORS_FOLDER
+from spaniel.index.passages import Passages
+from spaniel.index.progress import Progress, Reporter
+from spaniel.index.store import Transaction
+from spaniel.models.card import ModelCard, check_same
+from spaniel.models.encoders.base import Encoder
+from spaniel.models.text import passage_text
+from spaniel.retrieval.errors import InvalidInput
+
+from .embeddings import EmbeddingCache, embed
+from .part import DensePart
+from .segment_parts import write_part
+from .settings import DenseSettings, StoreSettings, checked_name
+
+__all__ = ["NOTHING", "Encoding", "Model", "Store", "encoders_for", "new_dense", "opened", "partial_vectors"]
+
+Model: TypeAlias = str | Path | ModelCard | Encoder
+Store: TypeAlias = str | StoreSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """How the dense parts of new segments come about.
+
+    Attributes:
+        encoders: one for each dense part of the index, by its name.
+        cache: folder that keeps vectors beyond this command; None for the working folder of the transaction.
+    """
+
+    encoders: Mapping[str, Encoder] = field(default_factory=dict)
+    cache: Path | None = None
+
+    def parts(
+        self,
+        txn: Transaction,
+        passages: Path,
+        settings: Mapping[str, DenseSettings],
+        *,
+        first: int,
+        n_passages: int,
+        like: Mapping[str, DensePart],
+        report: Reporter,
+    ) -> dict[str, FileEntry]:
+        """Name -> file of each dense part of a new segment with the ordinals from `first` on.
+
+        Rows that have no passage any more, because another one of the same id took its place, get a vector of zeros.
+
+        Args:
+            passages: the finished file of the segment's passages.
+            like: parts of the same names in older segments.
+        """
+        written = {}
+        for name, dense in settings.items():
+            folder, fs = partial_vectors(txn, self.cache)
+            with EmbeddingCache(folder, dense.model, fs) as cache:
+                texts = _texts(passages, first)
+                done = _Told(report, n_passages)
+                vectors = embed(texts, n_passages, self.encoders[name], cache, done)
+            written[name] = write_part(txn, name, dense, vectors, like=like.get(name))
+        return written
+
+
+NOTHING = Encoding()
+"""For an index without dense parts."""
+
+
+def partial_vectors(txn: Transaction, cache: Path | None) -> tuple[Path, FS | None]:
+    """(folder for the vectors of an unfinished command, what to write there with): `cache` if there is one, which is
+    no part of the index, else under `partial/`."""
+    return (cache, None) if cache is not None else (txn.partial_path / VECTORS_FOLDER, txn.fs)
+
+
+def new_dense(card: ModelCard, name: str | None, store: Store) -> tuple[str, DenseSettings]:
+    """(name, settings) of a dense part to be made with this model; the name is the model's where none is given.
+
+    Raises:
+        InvalidInput: a name or store that cannot be.
+    """
+    kept = StoreSettings(kind=store) if isinstance(store, str) else store  # type: ignore[arg-type]
+    if not isinstance(kept, StoreSettings):
+        raise InvalidInput("store", f"is {store!r}; give the name of a kind, or StoreSettings")
+    return checked_name(_name_of(card) if name is None else name), DenseSettings(card, kept)
+
+
+@contextmanager
+def opened(model: Model) -> Iterator[Encoder]:
+    """The encoder that is meant; one that was opened for this is closed at the end.
+
+    Raises:
+        InvalidInput, ModelError, MissingExtra: it cannot be opened.
+    """
+    if isinstance(model, Encoder):
+        yield model
+        return
+    if isinstance(model, ModelCard) and model.runtime == "vectors":
+        reason = f"the vectors of {model.name!r} were made elsewhere, and nothing here can encode more"
+        raise InvalidInput("dense", reason, hint="drop this dense part, add, then add the vectors of all passages")
+    from spaniel.models.encoders.open import open_encoder  # type: ignore[import-untyped, unused-ignore]
+
+    with open_encoder(model) as encoder:
+        yield encoder
+
+
+@contextmanager
+def encoders_for(
+    settings: Mapping[str, DenseSettings], given: Encoder | None, where: str
+) -> Iterator[dict[str, Encoder]]:
+    """An encoder for each dense part of an index: `given` where it fits, else opened from the model's card.
+
+    Raises:
+        ModelError: `given` fits none of the parts, or a model is not what it was.
+        InvalidInput, MissingExtra: a model cannot be opened.
+    """
+    fits = {name for name, dense in settings.items() if given and not dense.model.differences(given.card)}
+    if given is not None and settings and not fits:
+        check_same(next(iter(settings.values())).model, given.card, where)
+    with ExitStack() as stack:
+        found: dict[str, Encoder] = {}
+        for name, dense in settings.items():
+            encoder = given if given is not None and name in fits else stack.enter_context(opened(dense.model))
+            check_same(dense.model, encoder.card, where)
+            found[name] = encoder
+        yield found
+
+
+def _texts(passages: Path, first: int) -> Iterator[tuple[int, str]]:
+    """(row, text to encode) of every passage in a file."""
+    store = Passages(passages)
+    try:
+        for ordinal, passage in store.scan():
+            yield ordinal - first, passage_text(passage.title, passage.text)
+    finally:
+        store.close()
+
+
+class _Told:
+    """Passes on how many rows are done, as progress."""
+
+    def __init__(self, report: Reporter, total: int) -> None:
+        self._report, self._total = report, total
+
+    def __call__(self, n_done: int) -> None:
+        self._report(Progress("encoding", n_done, total_documents=self._total))
+
+
+def _name_of(card: ModelCard) -> str:
+    """A name from the model's: the last part of a path, in the letters a name may have."""
+    last = card.name.rstrip("/").rpartition("/")[2].lower()
+    name = re.sub("[^a-z0-9]+", "_", last).strip("_")
+    return (name if name[:1].isalpha() else f"m_{name}")[:32].rstrip("_")

@@ -1,0 +1,222 @@
+"""Indexes with dense parts, whole: built, added to, deleted from, merged, verified; what a search finds stays right."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from contracts.toy_encoder import ToyEncoder
+
+from spaniel.index.build import add, build
+from spaniel.index.check import verify
+from spaniel.index.dense.add_dense import add_dense, drop_dense
+from spaniel.index.edit import delete
+from spaniel.index.index import Index, open_index
+from spaniel.index.optimize import optimize
+from spaniel.models.encoders.base import Encoder
+from spaniel.models.text import passage_text
+from spaniel.retrieval.errors import InvalidInput, ModelError
+from spaniel.retrieval.types import Document
+
+WORDS = ["index", "store", "commit", "rename", "query", "score", "reader", "writer", "crash", "disk", "byte", "page"]
+EXACT = ("float32", "float16", "int8")
+
+
+def documents(first: int, count: int, seed: int = 0) -> list[Document]:
+    generator = np.random.default_rng([first, seed])
+    return [
+        Document(f"d{n}", " ".join(generator.choice(WORDS, 6)), title=str(generator.choice(WORDS)))
+        for n in range(first, first + count)
+    ]
+
+
+def found(index: Index, name: str, encoder: Encoder, query: str, k: int = 10) -> list[tuple[str, float]]:
+    """(id, score) of the best passages over all segments, by descending score, ties by ordinal."""
+    [vector] = encoder.encode([query], kind="query")
+    pairs: list[tuple[float, int]] = []
+    for segment in index.passages:
+        [best] = segment.dense(name).scan(vector[None], k, segment.live_rows)
+        ordinals = segment.ordinals_of_rows(best.rows)
+        assert (segment.rows_of(ordinals) == best.rows).all()
+        pairs += zip((-best.scores).tolist(), ordinals.tolist(), strict=True)
+    pairs = sorted(pairs)[:k]
+    ids = index.passages.ids([ordinal for _, ordinal in pairs])
+    return [(name, -score) for name, (score, _) in zip(ids, pairs, strict=True)]
+
+
+def assert_finds(path: Path, encoders: Mapping[str, Encoder], alive: Sequence[Document]) -> None:
+    """Every dense part ranks the living documents, in order of insertion, as their vectors do; all bytes are right."""
+    assert verify(path).ok, verify(path).problems
+    with open_index(path) as index:
+        assert set(index.dense_names) == set(encoders)
+        for name, encoder in encoders.items():
+            vectors = encoder.encode([passage_text(d.title, d.text) for d in alive], kind="passage")
+            for query in ("crash of the writer", "page byte byte"):
+                exact = vectors @ encoder.encode([query], kind="query")[0]
+                seen = found(index, name, encoder, query, k=len(alive) + 5)
+                assert sorted(name for name, _ in seen) == sorted(d.id for d in alive)
+                right = {d.id: score for d, score in zip(alive, exact.tolist(), strict=True)}
+                assert all(abs(score - right[name]) < 0.02 for name, score in seen)
+
+
+@pytest.mark.parametrize("store", EXACT)
+def test_a_life(tmp_path: Path, store: str) -> None:
+    path, encoder = tmp_path / "kb", ToyEncoder()
+    alive = documents(0, 30)
+    with build(alive, path, dense=encoder, store=store) as index:
+        [model] = index.info()["models"]  # type: ignore[misc, union-attr]
+        assert model["name"] == "toy" and model["store"]["kind"] == store  # type: ignore[index, call-overload]
+    assert_finds(path, {"toy": encoder}, alive)
+    add([*documents(30, 5), *documents(3, 1, seed=1)], path, on_duplicate="replace", encoder=encoder).close()
+    alive = [*alive[:3], *alive[4:], *documents(30, 5), *documents(3, 1, seed=1)]
+    assert_finds(path, {"toy": encoder}, alive)
+    delete(path, ["d0", "d31", "d29"])
+    alive = [document for document in alive if document.id not in ("d0", "d31", "d29")]
+    assert_finds(path, {"toy": encoder}, alive)
+    other = ToyEncoder(16, seed=5, name="Other/Model-2")
+    add_dense(path, other, store="int8").close()
+    assert_finds(path, {"toy": encoder, "model_2": other}, alive)
+    optimize(path)
+    assert_finds(path, {"toy": encoder, "model_2": other}, alive)
+    drop_dense(path, "toy")
+    assert_finds(path, {"model_2": other}, alive)
+    drop_dense(path, "model_2")
+    assert_finds(path, {}, alive)
+    assert (path / "MANIFEST").read_bytes().startswith(b"spaniel manifest 1 ")
+
+
+def test_scores_stay_to_the_bit_when_segments_are_merged(tmp_path: Path) -> None:
+    path, encoder = tmp_path / "kb", ToyEncoder()
+    for store in EXACT:
+        build(documents(0, 20), path, dense=encoder, store=store, overwrite=True).close()
+        add(documents(20, 20), path, encoder=encoder).close()
+        delete(path, ["d7", "d33"])
+        with open_index(path) as index:
+            before = found(index, "toy", encoder, "crash page")
+        optimize(path)
+        with open_index(path) as index:
+            assert found(index, "toy", encoder, "crash page") == before
+
+
+def test_repeated_ids_within_a_build(tmp_path: Path) -> None:
+    path, encoder = tmp_path / "kb", ToyEncoder()
+    given = [*documents(0, 10), *documents(2, 3, seed=9)]
+    build(given, path, dense=encoder, store="float32", on_duplicate="replace").close()
+    alive = [*given[:2], *given[5:]]
+    assert_finds(path, {"toy": encoder}, alive)
+    add_dense(path, encoder, name="again", store="float16").close()
+    optimize(path)
+    assert_finds(path, {"toy": encoder, "again": encoder}, alive)
+
+
+def test_a_reader_keeps_parts_it_has_not_used_yet(tmp_path: Path) -> None:
+    path, encoder = tmp_path / "kb", ToyEncoder()
+    build(documents(0, 20), path, dense=encoder, store="float32").close()
+    with open_index(path) as reader:
+        for number in range(3):
+            build(documents(50 * number, 9), path, dense=encoder, store="int8", overwrite=True).close()
+        assert len(found(reader, "toy", encoder, "disk", k=20)) == 20
+
+
+def test_an_index_of_nothing(tmp_path: Path) -> None:
+    path, encoder = tmp_path / "kb", ToyEncoder()
+    build([], path, dense=encoder, store="float32").close()
+    assert_finds(path, {"toy": encoder}, [])
+    add(documents(0, 3), path, encoder=encoder).close()
+    assert_finds(path, {"toy": encoder}, documents(0, 3))
+
+
+class TestErrors:
+    """Nothing is lost by any of them."""
+
+    @pytest.fixture
+    def path(self, tmp_path: Path) -> Path:
+        build(documents(0, 12), tmp_path / "kb", dense=ToyEncoder(), store="float32").close()
+        return tmp_path / "kb"
+
+    @pytest.fixture(autouse=True)
+    def nothing_is_lost(self, path: Path) -> object:
+        before = {p.name: p.read_bytes() for p in path.iterdir() if p.is_file() and p.name != "write.lock"}
+        yield
+        assert before == {p.name: p.read_bytes() for p in path.iterdir() if p.is_file() and p.name != "write.lock"}
+        assert_finds(path, {"toy": ToyEncoder()}, documents(0, 12))
+
+    def test_another_model(self, path: Path) -> None:
+        with pytest.raises(ModelError, match="made with 'toy', asked with 'toy': sha256") as error:
+            add(documents(20, 2), path, encoder=ToyEncoder(seed=1))
+        assert "add-dense" in error.value.hint
+
+    def test_vectors_that_are_none(self, path: Path) -> None:
+        class Broken(ToyEncoder):
+            def encode(self, texts: object, *, kind: str) -> object:  # type: ignore[override]
+                return np.full((len(texts), 32), np.nan, np.float32)  # type: ignore[arg-type]
+
+        class Short(ToyEncoder):
+            def encode(self, texts: object, *, kind: str) -> object:  # type: ignore[override]
+                return np.zeros((len(texts), 31), np.float32)  # type: ignore[arg-type]
+
+        with pytest.raises(ModelError, match="NaN"):
+            add(documents(20, 2), path, encoder=Broken())
+        with pytest.raises(ModelError, match=r"shape \(2, 31\)"):
+            add(documents(20, 2), path, encoder=Short())
+        with pytest.raises(ModelError, match="NaN"):
+            add_dense(path, Broken(), name="more")
+
+    def test_names(self, path: Path) -> None:
+        with pytest.raises(InvalidInput, match="has a dense part 'toy' already"):
+            add_dense(path, ToyEncoder())
+        with pytest.raises(InvalidInput, match="no dense part 'minilm'"):
+            drop_dense(path, "minilm")
+        for name in ("", "A", "x" * 33, "../x"):
+            with pytest.raises(InvalidInput, match="dense name"):
+                add_dense(path, ToyEncoder(), name=name)
+        with pytest.raises(InvalidInput, match="'flot32' is not one of"):
+            add_dense(path, ToyEncoder(), name="x", store="flot32")
+        with open_index(path) as index, pytest.raises(InvalidInput, match="it has \\['toy'\\]"):
+            index.passages.open[0].dense("x")
+
+    def test_given_vectors(self, path: Path) -> None:
+        ids = [f"d{n}" for n in range(12)]
+        vectors = np.ones((12, 4), np.float32)
+        wrong = vectors.copy()
+        wrong[3, 1] = np.inf
+        for some, names, reason in (
+            (wrong, ids, "that of 'd3' holds NaN or infinity"),
+            (vectors[:5], ids, "5 of them for 12 ids"),
+            (vectors[:11], ids[:11], "1 passages of the index have no vector, the first is 'd11'"),
+            (np.ones((13, 4)), [*ids, "zz"], "1 are not in the index, the first is 'zz'"),
+            (vectors, [*ids[:11], "d3"], "'d3' comes twice"),
+            (np.ones((12, 4), int), ids, "int64"),
+            (np.ones(12), ids, "float64"),
+        ):
+            with pytest.raises(InvalidInput, match=reason):
+                add_dense(path, vectors=some, ids=names)  # type: ignore[arg-type]
+        with pytest.raises(InvalidInput, match="give a model, or vectors"):
+            add_dense(path, ToyEncoder(), vectors=vectors, ids=ids)
+        with pytest.raises(InvalidInput, match="no model"):
+            add_dense(path)
+
+
+def test_given_vectors_are_found_and_nothing_can_be_added(tmp_path: Path) -> None:
+    path = tmp_path / "kb"
+    build(documents(0, 6), path).close()
+    vectors = np.eye(6)
+    order = [3, 1, 0, 5, 4, 2]
+    add_dense(path, vectors=vectors[order], ids=[f"d{n}" for n in order], store="float16", name="mine").close()
+    assert verify(path).ok
+    with open_index(path) as index:
+        [best] = index.passages.open[0].dense("mine").scan(vectors[4:5].astype(np.float32), 1)
+        assert (best.rows.tolist(), best.scores.tolist()) == ([4], [1.0])
+    with pytest.raises(InvalidInput, match="were made elsewhere"):
+        add(documents(10, 1), path)
+    delete(path, ["d4"])
+    optimize(path)
+    assert verify(path).ok
+
+
+def test_replacing_a_part(tmp_path: Path) -> None:
+    path, encoder = tmp_path / "kb", ToyEncoder()
+    build(documents(0, 8), path, dense=encoder, store="float32").close()
+    other = ToyEncoder(8, seed=3)
+    add_dense(path, other, store="float16", overwrite=True).close()
+    assert_finds(path, {"toy": other}, documents(0, 8))
