@@ -21,7 +21,7 @@ Left out on purpose: learning the weights (`fusion_weights.py`), and fusing acro
 """
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +29,10 @@ from numpy.typing import NDArray
 from .errors import InvalidInput
 from .types import Ranking
 
-__all__ = ["Floors", "convex", "interleave", "minmax", "rrf", "weighted"]
+__all__ = ["Floors", "Scale", "convex", "interleave", "minmax", "rrf", "table", "weighted", "weighted_sum"]
+
+Scale: TypeAlias = Literal["convex", "minmax", "weighted"]
+"""What is added up: z-scores, scores stretched to 0..1, or the scores themselves."""
 
 Floors: TypeAlias = Sequence[float | None]
 """For each ranking the score of what its retriever did not find though there was room; None where nobody knows."""
@@ -79,8 +82,7 @@ def convex(
         InvalidInput: no rankings, or weights or floors that do not fit.
     """
     weights = _weights("convex", rankings, weights)
-    standard = [_standardise(scores) for scores in _filled("convex", rankings, floors)]
-    return _weighted_sum(rankings, weights, standard)
+    return weighted_sum(*table(rankings, floors, scale="convex"), weights)
 
 
 def minmax(
@@ -97,8 +99,7 @@ def minmax(
         [(3, 1.0), (7, 1.0), (5, 0.5)]
     """
     weights = _weights("minmax", rankings, weights)
-    stretched = [_stretch(scores) for scores in _filled("minmax", rankings, floors)]
-    return _sum_by_passage(rankings, [w * s[: len(r)] for w, s, r in zip(weights, stretched, rankings, strict=True)])
+    return weighted_sum(*table(rankings, floors, scale="minmax"), weights)
 
 
 def weighted(
@@ -112,7 +113,38 @@ def weighted(
         [(3, 2.5), (7, 1.0)]
     """
     weights = _weights("weighted", rankings, weights)
-    return _weighted_sum(rankings, weights, _filled("weighted", rankings, floors))
+    return weighted_sum(*table(rankings, floors, scale="weighted"), weights)
+
+
+def table(
+    rankings: Sequence[Ranking], floors: Floors | None = None, *, scale: Scale = "weighted"
+) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    """What `convex`, `minmax` and `weighted` add up: the passages of all rankings, and a column for each ranking.
+
+    Returns:
+        ids: int32 (n,), ascending. values: float64 (n, len(rankings)); a passage that a ranking does not hold has the
+        lowest value of the column (0 under minmax).
+
+    Raises:
+        InvalidInput: no rankings, or floors that do not fit.
+    """
+    if not rankings:
+        raise InvalidInput("fusion", "no rankings to fuse")
+    ids: NDArray[np.int32] = np.unique(np.concatenate([ranking.ids for ranking in rankings]))
+    values = np.empty((len(ids), len(rankings)))
+    for column, (ranking, filled) in enumerate(zip(rankings, _filled(scale, rankings, floors), strict=True)):
+        scaled = _SCALES[scale](filled)
+        values[:, column] = 0.0 if scale == "minmax" else scaled.min(initial=np.inf if len(scaled) else 0.0)
+        values[np.searchsorted(ids, ranking.ids), column] = scaled[: len(ranking)]
+    return ids, values
+
+
+def weighted_sum(ids: NDArray[np.int32], values: NDArray[np.float64], weights: Sequence[float]) -> Ranking:
+    """A `table` under weights; columns are added in their order, so that equal rows stay equal."""
+    total = np.zeros(len(ids))
+    for column, weight in enumerate(weights):
+        total += weight * values[:, column]
+    return Ranking.sorted(ids, total)
 
 
 def interleave(rankings: Sequence[Ranking], *, depth: int | None = None) -> Ranking:
@@ -180,29 +212,18 @@ def _standardise(wide: NDArray[np.float64]) -> NDArray[np.float64]:
     return standard
 
 
-def _weighted_sum(
-    rankings: Sequence[Ranking], weights: Sequence[float], filled: Sequence[NDArray[np.float64]]
-) -> Ranking:
-    """Sum of weight times value; a passage that a ranking does not hold takes the lowest of its values.
-
-    filled: float64 (at least len(ranking),) for each ranking, those of its passages first.
-    """
-    lowest = [values.min() if len(values) else 0.0 for values in filled]
-    base = sum(w * low for w, low in zip(weights, lowest, strict=True))
-    lifted = [
-        w * (values[: len(ranking)] - low)
-        for w, values, low, ranking in zip(weights, filled, lowest, rankings, strict=True)
-    ]
-    return _sum_by_passage(rankings, lifted, base=base)
+def _unscaled(wide: NDArray[np.float64]) -> NDArray[np.float64]:
+    return wide
 
 
-def _sum_by_passage(
-    rankings: Sequence[Ranking], values: Sequence[NDArray[np.float64]], *, base: float = 0.0
-) -> Ranking:
+_SCALES = {"convex": _standardise, "minmax": _stretch, "weighted": _unscaled}
+
+
+def _sum_by_passage(rankings: Sequence[Ranking], values: Sequence[NDArray[np.float64]]) -> Ranking:
     """Add up values of the same passage. values: float64 (len(ranking),) for each ranking."""
     if not rankings:
         raise InvalidInput("fusion", "no rankings to fuse")
     ids, place = np.unique(np.concatenate([r.ids for r in rankings]), return_inverse=True)
-    total = np.full(len(ids), base)
+    total = np.zeros(len(ids))
     np.add.at(total, place, np.concatenate(values))
     return Ranking.sorted(ids, total)
