@@ -27,6 +27,26 @@ class Analyzer:
     @property
     def cheap_normalise(self) -> bool: ...
 
+# ---- bind_binary.cpp
+
+class BinaryScan:
+    def __init__(
+        self,
+        arrays: dict[str, NDArray[Any]],
+        n_rows: int,
+        dimension: int,
+        scale: float,
+        largest_factor: float = 1.0,
+    ) -> None: ...
+    def search(
+        self,
+        queries: NDArray[np.float32],
+        k: int,
+        n_probe: int = 0,
+        allowed: NDArray[np.uint64] | None = None,
+        threads: int = 1,
+    ) -> list[tuple[NDArray[np.int64], NDArray[np.float32]]]: ...
+
 # ---- bisection.cpp
 
 def bisect(
