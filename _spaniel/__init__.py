@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from spaniel.index.build import build as build
     from spaniel.index.build import update as update
     from spaniel.index.check import verify as verify
+    from spaniel.index.dense.add_dense import add_dense as add_dense
+    from spaniel.index.dense.add_dense import drop_dense as drop_dense
     from spaniel.index.dense.settings import StoreSettings as StoreSettings
     from spaniel.index.edit import delete as delete
     from spaniel.index.index import Index as Index
@@ -69,11 +71,13 @@ _HOME = {
     "SpanielError": "retrieval.errors",
     "StoreSettings": "index.dense.settings",
     "add": "index.build",
+    "add_dense": "index.dense.add_dense",
     "add_vectors": "index.vectors",
     "build": "index.build",
     "build_vectors": "index.vectors",
     "collection": "eval.collections.load",
     "delete": "index.edit",
+    "drop_dense": "index.dense.add_dense",
     "evaluate": "eval.evaluation",
     "fuse": "retrieval.pipeline",
     "open": "index.index:open_index",
@@ -105,11 +109,13 @@ __all__ = [
     "SpanielError",
     "StoreSettings",
     "add",
+    "add_dense",
     "add_vectors",
     "build",
     "build_vectors",
     "collection",
     "delete",
+    "drop_dense",
     "evaluate",
     "fuse",
     "open",

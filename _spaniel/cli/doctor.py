@@ -15,6 +15,8 @@ from .doctor_models import models
 
 __all__ = ["doctor"]
 
+_EITHER = {"cpu": "gpu", "gpu": "cpu"}
+
 
 @click.command()
 @with_console
@@ -91,11 +93,17 @@ def _lines(found: dict[str, Any]) -> list[str]:
     lines += [f"{module:<14}{_engine(about)}" for module, about in found["engines"].items()]
     lines += [f"{name:<14}{about['folder'] or 'not here: ' + about['hint']}" for name, about in found["models"].items()]
     for extra, packages in found["extras"].items():
-        missing = [name for name, version in packages.items() if version is None]
-        state = "installed" if not missing else f"not installed ({', '.join(missing)}): pip install 'spaniel[{extra}]'"
-        lines.append(f"{'[' + extra + ']':<14}{state}")
+        lines.append(f"{'[' + extra + ']':<14}{_extra(extra, packages, found['extras'])}")
     lines += [f"{'problem':<14}{problem}" for problem in found["problems"]]
     return lines
+
+
+def _extra(extra: str, packages: dict[str, str | None], extras: dict[str, dict[str, str | None]]) -> str:
+    missing = [name for name, version in packages.items() if version is None]
+    other = _EITHER.get(extra)
+    if missing and other in extras and None not in extras[other].values():
+        return f"not installed, as it should be: [{other}] is, and the two clash"
+    return "installed" if not missing else f"not installed ({', '.join(missing)}): pip install 'spaniel[{extra}]'"
 
 
 def _engine(about: dict[str, Any] | None) -> str:

@@ -14,7 +14,7 @@ from spaniel.retrieval.errors import SpanielError
 __all__ = ["Failure", "describe", "report"]
 
 INTERRUPTED = 130
-_RESUMABLE = {("index", "build"), ("index", "add"), ("eval", "run")}
+_RESUMABLE = {("index", "build"), ("index", "add"), ("index", "add-dense"), ("eval", "run")}
 
 
 class Failure(NamedTuple):

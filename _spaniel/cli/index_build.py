@@ -1,7 +1,8 @@
 """`spaniel index build` and `spaniel index add`."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -9,13 +10,14 @@ import click
 
 from . import values
 from .console import Console, printable, with_console
+from .dense_options import MODEL_NAMES, STORE_NAMES, given_among, model_options, open_model, store_of, store_options
 from .progress import ProgressLine
 from .sizes import index_size
 
 if TYPE_CHECKING:
     from spaniel.index.progress import Progress
 
-__all__ = ["add", "build"]
+__all__ = ["add", "build", "show_progress"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _SHOWN_PROBLEMS = 20
@@ -89,6 +91,12 @@ def _reading_options(command: Command) -> Command:
     help="Metadata that --where uses often, such as year:integer.",
 )
 @click.option("--vectors", is_flag=True, help="SOURCE are .jsonl files of a learned sparse model's token weights.")
+@click.option(
+    "--dense", metavar="MODEL", help="Keep vectors of this model too: minilm, a folder, hub:owner/name, or a URL."
+)
+@click.option("--dense-name", metavar="NAME", help="What to call these vectors [the model's name].")
+@store_options
+@model_options
 @click.option("--overwrite", is_flag=True, help="Replace an index that is there; it stays whole until the new one is.")
 @_reading_options
 @with_console
@@ -97,7 +105,7 @@ def build(console: Console, sources: tuple[str, ...], index: str, vectors: bool,
 
     SOURCE is a file or folder: .jsonl, .csv, .tsv (each also .gz), .txt, .md, .html, or a BEIR folder. INDEX is the
     folder to make. A killed or interrupted build leaves no half index behind, and the same command goes on where it
-    stopped.
+    stopped, with what was encoded.
     """
     if vectors:
         from spaniel.index.vectors import build_vectors
@@ -107,7 +115,25 @@ def build(console: Console, sources: tuple[str, ...], index: str, vectors: bool,
     from spaniel.index.build import build as build_index
 
     problems = _Problems(console)
-    _run(console, build_index, sources, index, {**options, "on_problem": problems.take}, problems)
+    with _encoder_of(console, options):
+        _run(console, build_index, sources, index, {**options, "on_problem": problems.take}, problems)
+
+
+@contextmanager
+def _encoder_of(console: Console, options: dict[str, Any]) -> Iterator[None]:
+    """Put the encoder and the store that the options name in their place, as `build` takes them; close it after."""
+    model = options["dense"]
+    if model is None:
+        if given := given_among(("dense_name", *STORE_NAMES, *MODEL_NAMES)):
+            raise click.UsageError(f"{given[0]} belongs to vectors; give --dense MODEL with it")
+        for name in (*STORE_NAMES, *MODEL_NAMES):
+            del options[name]
+        yield
+        return
+    options["store"] = store_of(options)
+    with open_model(console, model, options) as encoder:
+        options["dense"] = encoder
+        yield
 
 
 @click.command()
@@ -118,8 +144,8 @@ def build(console: Console, sources: tuple[str, ...], index: str, vectors: bool,
 def add(console: Console, sources: tuple[str, ...], index: str, **options: Any) -> None:
     """Add documents to an index.
 
-    They become a new segment, in one commit. Readers go on with what they opened; analyser and fields are those the
-    index was built with, and an index of token weights (`build --vectors`) takes more of them.
+    They become a new segment, in one commit. Readers go on with what they opened; analyser, fields and models are those
+    the index was built with, and an index of token weights (`build --vectors`) takes more of them.
     """
     from spaniel.index.build import add as add_to_index
     from spaniel.index.index import open_index
@@ -176,7 +202,7 @@ def _run(
     given = {name: value for name, value in options.items() if value is not None}
     start = time.perf_counter()
     with console.progress() as line:
-        index = work(list(sources), path, on_progress=partial(_show, console, line), **given)
+        index = work(list(sources), path, on_progress=partial(show_progress, console, line), **given)
     seconds = time.perf_counter() - start
     n_skipped = problems.n if problems else 0
     if problems:
@@ -188,9 +214,12 @@ def _run(
     console.emit({"path": path, **info, "skipped": n_skipped, "seconds": round(seconds, 3)}, text)
 
 
-def _show(console: Console, line: ProgressLine, progress: "Progress") -> None:
+def show_progress(console: Console, line: ProgressLine, progress: "Progress") -> None:
     """Move the line on; a note is a sentence that stays."""
     if progress.note:
         line.clear()
         console.note(printable(progress.note))
+    if progress.total_documents:
+        line.update(progress.stage, progress.documents, progress.total_documents, progress.documents)
+        return
     line.update(progress.stage, progress.bytes_read, progress.total_bytes, progress.documents)

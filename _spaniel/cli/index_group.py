@@ -10,6 +10,8 @@ COMMANDS = {
     "build": ("index_build:build", "Build an index from files or folders."),
     "add": ("index_build:add", "Add documents to an index."),
     "delete": ("index_care:delete", "Delete documents by id."),
+    "add-dense": ("index_dense:add_dense", "Encode the passages of an index."),
+    "drop-dense": ("index_dense:drop_dense", "Remove the vectors of one model from an index."),
     "optimize": ("index_care:optimize", "Merge segments and drop what was deleted."),
     "info": ("index_care:info", "Say what is in an index."),
     "verify": ("index_care:verify", "Read every byte and check it."),

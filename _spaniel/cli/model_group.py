@@ -7,7 +7,7 @@ from .lazy import LazyGroup
 __all__ = ["COMMANDS", "model"]
 
 COMMANDS = {
-    "info": ("model_info:info", "Say what a model is and where it was found."),
+    "info": ("model_info:info", "Say what decides the vectors of a model."),
     "export": ("model_export:export", "Write a model as an ONNX graph, without torch."),
 }
 

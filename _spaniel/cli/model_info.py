@@ -15,7 +15,7 @@ __all__ = ["info"]
 @model_options
 @with_console
 def info(console: Console, model: str, **options: Any) -> None:
-    """Say what a model is and where it was found.
+    """Say what decides the vectors of a model.
 
     MODEL is what `--dense` takes. The hash, pooling, prompts and maximal length shown are what an index made with it
     keeps, and what a search compares.

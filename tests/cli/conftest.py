@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from contracts.toy_encoder import ToyEncoder
 
 from spaniel.cli import main
+from spaniel.models.card import ModelCard
+from spaniel.models.encoders import open as opening
 
 RECORDS: list[dict[str, Any]] = [
     {"_id": "keys", "title": "Key policy", "text": "Rotate every key once a year.", "year": 2024},
@@ -62,4 +65,26 @@ def kb(source: Path, tmp_path: Path, spaniel: Callable[..., Ran]) -> Path:
     """Their index."""
     path = tmp_path / "kb"
     assert spaniel("index", "build", source, path).code == 0
+    return path
+
+
+@pytest.fixture
+def models(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """Every model is a toy: `toy-7` is seed 7. What was opened, and how, in order."""
+    opened = []
+
+    def open_encoder(model: str | ModelCard, **options: Any) -> ToyEncoder:
+        source = model.source if isinstance(model, ModelCard) else str(model)
+        opened.append({"model": source, **options})
+        return ToyEncoder(seed=int(source.partition("-")[2] or 0))
+
+    monkeypatch.setattr(opening, "open_encoder", open_encoder)
+    return opened
+
+
+@pytest.fixture
+def hybrid(source: Path, tmp_path: Path, spaniel: Callable[..., Ran], models: list[dict[str, Any]]) -> Path:
+    """The four records, with vectors."""
+    path = tmp_path / "hybrid"
+    assert spaniel("index", "build", source, path, "--dense", "toy-1", "--store", "float32").code == 0
     return path

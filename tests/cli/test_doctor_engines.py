@@ -75,6 +75,14 @@ def test_doctor_shows_them(spaniel: Run, monkeypatch: pytest.MonkeyPatch) -> Non
     assert spaniel("doctor", "--json").data["engines"]["onnxruntime"] == about
 
 
+def test_nobody_is_told_to_install_what_clashes(spaniel: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    extras: dict[str, dict[str, str | None]] = {"cpu": {"faiss-cpu": "1.15"}, "gpu": {"faiss-gpu": None}}
+    monkeypatch.setattr("spaniel.cli.doctor._extras", lambda: extras)
+    assert "[gpu]         not installed, as it should be: [cpu] is" in spaniel("doctor").out
+    extras["cpu"]["faiss-cpu"] = None
+    assert "pip install 'spaniel[gpu]'" in spaniel("doctor").out
+
+
 def test_this_machine_is_whole() -> None:
     found, problems = engines(doctor_engines.installed())
     assert problems == []
