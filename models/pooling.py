@@ -27,6 +27,7 @@ def pooled(hidden: NDArray[np.float32], mask: NDArray[np.int64], pooling: Poolin
 
 
 def normalised(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Vectors of length 1; a zero stays zero."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.maximum(lengths, 1e-12), np.float32)
+    """Vectors of length 1; a zero stays zero, and what holds NaN or infinity holds NaN."""
+    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(vectors / np.maximum(lengths, 1e-12), np.float32)

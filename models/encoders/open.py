@@ -22,7 +22,10 @@ from spaniel.retrieval.cache import cache_folder
 from spaniel.retrieval.errors import InvalidInput, ModelError
 
 from .base import Encoder
+from .endpoint import EndpointEncoder, endpoint_key, endpoint_url, probe_dimension
+from .http_json import Poster
 from .onnx import OnnxEncoder, OnnxFiles
+from .sentence_transformer import SentenceTransformersEncoder, load
 
 __all__ = ["Precision", "open_encoder"]
 
@@ -41,6 +44,7 @@ class _Options:
     normalise: bool | None
     query_prompt: str | None
     passage_prompt: str | None
+    dimension: int | None
     threads: int
     device: Device
     cache: Path
@@ -86,7 +90,7 @@ def open_encoder(
         MissingExtra: a package that the model needs is not installed.
     """
     options = _Options(
-        precision or "fp32", runtime, max_length, pooling, normalise, query_prompt, passage_prompt,
+        precision or "fp32", runtime, max_length, pooling, normalise, query_prompt, passage_prompt, None,
         threads or len(os.sched_getaffinity(0)), device, cache_folder(cache), offline,
         on_progress or (lambda stage: None),
     )  # fmt: skip
@@ -126,19 +130,60 @@ def _as_card(card: ModelCard, options: _Options, precision: Precision | None) ->
         normalise=card.normalised,
         query_prompt=card.query_prompt,
         passage_prompt=card.passage_prompt,
+        dimension=card.dimension,
     )
 
 
 def _open(model: str | os.PathLike[str], options: _Options) -> Encoder:
     text = os.fspath(model)
     if text.startswith(("http://", "https://")) or options.runtime == "endpoint":
-        raise ModelError("endpoints are not here yet")
+        return _open_endpoint(text, options)
     located = locate(model, cache=options.cache, offline=options.offline, on_progress=options.say)
     folder = read_folder(located.folder)
     runtime = options.runtime or _runtime(folder)
-    if runtime == "onnx":
-        return _open_onnx(located, folder, options)
-    raise ModelError("sentence-transformers is not here yet")
+    return _open_onnx(located, folder, options) if runtime == "onnx" else _open_torch(located, folder, options)
+
+
+def _open_endpoint(source: str, options: _Options) -> Encoder:
+    if options.runtime not in (None, "endpoint"):
+        raise InvalidInput("runtime", f"{options.runtime!r} does not fit a URL")
+    if options.offline:
+        raise ModelError(f"{source}: the network is not to be used")
+    url, model = endpoint_url(source)
+    poster = Poster(url, endpoint_key(url))
+    card = ModelCard(
+        name=model,
+        source=source,
+        runtime="endpoint",
+        sha256="",
+        dimension=options.dimension or probe_dimension(poster, model),
+        normalised=options.normalise is not False,
+        query_prompt=options.query_prompt or "",
+        passage_prompt=options.passage_prompt or "",
+    )
+    return EndpointEncoder(card, poster, threads=options.threads)
+
+
+def _open_torch(located: Located, folder: ModelFolder, options: _Options) -> Encoder:
+    pooling = _known_pooling(folder)
+    if options.precision != "fp32" or options.pooling not in (None, pooling):
+        raise InvalidInput("open_encoder", "int8 and another pooling need the runtime onnx")
+    model = load(folder.path, device=options.device, max_length=options.max_length)
+    prompts = _prompts(located, folder, options)
+    normalises = any(type(module).__name__ == "Normalize" for module in model)
+    card = ModelCard(
+        name=located.name,
+        source=located.source,
+        runtime="sentence-transformers",
+        sha256=folder_identity(folder, options.cache),
+        dimension=int(model.get_embedding_dimension()),
+        pooling=pooling,
+        normalised=normalises if options.normalise is None else options.normalise,
+        max_length=int(model.max_seq_length or 0),
+        query_prompt=prompts[0],
+        passage_prompt=prompts[1],
+    )
+    return SentenceTransformersEncoder(card, model, folder.tokenizer if folder.tokenizer.is_file() else None)
 
 
 def _runtime(folder: ModelFolder) -> str:
@@ -151,6 +196,14 @@ def _runtime(folder: ModelFolder) -> str:
         return "sentence-transformers"
     exportable = read_json(folder.path / "config.json").get("model_type") in FAMILIES
     return "onnx" if exportable or folder.foreign_graph() else "sentence-transformers"
+
+
+def _known_pooling(folder: ModelFolder) -> Pooling:
+    """The pooling that the folder names; empty when it is none of ours."""
+    try:
+        return read_modules(folder.path).pooling
+    except ModelError:
+        return ""
 
 
 def _open_onnx(located: Located, folder: ModelFolder, options: _Options) -> Encoder:

@@ -1,0 +1,83 @@
+"""Encoding by sentence-transformers: any model it can load, at the price of torch.
+
+Only weights in safetensors are read and no code of a model is run: `trust_remote_code` stays off, whatever the folder
+asks for.
+"""
+
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+from spaniel.models.card import ModelCard
+from spaniel.models.tokens import Tokenizer
+from spaniel.retrieval.errors import ModelError, require
+
+from .base import Encoded, Encoder, Kind
+
+__all__ = ["SentenceTransformersEncoder", "load"]
+
+_BATCH = 32
+
+
+class SentenceTransformersEncoder(Encoder):
+    """A model of sentence-transformers.
+
+    Args:
+        card: of runtime "sentence-transformers".
+        model: from `load`.
+        tokenizer: its tokenizer.json, which counts tokens and cut texts; without one nothing is counted.
+
+    Threads are torch's own (`torch.set_num_threads`); calls from several threads take turns.
+    """
+
+    def __init__(self, card: ModelCard, model: Any, tokenizer: Path | None = None) -> None:
+        super().__init__(card)
+        if (card.query_prompt or card.passage_prompt) and any(
+            getattr(module, "include_prompt", True) is False for module in model
+        ):
+            raise ModelError(f"{card.name}: its pooling leaves out the prompt, which cannot be done here")
+        self._model, self._one_at_a_time = model, Lock()
+        self._tokenizer = Tokenizer(tokenizer, card.max_length) if tokenizer and card.max_length else None
+
+    def _encoded(self, texts: list[str], kind: Kind) -> Encoded:
+        counted = self._tokenizer(texts) if self._tokenizer else None
+        with self._one_at_a_time:
+            try:
+                made = self._model.encode(
+                    texts,
+                    prompt="",  # base.Encoder has put it there; an empty one keeps the model's default away
+                    batch_size=_BATCH,
+                    show_progress_bar=False,
+                    convert_to_numpy=True,
+                    normalize_embeddings=self.card.normalised,
+                )
+            except RuntimeError as error:
+                raise ModelError(f"{self.card.name}: torch failed on {len(texts)} texts ({error})") from error
+        tokens = sum(len(ids) for ids in counted.ids) if counted else 0
+        calls = -(-len(texts) // _BATCH)
+        return Encoded(np.asarray(made, np.float32), tokens, counted.truncated if counted else 0, calls)
+
+
+def load(folder: Path, *, device: str = "cpu", max_length: int | None = None) -> Any:
+    """A SentenceTransformer from a folder, its longest text set.
+
+    Raises:
+        MissingExtra: sentence-transformers is not installed.
+        ModelError: it cannot load the folder.
+    """
+    library = require("sentence_transformers", extra="torch")
+    try:
+        model = library.SentenceTransformer(
+            str(folder),
+            device=device,
+            trust_remote_code=False,
+            local_files_only=True,
+            model_kwargs={"use_safetensors": True},
+        )
+    except Exception as error:
+        raise ModelError(f"{folder}: sentence-transformers cannot load it ({error})") from error
+    if max_length:
+        model.max_seq_length = max_length
+    return model

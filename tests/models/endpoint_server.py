@@ -1,0 +1,74 @@
+"""An OpenAI-compatible embeddings server on this machine, which can misbehave in the ways that servers do."""
+
+import http.server
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from contracts.toy_encoder import ToyEncoder
+
+__all__ = ["EmbeddingServer", "serving"]
+
+
+@dataclass
+class EmbeddingServer:
+    """Answers with `ToyEncoder(dimension)`; `asked` holds the body and headers of every request.
+
+    Attributes:
+        failures: (status, headers, body) of the next requests, before it answers again.
+        change: what is done to each good answer before it is sent.
+    """
+
+    dimension: int = 4
+    url: str = ""
+    key: str = ""
+    failures: list[tuple[int, dict[str, str], bytes]] = field(default_factory=list)
+    change: Callable[[dict[str, Any]], Any] | None = None
+    asked: list[tuple[dict[str, Any], dict[str, str]]] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def answer(self, body: dict[str, Any], headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
+        with self.lock:
+            self.asked.append((body, headers))
+            if self.failures:
+                return self.failures.pop(0)
+        if self.key and headers.get("Authorization") != f"Bearer {self.key}":
+            said = {"error": {"message": f"bad key {headers.get('Authorization', '')}"}}
+            return 401, {}, json.dumps(said).encode()
+        vectors = ToyEncoder(self.dimension).encode(body["input"], kind="passage")
+        data = [{"index": i, "embedding": vector.tolist()} for i, vector in enumerate(vectors)]
+        good: Any = {"data": data, "usage": {"prompt_tokens": 3 * len(data)}}
+        good = self.change(good) if self.change else good
+        return 200, {}, good if isinstance(good, bytes) else json.dumps(good).encode()
+
+
+@contextmanager
+def serving(server: EmbeddingServer) -> Iterator[EmbeddingServer]:
+    """The server while the block runs."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            status, headers, answer = server.answer({**body, "path": self.path}, dict(self.headers.items()))
+            self.send_response(status)
+            for name, value in {"Content-Length": str(len(answer)), **headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    listening = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    server.url = f"http://127.0.0.1:{listening.server_address[1]}/v1"
+    try:
+        yield server
+    finally:
+        listening.shutdown()
+        listening.server_close()
+        thread.join()
