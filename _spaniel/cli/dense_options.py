@@ -26,6 +26,7 @@ __all__ = [
     "open_model",
     "store_of",
     "store_options",
+    "tell_cut",
 ]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -136,3 +137,11 @@ def open_model(console: Console, model: str, options: dict[str, Any], **more: An
     return open_encoder(
         model, **{name: value for name, value in taken.items() if value is not None}, on_progress=console.note, **more
     )
+
+
+def tell_cut(console: Console, encoder: "Encoder") -> None:
+    """Say how many texts were longer than the model reads, for nothing else would show it."""
+    if n_cut := encoder.usage()["truncated"]:
+        length = f" than {encoder.card.max_length} tokens" if encoder.card.max_length else " than the model reads"
+        texts = "text was" if n_cut == 1 else "texts were"
+        console.note(f"{n_cut:,} {texts} longer{length}; what comes after was not encoded")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TextIO
 import click
 
 from .console import Console, with_console
-from .dense_options import model_options, open_model
+from .dense_options import model_options, open_model, tell_cut
 
 if TYPE_CHECKING:
     import numpy as np
@@ -74,8 +74,7 @@ def encode(console: Console, file: str, model: str, out: str, kind: Literal["que
     else:
         counts = {name: usage[name] for name in ("tokens", "truncated")}
         console.emit({**found, **counts, "seconds": round(seconds, 3)}, said)
-    if usage["truncated"]:
-        console.note(f"{usage['truncated']:,} texts were longer than {card.max_length} tokens and were cut")
+    tell_cut(console, encoder)
     return 0 if n_texts else 1
 
 

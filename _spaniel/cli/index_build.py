@@ -10,7 +10,16 @@ import click
 
 from . import values
 from .console import Console, printable, with_console
-from .dense_options import MODEL_NAMES, STORE_NAMES, given_among, model_options, open_model, store_of, store_options
+from .dense_options import (
+    MODEL_NAMES,
+    STORE_NAMES,
+    given_among,
+    model_options,
+    open_model,
+    store_of,
+    store_options,
+    tell_cut,
+)
 from .progress import ProgressLine
 from .sizes import index_size
 
@@ -134,6 +143,7 @@ def _encoder_of(console: Console, options: dict[str, Any]) -> Iterator[None]:
     with open_model(console, model, options) as encoder:
         options["dense"] = encoder
         yield
+        tell_cut(console, encoder)
 
 
 @click.command()

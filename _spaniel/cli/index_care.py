@@ -81,7 +81,7 @@ def info(console: Console, index: str) -> None:
 
     with open_index(index) as opened:
         found = opened.info()
-    console.emit(found, "\n".join(_lines(found)))
+    console.emit(found, "\n".join(_lines(_readable(found))))
 
 
 @click.command()
@@ -100,6 +100,21 @@ def verify(console: Console, index: str) -> int:
     text = "\n".join(lines) if problems else f"{index}: whole"
     console.emit({"ok": report.ok, "problems": problems}, text)
     return 0 if report.ok else 1
+
+
+def _readable(found: dict[str, Any]) -> dict[str, Any]:
+    """The same with a line for each model, in place of all that is known of it."""
+    models = {model["name"]: _in_words(model["model"], model["store"]) for model in found["models"]}
+    settings = {name: value for name, value in found["settings"].items() if name != "dense"}
+    return {**found, "models": models or "", "settings": settings}
+
+
+def _in_words(model: dict[str, Any], store: dict[str, Any]) -> str:
+    """`384 dimensions of minilm (fp32), kept as binary (itq), int8 behind it`."""
+    codes = f" ({store['codes']}{', with factor' if store['factor'] else ''})" if store["kind"] == "binary" else ""
+    behind = f", {store['rescore']} behind it" if store["rescore"] != "none" else ""
+    made = f"{model['dimension']} dimensions of {model['source']} ({model['precision']})"
+    return f"{made}, kept as {store['kind']}{codes}{behind}"
 
 
 def _lines(found: dict[str, Any], indent: str = "") -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from .console import Console, with_console
-from .dense_options import model_options, open_model, store_of, store_options
+from .dense_options import model_options, open_model, store_of, store_options, tell_cut
 from .index_build import show_progress
 from .sizes import index_size
 
@@ -46,13 +46,12 @@ def add_dense(console: Console, index: str, model: str, **options: Any) -> None:
             on_progress=partial(show_progress, console, line),
             **{name: value for name, value in options.items() if value is not None},
         )
-        usage, card = encoder.usage(), encoder.card
+        card = encoder.card
+        tell_cut(console, encoder)
     seconds = time.perf_counter() - start
     with opened:
         info = opened.info()
         name = options["name"] or [name for name, dense in opened.settings.dense.items() if dense.model == card][-1]
-    if usage["truncated"]:
-        console.note(f"{usage['truncated']:,} texts were longer than {card.max_length} tokens and were cut")
     text = f"{index}: {info['passages']:,} passages by {card.name} as {store.kind}, {index_size(info)}, {seconds:.1f} s"
     console.emit({"path": index, "name": name, **info, "seconds": round(seconds, 3)}, text)
 

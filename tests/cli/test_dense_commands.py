@@ -106,3 +106,19 @@ def test_the_demo_goes_on_without_a_model(spaniel: Run, tmp_path: Path, monkeypa
     done = spaniel("demo", "--dir", tmp_path / "demo")
     assert "words alone, no vectors: onnxruntime is not installed (pip install 'spaniel[cpu]')" in done.err
     assert "create a temporary directory" in done.out
+
+
+def test_info_has_a_line_for_each_model(spaniel: Run, hybrid: Path) -> None:
+    assert "  toy  32 dimensions of toy-1 (fp32), kept as float32\n" in spaniel("index", "info", hybrid).out
+    (model,) = spaniel("index", "info", hybrid, "--json").data["models"]
+    assert model["store"]["kind"] == "float32"
+
+
+def test_texts_that_are_cut_are_told(
+    spaniel: Run, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, models: list[dict[str, Any]]
+) -> None:
+    counts = {"model_calls": 1, "tokens": 9, "truncated": 2}
+    monkeypatch.setattr(ToyEncoder, "usage", lambda self: counts)
+    done = spaniel("index", "build", source, tmp_path / "kb", "--dense", "toy")
+    assert "2 texts were longer than 256 tokens" in done.err
+    assert "longer" not in spaniel("index", "build", source, tmp_path / "kb2", "--dense", "toy", "--quiet").err
