@@ -18,7 +18,8 @@ from spaniel.index.manifest import FileEntry
 from spaniel.retrieval.errors import InvalidInput
 
 from .faiss_calls import one_thread
-from .faiss_kinds import FAISS_KINDS, Effort, Fitted, Searcher
+from .faiss_fitted import Effort, Fitted, Searcher
+from .faiss_kinds import FAISS_KINDS
 from .part import DensePart, Found, Target, Vectors
 from .part_file import array_of, common_of, part_writer
 from .rescoring import below

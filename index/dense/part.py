@@ -8,7 +8,7 @@ inverted file, blocks of codes) are its own affair.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, overload
+from typing import Any, Protocol, overload, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from spaniel.index.manifest import FileEntry
 
 from .settings import StoreSettings
 
-__all__ = ["PART_KIND", "DensePart", "Found", "StoreModule", "Target", "Vectors", "common_meta"]
+__all__ = ["PART_KIND", "DensePart", "Found", "StoreModule", "Target", "Tunable", "Vectors", "common_meta"]
 
 PART_KIND = "dense"
 """Kind of the array file; the part's name in the manifest is `dense-NAME`."""
@@ -79,6 +79,23 @@ class DensePart(Protocol):
 
     def vectors(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """The best reconstruction of these vectors: float32 (len(rows), d)."""
+        ...
+
+
+@runtime_checkable
+class Tunable(Protocol):
+    """A part whose search can look harder or less hard than it does by itself."""
+
+    def tuned(self, *, nprobe: int | None = None, ef: int | None = None) -> DensePart:
+        """The same part with another effort, over the same memory.
+
+        Args:
+            nprobe: lists of an inverted file that a query reads.
+            ef: candidates that a graph search keeps; either is ignored by kinds that it means nothing to.
+
+        Raises:
+            InvalidInput: below 1.
+        """
         ...
 
 

@@ -6,6 +6,7 @@ look. Each query is encoded by itself, so that its vector does not depend on its
 """
 
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -129,7 +130,8 @@ class DenseRetriever(Stage):
         self._where, self._matching = where, matching
         self._open_encoder, self._opening = open_encoder, Lock()
         self._encoder: Encoder | None = None
-        self._counted_before: dict[str, int] = {}
+        self._usage: Counter[str] = Counter()
+        self._counting = Lock()
         self._spread: float | None = None
         if encoder is not None:
             self._take(encoder)
@@ -209,10 +211,9 @@ class DenseRetriever(Stage):
         return np.full(len(queries), SPREADS * self._spread)
 
     def usage(self) -> dict[str, int]:
-        """What its encoder has counted since this retriever took it; see `protocols.Metered`."""
-        if self._encoder is None:
-            return {}
-        return {name: n - self._counted_before.get(name, 0) for name, n in self._encoder.usage().items()}
+        """What encoding queries has cost: {"model_calls", "tokens", "truncated"}; see `protocols.Metered`."""
+        with self._counting:
+            return {name: self._usage[name] for name in ("model_calls", "tokens", "truncated")}
 
     def _ordinals(self, where: Where) -> NDArray[np.int64]:
         if self._matching is None:
@@ -239,8 +240,14 @@ class DenseRetriever(Stage):
             return []
         encoder = self._opened()
         if self.card.runtime == "endpoint":  # a request each would cost a round trip each
-            return list(encoder.encode(texts, kind="query"))
-        return self._each(lambda text: encoder.encode([text], kind="query")[0], texts)
+            return list(self._counted(encoder, texts))
+        return self._each(lambda text: self._counted(encoder, [text])[0], texts)
+
+    def _counted(self, encoder: Encoder, texts: list[str]) -> NDArray[np.float32]:
+        made = encoder.counted(texts, kind="query")
+        with self._counting:
+            self._usage.update(model_calls=made.model_calls, tokens=made.tokens, truncated=made.truncated)
+        return made.vectors
 
     def _opened(self) -> Encoder:
         with self._opening:
@@ -256,7 +263,6 @@ class DenseRetriever(Stage):
 
     def _take(self, encoder: Encoder) -> None:
         check_same(self.card, encoder.card, self._where)
-        self._counted_before = dict(encoder.usage())
         self._encoder = encoder
 
     def _found(self, vectors: NDArray[np.float32], k: int, allowed: list[NDArray[np.bool_] | None]) -> list[Ranking]:

@@ -6,7 +6,7 @@ wrong, and everything a model could, is met here once.
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 from types import TracebackType
 from typing import Literal, Self
@@ -71,16 +71,20 @@ class Encoder(ABC):
             InvalidInput: not a sequence of strings, or an unknown kind.
             ModelError: the model fails, or gives another number of vectors, another dimension, NaN or infinity.
         """
+        return self.counted(texts, kind=kind).vectors
+
+    def counted(self, texts: Sequence[str], *, kind: Kind) -> Encoded:
+        """As `encode`, with what this call alone cost: for callers that share an encoder and count by themselves."""
         ready = self._prompted(texts, kind)
         if not ready:
-            return np.zeros((0, self.card.dimension), np.float32)
+            return Encoded(np.zeros((0, self.card.dimension), np.float32), model_calls=0)
         made = self._encoded(ready, kind)
         vectors = self._checked(made.vectors, len(ready))
         with self._counting:
             self._counts["model_calls"] += made.model_calls
             self._counts["tokens"] += made.tokens
             self._counts["truncated"] += made.truncated
-        return vectors
+        return replace(made, vectors=vectors)
 
     def usage(self) -> dict[str, int]:
         """Totals since it was opened: {"model_calls", "tokens", "truncated"}; they only grow."""

@@ -148,18 +148,19 @@ def test_the_model_is_opened_once_and_only_for_texts() -> None:
     subject = retriever(cut(VECTORS, [N]), encoder=None, open_encoder=open_encoder)
     subject.search([Query("", "", vector=VECTORS[0])])
     assert opened == []
-    assert subject.usage() == {}
+    assert subject.usage() == {"model_calls": 0, "tokens": 0, "truncated": 0}
     subject.search(["dog", "cat", "dog"])
     subject.search(["fish"])
     assert opened == [toy_card()]
     assert subject.usage()["model_calls"] == 3
 
 
-def test_usage_counts_from_when_the_encoder_was_taken() -> None:
+def test_usage_is_its_own() -> None:
     encoder = ToyEncoder()
     encoder.encode(["one", "two"], kind="passage")
-    subject = retriever(cut(VECTORS, [N]), encoder=encoder)
+    subject, other = (retriever(cut(VECTORS, [N]), encoder=encoder) for _ in range(2))
     subject.search(["red dog"])
+    other.search(["fish"])
     assert subject.usage() == {"model_calls": 1, "tokens": 2, "truncated": 0}
 
 
