@@ -15,12 +15,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from spaniel.models.encoders.base import Encoder
 from spaniel.retrieval.errors import IndexCorrupt, InvalidInput
 from spaniel.retrieval.protocols import Where
 from spaniel.retrieval.results import Results
 from spaniel.retrieval.types import JSON, Passage, Query, QueryLike, StageRecord, as_queries
 
 from .check import Report, verify
+from .dense.of_index import Device, OpenEncoders, dense_retriever
+from .dense.retriever import DenseRetriever
 from .manifest import Manifest
 from .segments import Segments
 from .settings import IndexSettings
@@ -64,6 +67,7 @@ class Index:
         self.manifest, self.settings, self.passages = open_snapshot(self.path, self._load)
         self._analyzer = self.settings.open_analyzer()
         self._default: Bm25Retriever | None = None
+        self._encoders = OpenEncoders()
         self._older: list[Segments] = []
         self._closed = False
 
@@ -172,6 +176,52 @@ class Index:
             superblock=superblock,
         )
 
+    def dense(
+        self,
+        name: str | None = None,
+        k: int = 1000,
+        *,
+        encoder: Encoder | None = None,
+        candidates: int = 100,
+        nprobe: int | None = None,
+        ef: int | None = None,
+        threads: int | None = 1,
+        device: Device = "cpu",
+    ) -> DenseRetriever:
+        """A retriever over the vectors of a model, for batches and pipelines.
+
+        Args:
+            name: of the dense part; the one added first by default.
+            k: how many passages it returns when a search does not say.
+            encoder: for the queries; by default the model is opened as the index names it, once a query needs it.
+            candidates: how many of the best by estimate are scored again, in stores that estimate.
+            nprobe: lists that a query reads, in stores that have lists.
+            ef: candidates that a search of a graph keeps.
+            threads: for batches; None for one a core.
+            device: "cuda" encodes queries on a GPU and searches flat stores there.
+
+        Raises:
+            InvalidInput: no such part, an option out of range or without meaning here, or the index has been closed.
+            ModelError: the encoder is not the model that the index was made with.
+            MissingExtra: a package that the store or device needs is not installed.
+            IndexCorrupt: the part is damaged.
+        """
+        self._check_open()
+        return dense_retriever(
+            self.path,
+            self.passages,
+            self.settings.dense,
+            self._encoders,
+            name,
+            k,
+            encoder=encoder,
+            candidates=candidates,
+            nprobe=nprobe,
+            ef=ef,
+            threads=threads,
+            device=device,
+        )
+
     def likelihood(
         self, k: int = 1000, *, smoothing: Smoothing = "dirichlet", mu: float = 1000.0, lambda_: float = 0.1
     ) -> LikelihoodRetriever:
@@ -275,6 +325,7 @@ class Index:
     def close(self) -> None:
         """Close the files. Repeating it does nothing."""
         self._closed, self._default = True, None
+        self._encoders.close()
         for segments in (*self._older, self.passages):
             segments.close()
 
