@@ -9,14 +9,15 @@ A reader keeps the generation it opened, whatever a writer does meanwhile; `reop
 
 import os
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from spaniel.models.encoders.base import Encoder
 from spaniel.retrieval.errors import IndexCorrupt, InvalidInput
+from spaniel.retrieval.pipeline import Pipeline
 from spaniel.retrieval.protocols import Where
 from spaniel.retrieval.results import Results
 from spaniel.retrieval.types import JSON, Passage, Query, QueryLike, StageRecord, as_queries
@@ -33,6 +34,9 @@ from .sparse.retriever import Bm25Retriever
 from .sparse.scorers import Method
 from .sparse.settings import SparseSettings
 from .store import MANIFEST_NAME, open_snapshot, read_manifest
+
+if TYPE_CHECKING:
+    from .dense.hybrid import Fusion
 
 __all__ = ["Index", "open_index"]
 
@@ -246,6 +250,41 @@ class Index:
             passages=self.passages,
             matching=self.passages.matching,
         )
+
+    def hybrid(
+        self,
+        k: int | None = None,
+        *,
+        depth: int | None = None,
+        dense: str | None = None,
+        fusion: "Fusion | None" = None,
+        weights: Sequence[float] | None = None,
+        threads: int | None = 1,
+        encoder: Encoder | None = None,
+        candidates: int = 100,
+        nprobe: int | None = None,
+        ef: int | None = None,
+        device: Device = "cpu",
+    ) -> Pipeline:
+        """BM25 and the vectors of a model side by side, fused.
+
+        Args:
+            k: how many passages will be asked for, where that is more than 200.
+            depth: how many passages each of the two finds; 200, or k where that is more.
+            dense: name of the dense part; the one added first by default.
+            fusion: "calibrated" (see `retrieval/calibration.py`), "convex" (z-scores), "minmax" or "rrf"; by default
+                calibrated, and convex where scores of words have no ceiling (tfidf, learned sparse vectors).
+            weights: of BM25 and of vectors; equal by default. `fusion_weights.fit_weights` fits them.
+            threads: for batches; None for one a core.
+            encoder, candidates, nprobe, ef, device: see `dense`.
+
+        Raises:
+            InvalidInput, ModelError, MissingExtra: as `bm25` and `dense`.
+        """
+        from .dense.hybrid import hybrid
+
+        searching = {"encoder": encoder, "candidates": candidates, "nprobe": nprobe, "ef": ef, "device": device}
+        return hybrid(self, k, depth=depth, dense=dense, fusion=fusion, weights=weights, threads=threads, **searching)
 
     def explain_score(
         self, query: QueryLike, passage_id: str, retriever: Bm25Retriever | None = None

@@ -10,14 +10,18 @@ none (48-byte codes blur cosines by about 0.05).
 
 import hashlib
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spaniel.retrieval.near_pairs import groups_of, near_pairs
 
-__all__ = ["HasVectors", "duplicate_groups"]
+if TYPE_CHECKING:
+    from spaniel.index.index import Index
+    from spaniel.index.segments import OpenSegment
+
+__all__ = ["HasVectors", "duplicate_groups", "near_duplicates"]
 
 _BLOCK = 2048
 
@@ -26,6 +30,23 @@ class HasVectors(Protocol):
     """Gives vectors by ordinal, as `DenseRetriever` does."""
 
     def vectors(self, ordinals: NDArray[np.int64]) -> NDArray[np.float32]: ...
+
+
+def near_duplicates(index: "Index", *, threshold: float = 0.95, name: str | None = None) -> list[list[str]]:
+    """Groups of passage ids, each in the order of insertion, groups by their first.
+
+    Args:
+        threshold: cosine, above 0 and at most 1.
+        name: by which vectors, in an index that holds several.
+
+    Raises:
+        InvalidInput: a threshold out of range, or no vectors of this name.
+
+    Cost: see `duplicate_groups`.
+    """
+    ordinals = np.sort(np.concatenate([_living(segment) for segment in index.passages] or [np.zeros(0, np.int64)]))
+    groups = duplicate_groups(index.dense(name), ordinals, threshold=threshold)
+    return [index.passages.ids(group) for group in groups]
 
 
 def duplicate_groups(source: HasVectors, ordinals: NDArray[np.int64], *, threshold: float = 0.95) -> list[list[int]]:
@@ -50,6 +71,13 @@ def duplicate_groups(source: HasVectors, ordinals: NDArray[np.int64], *, thresho
     grouped = {twin for group in found for twin in group}
     alone = [each for twin, each in members.items() if len(each) > 1 and twin not in grouped]
     return sorted(alone + [_joined(members, group) for group in found])
+
+
+def _living(segment: "OpenSegment") -> NDArray[np.int64]:
+    """Ordinals of the passages that can be found."""
+    alive = segment.live_rows
+    rows = np.arange(segment.record.n_passages) if alive is None else np.flatnonzero(alive)
+    return segment.ordinals_of_rows(rows)
 
 
 def _joined(members: dict[int, list[int]], group: Sequence[int]) -> list[int]:

@@ -18,9 +18,14 @@ from .explain import query_terms
 from .reference import idf
 from .retriever import Bm25Retriever
 
-__all__ = ["ceilings"]
+__all__ = ["ceilings", "has_ceiling"]
 
 _ENDLESS = ("impact", "tfidf")
+
+
+def has_ceiling(retriever: Bm25Retriever) -> bool:
+    """Whether scores have an end: not under `tfidf`, nor in learned sparse vectors."""
+    return retriever.settings.scorer.method not in _ENDLESS
 
 
 def ceilings(retriever: Bm25Retriever, queries: Sequence[Query]) -> NDArray[np.float64]:
@@ -32,7 +37,7 @@ def ceilings(retriever: Bm25Retriever, queries: Sequence[Query]) -> NDArray[np.f
 
     Cost: the analysis of each query, and a look-up of each of its terms in each segment.
     """
-    if retriever.settings.scorer.method in _ENDLESS:
+    if not has_ceiling(retriever):
         hint = "fuse them with convex or rrf"
         raise InvalidInput(retriever.name, f"scores of {retriever.settings.scorer.method} have no ceiling", hint=hint)
     return np.array([_ceiling(retriever, query) for query in queries], dtype=np.float64)
