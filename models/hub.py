@@ -77,7 +77,7 @@ def locate(
     text = os.fspath(model)
     if isinstance(model, str) and text in known():
         return _short_name(text, cache, offline, on_progress)
-    if not text.startswith("hub:") and Path(text).expanduser().is_dir():
+    if text and not text.startswith("hub:") and Path(text).expanduser().is_dir():
         folder = Path(text).expanduser().resolve()
         return Located(folder.name, str(folder), folder)
     match = _NAME.fullmatch(text) if isinstance(model, str) else None
