@@ -16,9 +16,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from spaniel.models.encoders.base import Encoder
-from spaniel.retrieval.errors import IndexCorrupt, InvalidInput
+from spaniel.retrieval.errors import IndexCorrupt, InvalidInput, MissingExtra, ModelError
 from spaniel.retrieval.pipeline import Pipeline
-from spaniel.retrieval.protocols import Where
+from spaniel.retrieval.protocols import Exclude, Where
 from spaniel.retrieval.results import Results
 from spaniel.retrieval.types import JSON, Passage, Query, QueryLike, StageRecord, as_queries
 
@@ -30,7 +30,7 @@ from .segments import Segments
 from .settings import IndexSettings
 from .sparse.explain import explain_score
 from .sparse.likelihood import Likelihood, LikelihoodRetriever, Smoothing
-from .sparse.retriever import Bm25Retriever
+from .sparse.retriever import Bm25Retriever, checked_k
 from .sparse.scorers import Method
 from .sparse.settings import SparseSettings
 from .store import MANIFEST_NAME, open_snapshot, read_manifest
@@ -70,7 +70,8 @@ class Index:
         self.path = Path(path)
         self.manifest, self.settings, self.passages = open_snapshot(self.path, self._load)
         self._analyzer = self.settings.open_analyzer()
-        self._default: Bm25Retriever | None = None
+        self._words: Bm25Retriever | None = None
+        self._both: Pipeline | None = None
         self._encoders = OpenEncoders()
         self._older: list[Segments] = []
         self._closed = False
@@ -100,10 +101,17 @@ class Index:
         """Names of the dense parts, in the order in which they were added."""
         return tuple(self.settings.dense)
 
+    @property
+    def is_hybrid(self) -> bool:
+        """Whether `search` asks words and vectors: it holds texts, and the vectors of exactly one model that can encode
+        a question. With several nobody can know which is meant."""
+        models = [dense.model for dense in self.settings.dense.values()]
+        return len(models) == 1 and models[0].runtime != "vectors" and self._analyzer is not None
+
     def search(
         self, query: QueryLike, k: int = 10, *, where: Where | None = None, exclude: Collection[int] | None = None
     ) -> Results:
-        """The k best passages by BM25, with their texts.
+        """The k best passages, with their texts: by words and vectors where `is_hybrid`, else by words (BM25).
 
         Args:
             where: a filter on meta, id or title; see `where.py`.
@@ -115,19 +123,39 @@ class Index:
         Raises:
             InvalidInput: k below 1, several queries at once, or the index has been closed.
             InvalidQuery, LimitExceeded: a query or filter that cannot be run.
+            ModelError, MissingExtra: the model cannot be opened; `bm25()` needs none.
         """
         self._check_open()
         if not isinstance(query, str | Query):
             raise InvalidInput("search", f"takes one query, got {type(query).__name__}; use bm25() for several")
         [only] = as_queries(query)
-        if self._default is None:
-            self._default = self.bm25()
-        start = time.perf_counter()  # preparing the index is not part of the search
         excluded = None if exclude is None else [exclude]
-        [ranking] = self._default.search([only], k=k, where=where, exclude=excluded)
+        if self.is_hybrid or (only.vector is not None and len(self.settings.dense) == 1):
+            return self._search_both(only, k, where, excluded)
+        searcher = self._words = self._words or self.bm25()
+        start = time.perf_counter()  # preparing the index is not part of the search
+        [ranking] = searcher.search([only], k=k, where=where, exclude=excluded)
         found_ms = (time.perf_counter() - start) * 1e3
-        trace = [StageRecord(self._default.name, 0, len(ranking), found_ms)]
-        results = Results.fetch(only.text, ranking, self.passages, trace=trace, steps=[(self._default.name, ranking)])
+        trace = [StageRecord(searcher.name, 0, len(ranking), found_ms)]
+        results = Results.fetch(only.text, ranking, self.passages, trace=trace, steps=[(searcher.name, ranking)])
+        return results.timed((time.perf_counter() - start) * 1e3)
+
+    def _search_both(self, query: Query, k: int, where: Where | None, exclude: Exclude | None) -> Results:
+        """`search` where there are vectors."""
+        from .dense.hybrid import DEPTH
+
+        if checked_k(k) > DEPTH:  # not kept: what a search finds must not depend on the searches before it
+            pipeline = self.hybrid(k)
+        else:
+            pipeline = self._both = self._both or self.hybrid()
+        start = time.perf_counter()
+        try:
+            [ranking], traced = pipeline.traced_search([query], k=k, where=where, exclude=exclude)
+        except (ModelError, MissingExtra) as error:
+            error.hint = "; ".join(part for part in (error.hint, "or search words alone with bm25()") if part)
+            raise
+        steps = [(name, found) for name, [found] in traced.steps]
+        results = Results.fetch(query.text, ranking, self.passages, trace=traced.records, steps=steps)
         return results.timed((time.perf_counter() - start) * 1e3)
 
     def bm25(
@@ -292,14 +320,14 @@ class Index:
         """Where a passage's score comes from, term by term; see `sparse/explain.py`.
 
         Args:
-            retriever: whose score, one that `bm25` gave; by default that of `search`.
+            retriever: whose score, one that `bm25` gave; by default that of `bm25()`.
 
         Raises:
             InvalidInput: there is no such passage, or it was deleted.
         """
         ordinal = self._ordinal(passage_id)
         if retriever is None:
-            retriever = self._default = self._default or self.bm25()
+            retriever = self._words = self._words or self.bm25()
         return {"id": passage_id, **explain_score(retriever, query, ordinal).to_dict()}
 
     def get(self, passage_id: str) -> Passage:
@@ -358,12 +386,12 @@ class Index:
         newer = Index(self.path)
         self._older.append(self.passages)
         self.manifest, self.settings, self.passages = newer.manifest, newer.settings, newer.passages
-        self._analyzer, self._default = newer._analyzer, None
+        self._analyzer, self._words, self._both = newer._analyzer, None, None
         return True
 
     def close(self) -> None:
         """Close the files. Repeating it does nothing."""
-        self._closed, self._default = True, None
+        self._closed, self._words, self._both = True, None, None
         self._encoders.close()
         for segments in (*self._older, self.passages):
             segments.close()

@@ -15,6 +15,8 @@ COMMANDS = {
     "optimize": ("index_care:optimize", "Merge segments and drop what was deleted."),
     "info": ("index_care:info", "Say what is in an index."),
     "verify": ("index_care:verify", "Read every byte and check it."),
+    "neighbours": ("index_near:neighbours", "Find the passages nearest to one."),
+    "duplicates": ("index_near:duplicates", "List passages that say nearly the same."),
     "export-ciff": ("index_ciff:export_ciff", "Write the sparse part as a CIFF file."),
     "import-ciff": ("index_ciff:import_ciff", "Build an index from a CIFF file."),
 }

@@ -1,21 +1,25 @@
-"""The scorer of a search, as options: `--scorer`, and the parameters that go with it.
+"""Who searches and how it scores, as options: `--retriever`, `--pipeline`, `--scorer`, and what goes with each.
 
-Names and meanings are those of `Index.bm25` and `Index.likelihood`. A parameter that the scorer does not have is an
-error, never ignored.
+Names and meanings are those of `Index.bm25`, `Index.likelihood`, `Index.dense` and `Index.hybrid`. A parameter that
+means nothing for the retriever is an error, never ignored.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from spaniel.retrieval.errors import MissingExtra, ModelError
 
 if TYPE_CHECKING:
     from spaniel.index.index import Index
     from spaniel.index.sparse.likelihood import LikelihoodRetriever
     from spaniel.index.sparse.retriever import Bm25Retriever
     from spaniel.retrieval.pipeline import Pipeline
+    from spaniel.retrieval.protocols import Retriever
 
-__all__ = ["LIKELIHOODS", "METHODS", "retriever_of", "scoring_options"]
+__all__ = ["LIKELIHOODS", "METHODS", "RETRIEVERS", "retriever_of", "scoring_options", "words_instead"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -23,6 +27,7 @@ _BM25 = ("lucene", "robertson", "atire", "bm25l", "bm25+")
 # Spelled out here, for reading them from the library would make --help import NumPy.
 METHODS = (*_BM25, "tfidf")
 LIKELIHOODS = ("dirichlet", "dirichlet-lucene", "jelinek-mercer")
+RETRIEVERS = ("bm25", "dense", "binary", "hybrid")
 
 _TAKEN_BY = {
     "k1": _BM25,
@@ -31,10 +36,26 @@ _TAKEN_BY = {
     "mu": ("dirichlet", "dirichlet-lucene"),
     "lambda_": ("jelinek-mercer",),
 }
+_SPARSE = ("scorer", *_TAKEN_BY)
+_DENSE = ("model", "candidates", "nprobe", "ef")
 
 _PIPELINE_DEPTH = 1000
 
 _OPTIONS = [
+    click.option(
+        "--retriever",
+        type=click.Choice(RETRIEVERS),
+        help="Words, vectors (binary: only if so kept), or both [hybrid when the index holds one model, else bm25].",
+    ),
+    click.option("--model", metavar="NAME", help="Which vectors of an index that holds several."),
+    click.option(
+        "--candidates",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Vectors: how many are scored again against the second tier [100].",
+    ),
+    click.option("--nprobe", type=click.IntRange(min=1), metavar="N", help="Vectors: lists visited, where there are."),
+    click.option("--ef", type=click.IntRange(min=1), metavar="N", help="Vectors: breadth of a search of hnsw."),
     click.option(
         "--pipeline", metavar="NAME|FILE", help="A pipeline by name (`spaniel eval pipelines`) or from a .toml file."
     ),
@@ -58,27 +79,59 @@ def scoring_options(command: Command) -> Command:
     return command
 
 
-def retriever_of(
-    index: "Index", options: dict[str, Any], *, k: int, threads: int | None = 1
-) -> "Bm25Retriever | LikelihoodRetriever | Pipeline":
+def retriever_of(index: "Index", options: dict[str, Any], *, k: int, threads: int | None = 1) -> "Retriever":
     """The retriever that the options ask for; a pipeline's sources search 1000 deep, or as deep as k.
 
     Args:
-        options: of the command; `pipeline`, `scorer` and the parameters are looked at, what is None was not given.
+        options: of the command; those of `scoring_options` are looked at, what is None was not given.
         k, threads: see `Index.bm25`.
 
     Raises:
-        click.UsageError: a parameter that the scorer does not have, or token weights, which leave nothing to choose.
+        click.UsageError: an option that the retriever does not have, or token weights, which leave nothing to choose.
         InvalidInput: a parameter out of range, a pipeline that is not there or does not fit the index.
     """
-    given = {name: options[name] for name in _TAKEN_BY if options[name] is not None}
     if options["pipeline"]:
-        for name in ("scorer", *_TAKEN_BY, "threads"):
-            if options[name] is not None:
-                raise click.UsageError(f"--{name.rstrip('_')} and --pipeline exclude each other")
+        _refuse(options, ("retriever", *_DENSE, *_SPARSE, "threads"), "--{} and --pipeline exclude each other")
         from spaniel.rag.pipelines.named import find_pipeline
 
         return find_pipeline(options["pipeline"]).make(index, depth=max(k, _PIPELINE_DEPTH))
+    chosen = options["retriever"] or _default(index, options)
+    if chosen == "bm25":
+        _refuse(options, _DENSE, "--{} belongs to vectors: --retriever dense or hybrid")
+        return _sparse(index, options, k, threads)
+    _refuse(options, _SPARSE, f"--{{}} belongs to --retriever bm25, not to {chosen}")
+    return _with_vectors(index, chosen, options, k, threads)
+
+
+@contextmanager
+def words_instead(options: dict[str, Any]) -> Iterator[None]:
+    """Errors of a model that the user did not ask for by name say how to search without it."""
+    try:
+        yield
+    except (MissingExtra, ModelError) as error:
+        if options["retriever"] is None and options["pipeline"] is None:
+            error.hint = "; ".join(part for part in (error.hint, "or search words alone: --retriever bm25") if part)
+        raise
+
+
+def _refuse(options: dict[str, Any], names: tuple[str, ...], why: str) -> None:
+    """A usage error for the first of these that was given."""
+    for name in names:
+        if options[name] is not None:
+            raise click.UsageError(why.format(name.rstrip("_")))
+
+
+def _default(index: "Index", options: dict[str, Any]) -> str:
+    """What is meant when nobody says: whatever the other options belong to, else what `Index.search` does."""
+    if index.settings.analyzer is None or any(options[name] is not None for name in _SPARSE):
+        return "bm25"
+    return "hybrid" if index.is_hybrid or options["model"] is not None else "bm25"
+
+
+def _sparse(
+    index: "Index", options: dict[str, Any], k: int, threads: int | None
+) -> "Bm25Retriever | LikelihoodRetriever":
+    given = {name: options[name] for name in _TAKEN_BY if options[name] is not None}
     chosen = options["scorer"]
     if index.settings.analyzer is None and (given or chosen):
         name = next(iter(given), "scorer").rstrip("_")
@@ -92,3 +145,36 @@ def retriever_of(
             raise click.UsageError(f"--threads belongs to BM25 and TF-IDF; {scorer} uses one")
         return index.likelihood(k=k, smoothing=scorer, **given)
     return index.bm25(k=k, method=chosen, threads=threads, **given)
+
+
+def _with_vectors(
+    index: "Index", chosen: str, options: dict[str, Any], k: int, threads: int | None
+) -> "Retriever | Pipeline":
+    name = _part(index, options["model"], binary=chosen == "binary")
+    given = {option: options[option] for option in ("candidates", "nprobe", "ef") if options[option] is not None}
+    if chosen == "hybrid":
+        return index.hybrid(k, dense=name, threads=threads, **given)
+    return index.dense(name, k, threads=threads, **given)
+
+
+def _part(index: "Index", asked: str | None, *, binary: bool) -> str:
+    """The name of the vectors that are meant.
+
+    Raises:
+        click.UsageError: there are none, none of this name or kind, or several and none was named.
+    """
+    kinds = {name: settings.store.kind for name, settings in index.settings.dense.items()}
+    names = [name for name, kind in kinds.items() if kind == "binary"] if binary else list(kinds)
+    if asked is not None:
+        if asked not in kinds:
+            there = ", ".join(kinds) or "none"
+            raise click.UsageError(f"--model: the index holds no vectors called {asked!r}; there are: {there}")
+        if asked not in names:
+            raise click.UsageError(f"--retriever binary: {asked!r} is kept as {kinds[asked]}; use --retriever dense")
+        return asked
+    if not names:
+        what = "binary vectors" if kinds else "vectors"
+        raise click.UsageError(f"the index holds no {what}; make some with `spaniel index add-dense INDEX minilm`")
+    if len(names) > 1:
+        raise click.UsageError(f"the index holds several models; choose with --model: {', '.join(names)}")
+    return names[0]

@@ -29,8 +29,11 @@ def reason_lines(reason: Mapping[str, JSON]) -> Iterator[str]:
     """One line for each term of a score, the greatest part first, then the terms that add nothing.
 
     Args:
-        reason: from `Index.explain_score`.
+        reason: from `Index.explain_score`; or `{"stages": [{"stage", "rank", "score"}]}`, a line each.
     """
+    if "stages" in reason:
+        yield from _places(reason["stages"])
+        return
     parts, absent = reason["parts"], reason["absent"]
     assert isinstance(parts, list)
     assert isinstance(absent, list)
@@ -41,6 +44,13 @@ def reason_lines(reason: Mapping[str, JSON]) -> Iterator[str]:
         yield printable(f"{score:8.4f} = {weight:.4f} x {value:.4f}  {part['term']} in {part['field']}: {counts}")
     if absent:
         yield printable(f"  absent: {', '.join(map(str, absent))}")
+
+
+def _places(stages: JSON) -> Iterator[str]:
+    assert isinstance(stages, list)
+    for place in stages:
+        assert isinstance(place, dict)
+        yield printable(f"{place['rank']:>8} {_number(place['score']):10.4f}  {place['stage']}")
 
 
 def _number(value: JSON) -> float:
