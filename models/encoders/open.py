@@ -6,6 +6,7 @@ weights; another with an ONNX graph of its own runs that; anything else goes to 
 
 import fcntl
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from typing import Literal
 from spaniel.models.card import ModelCard, Pooling, check_same
 from spaniel.models.folder import ModelFolder, Prompts, folder_identity, read_folder
 from spaniel.models.graph.config import FAMILIES, read_json
+from spaniel.models.graph.export import export
 from spaniel.models.graph.modules import Modules, read_modules
 from spaniel.models.hub import Located, locate
 from spaniel.models.session import Device
@@ -281,18 +283,31 @@ def _foreign(folder: ModelFolder, options: _Options) -> tuple[Path, int]:
 
 
 def _exported(folder: ModelFolder, modules: Modules, sha256: str, options: _Options) -> ModelFolder:
-    """The export of a folder in the cache, made when it is not there."""
-    from spaniel.models.graph.export import export
-
+    """The export of a folder in the cache, made when it is not there, and made anew when it is not whole."""
     kind = f"{modules.pooling}-{'unit' if modules.normalise else 'raw'}-{options.precision}"
     out = options.cache / "models" / f"{sha256[:32]}-{kind}"
-    with _alone(out):
-        if not (out / "spaniel.json").is_file():
+    try:
+        with _alone(out):
+            if (found := _whole(out, options.cache)) is not None:
+                return found
+            shutil.rmtree(out, ignore_errors=True)
             options.say(f"making the ONNX graph of {folder.path}")
             export(folder.path, out, pooling=modules.pooling, normalise=modules.normalise)
-    made = read_folder(out)
-    folder_identity(made, options.cache)  # the graph is what was exported, byte for byte
-    return made
+    except OSError as error:
+        failed = ModelError(f"{out}: the graph cannot be kept there ({error.strerror})")
+        failed.hint = "name another folder with SPANIEL_CACHE, or make room"
+        raise failed from error
+    return read_folder(out)
+
+
+def _whole(out: Path, cache: Path) -> ModelFolder | None:
+    """The export in `out`, if each of its files is what was written."""
+    try:
+        found = read_folder(out)
+        folder_identity(found, cache)
+    except ModelError:
+        return None
+    return found if found.exported is not None else None
 
 
 @contextmanager

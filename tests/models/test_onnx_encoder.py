@@ -134,6 +134,23 @@ def test_exported_once(folder: Path, cache: Path, tmp_path: Path) -> None:
     assert first.card.differences(again.card) == [], "where the files lie is no part of the model"
 
 
+@pytest.mark.parametrize("damage", ["graph", "tokenizer", "manifest"])
+def test_a_damaged_export_in_the_cache_is_made_anew(folder: Path, tmp_path: Path, damage: str) -> None:
+    vectors = open_encoder(folder, cache=tmp_path).encode(["w1"], kind="query")
+    names = {"graph": "model.onnx", "tokenizer": "tokenizer.json", "manifest": "spaniel.json"}
+    (file,) = (tmp_path / "models").glob(f"*/{names[damage]}")
+    file.write_bytes(file.read_bytes()[:-9])
+    again = open_encoder(folder, cache=tmp_path)
+    np.testing.assert_array_equal(again.encode(["w1"], kind="query"), vectors)
+
+
+def test_a_cache_that_cannot_be_written(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "c").write_text("a file")
+    with pytest.raises(ModelError, match="cannot be kept there") as caught:
+        open_encoder(folder, cache=tmp_path / "c")
+    assert "SPANIEL_CACHE" in caught.value.hint
+
+
 def test_an_exported_folder_is_the_same_model(folder: Path, cache: Path, tmp_path: Path) -> None:
     export(folder, tmp_path / "out")
     with open_encoder(tmp_path / "out", cache=cache) as exported, open_encoder(folder, cache=cache) as original:
