@@ -1,5 +1,6 @@
 """Nodes and constants of one ONNX graph, with names that nobody has to invent."""
 
+from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
@@ -25,6 +26,7 @@ class Graph:
         self._numpy_helper: ModuleType = require("onnx.numpy_helper", extra="cpu")
         self._nodes: list[Any] = []
         self._constants: dict[str, Any] = {}
+        self._outputs: list[Any] = []
 
     def op(self, kind: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
         """One node with one output. Inputs left out are empty strings."""
@@ -48,25 +50,31 @@ class Graph:
         self._constants[name] = self._numpy_helper.from_array(np.asarray(values, order="C"), name)
         return name
 
+    def shared(self, name: str, values: NDArray[Any]) -> str:
+        """A constant that several nodes may ask for by the same name."""
+        return name if name in self._constants else self.constant(name, values)
+
     def ints(self, *values: int) -> str:
         """int64 (len(values),), shared."""
-        name = "ints_" + "_".join(str(value) for value in values)
-        return name if name in self._constants else self.constant(name, np.array(values, np.int64))
+        return self.shared("ints_" + "_".join(str(value) for value in values), np.array(values, np.int64))
+
+    def whole(self, value: int) -> str:
+        """int64 (), shared."""
+        return self.shared(f"int_{value}", np.array(value, np.int64))
 
     def scalar(self, value: float) -> str:
         """float32 (), shared."""
-        name = f"float_{value!r}"
-        return name if name in self._constants else self.constant(name, np.array(value, np.float32))
+        return self.shared(f"float_{value!r}", np.array(value, np.float32))
 
-    def model(self, inputs: list[str], output: str, axes: list[str | int], *, producer: str) -> Any:
-        """The finished ModelProto: int64 `inputs` (n, t), one float32 output over the named `axes`."""
-        values = [self._helper.make_tensor_value_info(name, _INT64, ["n", "t"]) for name in inputs]
-        result = self._helper.make_tensor_value_info(output, _FLOAT, axes)
-        graph = self._helper.make_graph(self._nodes, "encoder", values, [result], list(self._constants.values()))
-        opsets = [self._helper.make_opsetid("", OPSET), self._helper.make_opsetid(_CONTRIB, 1)]
-        return self._helper.make_model(graph, opset_imports=opsets, ir_version=_IR_VERSION, producer_name=producer)
-
-    def name_output(self, value: str, name: str) -> str:
-        """Give `value` the name under which the graph hands it out."""
-        self._nodes.append(self._helper.make_node("Identity", [value], [name], name=f"name_{name}"))
+    def name_output(self, value: str, name: str, axes: Sequence[str | int]) -> str:
+        """Hand `value`, float32 over `axes`, out of the graph under `name`."""
+        self._nodes.append(self._helper.make_node("Identity", [value], [name], name=f"output_{name}"))
+        self._outputs.append(self._helper.make_tensor_value_info(name, _FLOAT, list(axes)))
         return name
+
+    def model(self, inputs: Sequence[str]) -> Any:
+        """The finished ModelProto: int64 `inputs` (n, t) to the outputs named before."""
+        values = [self._helper.make_tensor_value_info(name, _INT64, ["n", "t"]) for name in inputs]
+        graph = self._helper.make_graph(self._nodes, "encoder", values, self._outputs, list(self._constants.values()))
+        opsets = [self._helper.make_opsetid("", OPSET), self._helper.make_opsetid(_CONTRIB, 1)]
+        return self._helper.make_model(graph, opset_imports=opsets, ir_version=_IR_VERSION, producer_name="spaniel")

@@ -87,7 +87,12 @@ class Config:
     @property
     def longest(self) -> int:
         """Tokens of the longest text, special ones included."""
-        return self.positions - (self.padding + 1 if self.family in ("roberta", "mpnet") else 0)
+        return self.positions - (self.padding + 1 if self.counted else 0)
+
+    @property
+    def counted(self) -> bool:
+        """Positions are counted over what is no padding, from the padding's id on."""
+        return self.family in ("roberta", "mpnet")
 
 
 def read_json(path: Path) -> Any:
@@ -165,8 +170,8 @@ def _activation(name: object) -> str:
 
 
 def _epsilon(raw: Mapping[str, Any], family: str) -> float:
-    # distilbert has it in its code; mpnet's and electra's default in transformers is BERT's.
-    value = 1e-12 if family == "distilbert" else raw.get("layer_norm_eps", 1e-5 if family == "roberta" else 1e-12)
+    # distilbert has it in its code; the others' default in transformers is BERT's.
+    value = 1e-12 if family == "distilbert" else raw.get("layer_norm_eps", 1e-12)
     if not isinstance(value, float) or not 0 <= value <= 1:
         raise ModelError(f"config.json: layer_norm_eps is {value!r}; it must be 0 to 1")
     return value
@@ -197,6 +202,8 @@ def _check_sizes(config: Config) -> None:
         value, least = getattr(config, name), 0 if name in ("types", "relative_buckets") else 1
         if not least <= value <= limit:
             raise ModelError(f"config.json: {name} is {value}; it must be {least} to {limit}")
+    if config.family == "mpnet" and config.relative_buckets < 4:
+        raise ModelError(f"config.json: {config.relative_buckets} buckets of distances; it takes at least 4")
     if config.hidden % config.heads:
         raise ModelError(f"config.json: width {config.hidden} cannot be split into {config.heads} heads")
     if not 0 <= config.padding < config.vocabulary or config.longest < 1:

@@ -1,10 +1,13 @@
-"""What comes after the last layer: one vector a text."""
-
-import numpy as np
+"""What comes after the last layer: one vector a text, or the scores of a classifier."""
 
 from .builder import Graph
+from .config import Config
+from .encoder import Encoder
+from .families import NAMES
+from .linear import Linear
+from .weights import Weights
 
-__all__ = ["pooled"]
+__all__ = ["classified", "pooled"]
 
 _LEAST_LENGTH = 1e-12  # of torch.nn.functional.normalize
 
@@ -23,6 +26,21 @@ def pooled(graph: Graph, hidden: str, pooling: str, *, normalise: bool) -> str:
     return graph.op("Div", vector, graph.op("Max", length, graph.scalar(_LEAST_LENGTH)))
 
 
+def classified(graph: Graph, hidden: str, encoder: Encoder, config: Config, weights: Weights) -> str:
+    """(n, t, h) -> logits (n, labels): the first token through the head's layers, which stay float32.
+
+    Raises:
+        ModelError: the model has no such head.
+    """
+    x, linear, layers = _first(graph, hidden), Linear(graph), NAMES[config.family].head
+    for i, (name, activation) in enumerate(layers):
+        width = config.labels if i == len(layers) - 1 else config.hidden
+        weight = weights.take(f"{name}.weight", (width, config.hidden))
+        x = linear.affine(f"head.{name}", x, weight.T, weights.take(f"{name}.bias", (width,)))
+        x = encoder.activation(activation, x)
+    return x
+
+
 def _mean(graph: Graph, hidden: str) -> str:
     mask = graph.op("Cast", "attention_mask", to=1)
     weights = graph.op("Div", mask, graph.op("Max", graph.op("ReduceSum", mask, graph.ints(1)), graph.scalar(1e-9)))
@@ -31,13 +49,12 @@ def _mean(graph: Graph, hidden: str) -> str:
 
 
 def _first(graph: Graph, hidden: str) -> str:
-    return graph.op("Gather", hidden, graph.constant("first", np.array(0, np.int64)), axis=1)
+    return graph.op("Gather", hidden, graph.whole(0), axis=1)
 
 
 def _last(graph: Graph, hidden: str) -> str:
     """The token with the highest position among those that count, whatever side the padding is on."""
-    length = graph.op("Shape", "attention_mask", start=1, end=2)
-    zero, one = (graph.constant(f"whole_{i}", np.array(i, np.int64)) for i in (0, 1))
-    places = graph.op("Range", zero, graph.op("Squeeze", length), one)
-    last = graph.op("ArgMax", graph.op("Mul", "attention_mask", graph.op("Add", places, one)), axis=1, keepdims=1)
+    length = graph.op("Squeeze", graph.op("Shape", "attention_mask", start=1, end=2))
+    places = graph.op("Range", graph.whole(1), graph.op("Add", length, graph.whole(1)), graph.whole(1))
+    last = graph.op("ArgMax", graph.op("Mul", "attention_mask", places), axis=1, keepdims=1)
     return graph.op("GatherND", hidden, last, batch_dims=1)

@@ -11,9 +11,18 @@ import pytest
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *(f"w{i}" for i in range(60))]
 SIZES = {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 3, "intermediate_size": 40}
 DISTIL = {"dim": 24, "n_layers": 2, "n_heads": 3, "hidden_dim": 40}
-FAMILIES: dict[str, tuple[str, str, dict[str, Any]]] = {
-    "bert": ("BertConfig", "BertModel", SIZES),
+COUNTED = {"pad_token_id": 1}
+ONE_TYPE = COUNTED | {"type_vocab_size": 1}
+FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
+    "bert": ("Bert", SIZES),
+    "roberta": ("Roberta", SIZES | ONE_TYPE),
+    "xlm-roberta": ("XLMRoberta", SIZES | ONE_TYPE),
+    "camembert": ("Camembert", SIZES | ONE_TYPE),
+    "distilbert": ("DistilBert", DISTIL),
+    "mpnet": ("MPNet", SIZES | COUNTED),
+    "electra": ("Electra", SIZES | {"embedding_size": 16}),
 }
+"""model_type -> (what its classes are called, sizes in its own words)."""
 
 
 @pytest.fixture(scope="session")
@@ -27,16 +36,16 @@ Make = Callable[..., tuple[Path, Any]]
 
 @pytest.fixture
 def make_model(transformers: Any, tmp_path: Path) -> Make:
-    """make_model(family, kind=..., **config) -> (folder, the torch model in evaluation mode)."""
+    """make_model(family, kind="Model", **config) -> (folder, the torch model in evaluation mode)."""
 
-    def make(family: str, *, kind: str | None = None, seed: int = 0, **options: Any) -> tuple[Path, Any]:
+    def make(family: str, *, kind: str = "Model", seed: int = 0, **options: Any) -> tuple[Path, Any]:
         import torch
 
-        config_name, model_name, sizes = FAMILIES[family]
+        name, sizes = FAMILIES[family]
         defaults = {"vocab_size": len(WORDS), "max_position_embeddings": 40, "pad_token_id": 0}
-        config = getattr(transformers, config_name)(**defaults | sizes | options)
+        config = getattr(transformers, f"{name}Config")(**defaults | sizes | options)
         torch.manual_seed(seed)
-        model = getattr(transformers, kind or model_name)(config).eval()
+        model = getattr(transformers, name + kind)(config).eval()
         with torch.no_grad():  # biases start as 0 and scales as 1, which would hide that they are left out
             for parameter in model.parameters():
                 parameter.add_(torch.randn(parameter.shape) * 0.1)
@@ -82,6 +91,13 @@ def batch(seed: int, *, n: int = 5, longest: int = 20, padding: int = 0) -> dict
     return {"input_ids": ids, "attention_mask": mask}
 
 
+def with_types(inputs: dict[str, np.ndarray[Any, Any]]) -> dict[str, np.ndarray[Any, Any]]:
+    """The second half of the tokens belongs to a second text."""
+    shape = inputs["input_ids"].shape
+    kinds = np.broadcast_to(np.arange(shape[1]) >= shape[1] // 2, shape).astype(np.int64)
+    return inputs | {"token_type_ids": kinds}
+
+
 def run(graph: Path, inputs: dict[str, np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
     onnxruntime = pytest.importorskip("onnxruntime")
     session = onnxruntime.InferenceSession(str(graph), providers=["CPUExecutionProvider"])
@@ -89,10 +105,11 @@ def run(graph: Path, inputs: dict[str, np.ndarray[Any, Any]]) -> np.ndarray[Any,
     return result
 
 
-def torch_hidden(model: Any, inputs: dict[str, np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
+def run_torch(model: Any, inputs: dict[str, np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
+    """The last layer's output, or the logits, of a transformers model."""
     import torch
 
     with torch.no_grad():
         out = model(**{name: torch.from_numpy(value) for name, value in inputs.items()})
-    result: np.ndarray[Any, Any] = out.last_hidden_state.numpy()
+    result: np.ndarray[Any, Any] = (out.logits if "logits" in out else out.last_hidden_state).numpy()
     return result

@@ -10,7 +10,7 @@ import pytest
 from spaniel.models.graph.export import export
 from spaniel.retrieval.errors import InvalidInput, ModelError
 
-from .conftest import Make, batch, run, torch_hidden, write_modules
+from .conftest import Make, batch, run, run_torch, write_modules
 
 
 def pooled(hidden: Any, mask: Any, pooling: str, normalise: bool) -> Any:
@@ -29,7 +29,7 @@ def test_pooled_equals_transformers(make_model: Make, tmp_path: Path, pooling: A
     folder, model = make_model("bert")
     made = export(folder, tmp_path / "out", pooling=pooling, normalise=normalise)
     inputs = batch(1)
-    expected = pooled(torch_hidden(model, inputs), inputs["attention_mask"], pooling, normalise)
+    expected = pooled(run_torch(model, inputs), inputs["attention_mask"], pooling, normalise)
     np.testing.assert_allclose(run(made.graph, inputs), expected, atol=1e-4)
 
 
@@ -37,7 +37,7 @@ def test_pooled_equals_transformers(make_model: Make, tmp_path: Path, pooling: A
 def test_activations_equal_transformers(make_model: Make, tmp_path: Path, hidden_act: str) -> None:
     folder, model = make_model("bert", hidden_act=hidden_act)
     made, inputs = export(folder, tmp_path / "out"), batch(2)
-    expected = pooled(torch_hidden(model, inputs), inputs["attention_mask"], "mean", True)
+    expected = pooled(run_torch(model, inputs), inputs["attention_mask"], "mean", True)
     np.testing.assert_allclose(run(made.graph, inputs), expected, atol=1e-4)
 
 
@@ -48,7 +48,7 @@ def test_pooling_is_read_from_modules(make_model: Make, tmp_path: Path, config: 
     folder, model = make_model("bert")
     write_modules(folder, config, normalise=False)
     made, inputs = export(folder, tmp_path / "out"), batch(3)
-    np.testing.assert_allclose(run(made.graph, inputs), torch_hidden(model, inputs)[:, 0], atol=1e-4)
+    np.testing.assert_allclose(run(made.graph, inputs), run_torch(model, inputs)[:, 0], atol=1e-4)
     assert made.manifest["pooling"] == "cls" and made.manifest["normalised"] is False
 
 
