@@ -22,6 +22,7 @@ import os
 import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -65,12 +66,15 @@ class EmbeddingCache:
         self._paths = folder / f"{name}.vectors", folder / f"{name}.keys"
         for missing in reversed([p for p in (folder, *folder.parents) if not p.exists()]):
             self._fs.mkdir(missing)
-        self._vectors, self._keys = (self._opened(path) for path in self._paths)
-        self._lock = os.open(self._paths[1], os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
         self._known = _Known()
         self._n = self._keys_end = 0
-        self._recover()
+        with ExitStack() as stack:  # closes what was opened when something fails
+            self._vectors, self._keys = (self._opened(path, stack) for path in self._paths)
+            self._lock = os.open(self._paths[1], os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            stack.callback(os.close, self._lock)
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
+            self._recover()
+            self._closing = stack.pop_all()
 
     def __len__(self) -> int:
         """How many rows there are."""
@@ -102,9 +106,7 @@ class EmbeddingCache:
 
     def close(self) -> None:
         """Close the files and give the lock back. What `vectors` gave stays valid."""
-        for file in (self._vectors, self._keys):
-            file.close()
-        os.close(self._lock)
+        self._closing.close()
 
     def __enter__(self) -> Self:
         return self
@@ -114,11 +116,14 @@ class EmbeddingCache:
     ) -> None:
         self.close()
 
-    def _opened(self, path: Path) -> WritableFile:
-        if not os.path.lexists(path):
-            return self._fs.create(path)
-        with open_regular(path):
-            return self._fs.adopt(path)
+    def _opened(self, path: Path, stack: ExitStack) -> WritableFile:
+        try:
+            file = self._fs.create(path)
+        except FileExistsError:
+            with open_regular(path):
+                file = self._fs.adopt(path)
+        stack.callback(file.close)
+        return file
 
     def _checked(self, vectors: NDArray[np.float32], n: int) -> NDArray[np.float32]:
         if vectors.shape != (n, self.card.dimension):
