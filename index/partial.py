@@ -22,6 +22,7 @@ import numpy as np
 from spaniel.retrieval.errors import IndexCorrupt, IndexTooNew, IndexTooOld
 from spaniel.retrieval.types import Passage
 
+from .dense.embeddings import PREFIX as VECTORS
 from .format import ArrayFile, write_arrays
 from .fs import open_regular, read_exactly
 from .input.sources import Source, source_files
@@ -29,10 +30,7 @@ from .manifest import JSON, FileEntry, parse_json
 from .sparse.build import Run
 from .store import Transaction
 
-__all__ = ["VECTORS_FOLDER", "Checkpoint", "Partial", "command_fingerprint", "sources_fingerprint"]
-
-VECTORS_FOLDER = "vectors"
-"""Where the vectors of an unfinished command wait (`dense/embeddings.py`)."""
+__all__ = ["Checkpoint", "Partial", "command_fingerprint", "sources_fingerprint"]
 
 _JOURNAL = "journal.json"
 _JOURNAL_VERSION = 1
@@ -147,9 +145,10 @@ class Partial:
 
     def start_afresh(self, note: str) -> None:
         """Throw away what is there; `note` says why. Vectors stay: they are known by their texts alone."""
-        if os.path.lexists(self._folder / VECTORS_FOLDER):
-            for path in sorted(self._folder.iterdir()):
-                if path.name != VECTORS_FOLDER:
+        files = sorted(self._folder.iterdir()) if self._folder.is_dir() else []
+        if any(path.name.startswith(VECTORS) for path in files):
+            for path in files:
+                if not path.name.startswith(VECTORS):
                     self._txn.fs.unlink(path)
         else:
             self._txn.discard_partial()
@@ -189,12 +188,12 @@ class Partial:
 
     def _remove_unknown(self) -> None:
         """Runs and journals of after the checkpoint; their names would be in the way."""
-        known = {_JOURNAL, VECTORS_FOLDER, self.passages_path.name, *(run.name for run in self.checkpoint.runs)}
+        known = {_JOURNAL, self.passages_path.name, *(run.name for run in self.checkpoint.runs)}
         if self.checkpoint.dropped is not None:
             known.add(self.checkpoint.dropped.name)
         for path in list(self._folder.iterdir()):
-            # SQLite's own journal must stay: it takes back what was not committed.
-            if path.name not in known and not path.name.startswith(self.passages_path.name):
+            # SQLite's own journal must stay: it takes back what was not committed. Vectors are known by their texts.
+            if path.name not in known and not path.name.startswith((self.passages_path.name, VECTORS)):
                 self._txn.fs.unlink(path)
 
 

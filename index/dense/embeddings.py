@@ -3,13 +3,13 @@ once, and several stores of one model share the work.
 
 Two files in a folder, both only ever appended to, named after what decides a vector (`identity_of` the card):
 
-    NAME.vectors    float32 rows
-    NAME.keys       records: what rows of the other file they are about, a CRC-32 of these rows, the 128-bit hash of
-                    each row's text, and a CRC-32 of the record
+    vectors-NAME.rows    float32 rows
+    vectors-NAME.keys    records: what rows of the other file they are about, a CRC-32 of these rows, the 128-bit hash
+                         of each row's text, and a CRC-32 of the record
 
 A block of rows is written before the record that names it. Opening reads both files once and goes on behind the last
-record that is whole and whose rows match: what a kill or a power loss tore is written over. Nothing is fsynced; the
-checksums find what was lost.
+record that is whole and whose rows match: what a kill or a power loss tore is written over. Only closing fsyncs;
+before, the checksums find what a power loss took.
 
 A writer holds a lock on the keys file; a second one waits until it is done.
 """
@@ -36,7 +36,10 @@ from spaniel.models.card import ModelCard
 from spaniel.models.encoders.base import Encoder
 from spaniel.retrieval.errors import LimitExceeded, ModelError
 
-__all__ = ["CachedVectors", "EmbeddingCache", "embed", "identity_of"]
+__all__ = ["PREFIX", "CachedVectors", "EmbeddingCache", "embed", "identity_of"]
+
+PREFIX = "vectors-"
+"""What names of its files begin with."""
 
 _RECORD = struct.Struct("<8sQIIII")  # magic, first row, rows, dimension, CRC of the rows, CRC of record and keys
 _MAGIC = b"spanemb1"
@@ -62,8 +65,8 @@ class EmbeddingCache:
     def __init__(self, folder: Path, card: ModelCard, fs: FS | None = None) -> None:
         self._fs, self.card = fs or RealFS(), card
         self._row_bytes = 4 * card.dimension
-        name = identity_of(card)
-        self._paths = folder / f"{name}.vectors", folder / f"{name}.keys"
+        name = f"{PREFIX}{identity_of(card)}"
+        self._paths = folder / f"{name}.rows", folder / f"{name}.keys"
         for missing in reversed([p for p in (folder, *folder.parents) if not p.exists()]):
             self._fs.mkdir(missing)
         self._known = _Known()
@@ -105,8 +108,15 @@ class EmbeddingCache:
         return np.frombuffer(mapped, "<f4").reshape(self._n, self.card.dimension)
 
     def close(self) -> None:
-        """Close the files and give the lock back. What `vectors` gave stays valid."""
-        self._closing.close()
+        """Fsync and close the files, and give the lock back. What `vectors` gave stays valid.
+
+        Raises:
+            OSError: the disk fails; the files are closed all the same.
+        """
+        with self._closing:
+            for file in (self._vectors, self._keys):
+                file.fsync()
+            self._fs.fsync_dir(self._paths[0].parent)
 
     def __enter__(self) -> Self:
         return self

@@ -9,7 +9,6 @@ from typing import TypeAlias
 
 from spaniel.index.fs import FS
 from spaniel.index.manifest import FileEntry
-from spaniel.index.partial import VECTORS_FOLDER
 from spaniel.index.passages import Passages
 from spaniel.index.progress import Progress, Reporter
 from spaniel.index.store import Transaction
@@ -78,7 +77,7 @@ NOTHING = Encoding()
 def partial_vectors(txn: Transaction, cache: Path | None) -> tuple[Path, FS | None]:
     """(folder for the vectors of an unfinished command, what to write there with): `cache` if there is one, which is
     no part of the index, else under `partial/`."""
-    return (cache, None) if cache is not None else (txn.partial_path / VECTORS_FOLDER, txn.fs)
+    return (cache, None) if cache is not None else (txn.partial_path, txn.fs)
 
 
 def new_dense(card: ModelCard, name: str | None, store: Store) -> tuple[str, DenseSettings]:

@@ -1,24 +1,31 @@
-"""The real writes over a small real index, with what searches find: build (fresh, resumed), add, delete, optimize."""
+"""The real writes over a small real index, with what searches find: build (fresh, resumed), add, delete, optimize.
+
+`RealIndex` with stores has a dense part of each as well; dense_index.py has the writes that are about these.
+"""
 
 import contextlib
 import json
 import os
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from contracts.toy_encoder import ToyEncoder
 from crash.fork_server import Write
 
 from spaniel.index.build import add, build
+from spaniel.index.dense.add_dense import add_dense
+from spaniel.index.dense.settings import StoreSettings
 from spaniel.index.edit import delete
-from spaniel.index.index import open_index
+from spaniel.index.index import Index, open_index
 from spaniel.index.input import InputOptions
 from spaniel.index.optimize import optimize
 from spaniel.index.progress import Progress
 from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.types import Document
 
-__all__ = ["WRITES", "content", "two_indexes"]
+__all__ = ["WRITES", "RealIndex", "content", "two_indexes"]
 
 WORDS = [
     *("index", "store", "commit", "fsync", "rename", "manifest", "segment", "posting", "block", "window", "impact"),
@@ -27,6 +34,8 @@ WORDS = [
 ]
 QUERIES = ("crash of the writer", "manifest commit", "checksum bytes on disk", "block bound score", "sentinel")
 N_DOCUMENTS, BATCH = 60, 20
+ENCODER = ToyEncoder(8)
+QUERY_VECTORS = ENCODER.encode(QUERIES, kind="query")
 
 
 def documents(first: int, count: int, seed: int = 0) -> list[Document]:
@@ -43,7 +52,7 @@ def documents(first: int, count: int, seed: int = 0) -> list[Document]:
 
 
 def content(path: Path) -> tuple[Any, Any]:
-    """(every living document by id, what some queries find, with exact scores)."""
+    """(every living document by id, what some queries find by words and in each dense part, with exact scores)."""
     with open_index(path) as index:
         stored = {}
         for segment in index.passages:
@@ -51,8 +60,24 @@ def content(path: Path) -> tuple[Any, Any]:
             alive = segment.living(np.array([ordinal for ordinal, _ in rows], dtype=np.int64))
             kept = [passage for (_, passage), lives in zip(rows, alive, strict=True) if lives]
             stored.update({p.id: (p.title, p.text, dict(p.meta)) for p in kept})
-        found = [[(hit.id, hit.score) for hit in index.search(query, k=20)] for query in QUERIES]
+        found: list[Any] = [[(hit.id, hit.score) for hit in index.search(query, k=20)] for query in QUERIES]
+        found += [_found(index, name) for name in index.dense_names]
     return stored, found
+
+
+def _found(index: Index, name: str) -> list[list[tuple[str, float]]]:
+    """(id, score) of the best passages of each query by a dense part's own scores, over all segments."""
+    results = []
+    for vector in QUERY_VECTORS:
+        pairs: list[tuple[float, int]] = []
+        for segment in index.passages:
+            [best] = segment.dense(name).scan(vector[None], 20, segment.live_rows)
+            ordinals = segment.ordinals_of_rows(best.rows)
+            pairs += zip((-best.scores).tolist(), ordinals.tolist(), strict=True)
+        pairs = sorted(pairs)[:20]
+        ids = index.passages.ids([ordinal for _, ordinal in pairs])
+        results.append([(name, -score) for name, (score, _) in zip(ids, pairs, strict=True)])
+    return results
 
 
 def source(path: Path) -> Path:
@@ -69,38 +94,89 @@ def nothing(path: Path) -> None:
     source(path)
 
 
-def make(path: Path) -> None:
-    """Build from the file, with a checkpoint after every batch."""
-    build(source(path), path, input_options=InputOptions(batch_records=BATCH), checkpoint_s=0.0).close()
+@dataclass(frozen=True)
+class RealIndex:
+    """The history of an index.
 
+    Attributes:
+        stores: name -> store of its dense parts, all of one model; the first comes with the build.
+    """
 
-def interrupted(path: Path) -> None:
-    """A build that was stopped after its second batch, as by Ctrl-C: one checkpoint stands."""
-    source(path)
-    calls = 0
+    stores: dict[str, StoreSettings] = field(default_factory=dict)
 
-    def stop(progress: Progress) -> None:
-        nonlocal calls
-        calls += 1
-        if calls > 2:
-            raise KeyboardInterrupt
+    def make(self, path: Path, **options: Any) -> None:
+        """Build from the file, with a checkpoint after every batch."""
+        options = {"input_options": InputOptions(batch_records=BATCH), "checkpoint_s": 0.0, **options}
+        for name, store in list(self.stores.items())[:1]:
+            options |= {"dense": ENCODER, "dense_name": name, "store": store}
+        build(source(path), path, **options).close()
 
-    with contextlib.suppress(KeyboardInterrupt):
-        options = InputOptions(batch_records=BATCH)
-        build(source(path), path, input_options=options, checkpoint_s=0.0, on_progress=stop).close()
+    def make_all(self, path: Path, **options: Any) -> None:
+        """Build, and add the other dense parts."""
+        self.make(path, **options)
+        for name, store in list(self.stores.items())[1:]:
+            add_dense(path, ENCODER, name=name, store=store).close()
 
+    def interrupted(self, path: Path) -> None:
+        """A build that was stopped after its second batch, as by Ctrl-C: one checkpoint stands."""
+        calls = 0
 
-def three_segments(path: Path) -> None:
-    """An index with a history: three segments, tombstones in two of them."""
-    make(path)
-    add(documents(N_DOCUMENTS, 25), path).close()
-    delete(path, ["d3", "d17", "d61"])
-    add(documents(85, 5), path).close()
+        def stop(progress: Progress) -> None:
+            nonlocal calls
+            calls += 1
+            if calls > 2:
+                raise KeyboardInterrupt
 
+        with contextlib.suppress(KeyboardInterrupt):
+            self.make(path, on_progress=stop)
 
-def grow(path: Path) -> None:
-    """Add a segment; some documents take the place of older ones."""
-    add([*documents(90, 15), *documents(5, 3, seed=7)], path, on_duplicate="replace").close()
+    def three_segments(self, path: Path) -> None:
+        """An index with a history: three segments, tombstones in two of them."""
+        self.make_all(path)
+        self.add(documents(N_DOCUMENTS, 25), path)
+        delete(path, ["d3", "d17", "d61"])
+        self.add(documents(85, 5), path)
+
+    def add(self, given: list[Document], path: Path, **options: Any) -> None:
+        add(given, path, encoder=ENCODER if self.stores else None, **options).close()
+
+    def grow(self, path: Path) -> None:
+        """Add a segment; some documents take the place of older ones."""
+        self.add([*documents(90, 15), *documents(5, 3, seed=7)], path, on_duplicate="replace")
+
+    def build_again(self, path: Path, seen: Any) -> Any:
+        """The same command again finishes what was begun, or says that the index is there."""
+        try:
+            self.make(path)
+        except InvalidInput as error:
+            assert seen is not None and "already there" in str(error), error
+        return self.add_one(path, content(path))
+
+    def add_one(self, path: Path, seen: Any) -> Any:
+        """One more document, which a query finds and which moves no other's place in the results by text."""
+        self.add([Document("sentinel", "sentinel")], path)
+        stored, found = content(path)
+        assert stored == {**seen[0], "sentinel": ("", "sentinel", {})}
+        return stored, found
+
+    def writes(self) -> dict[str, Write]:
+        return {
+            "build": Write(nothing, self.make, self.build_again),
+            "resumed build": Write(self.interrupted, self.make, self.build_again),
+            "add": Write(self.three_segments, self.grow, self.add_one),
+            "delete": Write(self.three_segments, shrink, self.add_one),
+            "optimize": Write(self.three_segments, tidy, self.add_one),
+        }
+
+    def two(self, folder: Path) -> tuple[Path, Path]:
+        """Two indexes of the same history with other words, for the damage sweep."""
+        for name, seed in (("index", 0), ("other", 3)):
+            build(documents(0, 40, seed), folder / name).close()
+            for part, store in self.stores.items():
+                add_dense(folder / name, ENCODER, name=part, store=store).close()
+            self.add(documents(40, 10, seed), folder / name)
+            delete(folder / name, ["d3", "d45"])
+        return folder / "index", folder / "other"
 
 
 def shrink(path: Path) -> None:
@@ -111,36 +187,6 @@ def tidy(path: Path) -> None:
     optimize(path, reorder=True)
 
 
-def build_again(path: Path, seen: Any) -> Any:
-    """The same command again finishes what was begun, or says that the index is there."""
-    try:
-        make(path)
-    except InvalidInput as error:
-        assert seen is not None and "already there" in str(error), error
-    return add_one(path, content(path))
-
-
-def add_one(path: Path, seen: Any) -> Any:
-    """One more document, which a query finds and which moves no other's place in the results by text."""
-    add([Document("sentinel", "sentinel")], path).close()
-    stored, found = content(path)
-    assert stored == {**seen[0], "sentinel": ("", "sentinel", {})}
-    return stored, found
-
-
-WRITES = {
-    "build": Write(nothing, make, build_again),
-    "resumed build": Write(interrupted, make, build_again),
-    "add": Write(three_segments, grow, add_one),
-    "delete": Write(three_segments, shrink, add_one),
-    "optimize": Write(three_segments, tidy, add_one),
-}
-
-
-def two_indexes(folder: Path) -> tuple[Path, Path]:
-    """Two indexes of the same history with other words, for the damage sweep."""
-    for name, seed in (("index", 0), ("other", 3)):
-        build(documents(0, 40, seed), folder / name).close()
-        add(documents(40, 10, seed), folder / name).close()
-        delete(folder / name, ["d3", "d45"])
-    return folder / "index", folder / "other"
+PLAIN = RealIndex()
+WRITES = PLAIN.writes()
+two_indexes = PLAIN.two

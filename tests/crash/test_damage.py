@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from crash import dense_index, real_index
 from crash.figures import record
 from crash.folders import memory_folder
-from crash.real_index import two_indexes
 from crash.small_index import add, delete
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -54,12 +54,16 @@ def small_indexes(folder: Path) -> tuple[Path, Path]:
     return folder / "index", folder / "other"
 
 
-INDEXES = {"crash.small_index": small_indexes, "crash.real_index": two_indexes}
+INDEXES = {
+    "crash.small_index": small_indexes,
+    "crash.real_index": real_index.two_indexes,
+    "crash.dense_index": dense_index.two_indexes,
+}
 
 
 @pytest.mark.parametrize("module", INDEXES)
 def test_sample(module: str) -> None:
-    tally = swept(module, INDEXES[module], every=60)
+    tally = swept(module, INDEXES[module], every=200 if module == "crash.dense_index" else 60)
     assert not tally["wrong"], "\n".join(tally["wrong"][:50])
     assert tally["files"] >= 6 and sum(tally["cases"].values()) > 500
 

@@ -5,9 +5,10 @@ import resource
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
-from crash import real_index
+from crash import dense_index, real_index
 from crash.figures import record
 from crash.folders import memory_folder
 from crash.small_index import Step, add, content, delete, merge
@@ -59,10 +60,13 @@ def test_full_disk(tmp_path: Path, name: str, step: Step, after: list[int]) -> N
 
 
 @pytest.mark.crash
-@pytest.mark.parametrize("name", ["build", "add", "delete", "optimize"])
-def test_full_disk_under_a_real_write(name: str) -> None:
+@pytest.mark.parametrize("module", [real_index, dense_index], ids=["real", "dense"])
+@pytest.mark.parametrize("name", ["build", "add", "delete", "optimize", "add-dense"])
+def test_full_disk_under_a_real_write(module: ModuleType, name: str) -> None:
     """Working files of a build may stay, so that the same command can go on when there is room again."""
-    write, refused = real_index.WRITES[name], 0
+    if name not in module.WRITES:
+        pytest.skip("this index has no dense parts")
+    write, refused = module.WRITES[name], 0
     with memory_folder() as folder:
         path = folder / "kb"
         write.prepare(path)
@@ -84,7 +88,7 @@ def test_full_disk_under_a_real_write(name: str) -> None:
         assert (real_index.content(path) == before) == (name == "optimize")
         assert verify(path).ok
     assert refused >= 2
-    record("full disk", write=f"real {name}", refused=refused, wrong=0)
+    record("full disk", write=f"{module.__name__} {name}", refused=refused, wrong=0)
 
 
 def left_of_before(path: Path) -> set[str]:

@@ -84,7 +84,7 @@ BLOCKS = [["a", "bb"], ["ccc"], ["dd", "e", "ff", "g"]]
 
 
 @settings(max_examples=80, deadline=None)
-@given(file=st.sampled_from(["vectors", "keys"]), place=st.floats(0, 1), cut=st.booleans())
+@given(file=st.sampled_from(["rows", "keys"]), place=st.floats(0, 1), cut=st.booleans())
 def test_damage_costs_what_lies_behind_it_and_no_more(
     tmp_path_factory: pytest.TempPathFactory, file: str, place: float, cut: bool
 ) -> None:
@@ -106,12 +106,12 @@ def test_damage_costs_what_lies_behind_it_and_no_more(
 
 
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
-    (tmp_path / f"{identity_of(CARD)}.keys").mkdir()
+    (tmp_path / f"vectors-{identity_of(CARD)}.keys").mkdir()
     with pytest.raises(IndexCorrupt, match="not a regular file"):
         EmbeddingCache(tmp_path, CARD)
     link = tmp_path / "elsewhere"
     link.mkdir()
-    (link / f"{identity_of(CARD)}.vectors").symlink_to(tmp_path / "target")
+    (link / f"vectors-{identity_of(CARD)}.rows").symlink_to(tmp_path / "target")
     with pytest.raises(IndexCorrupt, match="symbolic link"):
         EmbeddingCache(link, CARD)
 
