@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from spaniel.retrieval.errors import MissingExtra
+
 from .dense.kinds import store_module
 from .dense.part import PART_KIND
 from .dense.part_file import common_of
@@ -66,9 +68,10 @@ def check_sparse(path: Path, entry: FileEntry, segment: Segment, end_ordinal: in
 def check_dense(path: Path, entry: FileEntry, segment: Segment, end_ordinal: int) -> Iterator[str]:
     """Rows against the segment and its sparse part, every vector finite, and what the kind of store checks on opening.
 
+    Where the package that a kind of store needs is not installed, its vectors are not looked at.
+
     Raises:
         IndexCorrupt: the arrays do not fit together.
-        MissingExtra: a package that this kind of store needs is not installed.
 
     Cost: about 1 us a vector of 384 dimensions; memory some MiB.
     """
@@ -82,7 +85,10 @@ def check_dense(path: Path, entry: FileEntry, segment: Segment, end_ordinal: int
     own = np.arange(first, first + n) if common.ordinals is None else common.ordinals
     if not np.array_equal(own, sparse):
         yield "has other ordinals than the sparse part, or in another order"
-    part = store_module(common.store.kind).open(file, common.store)
+    try:
+        part = store_module(common.store.kind).open(file, common.store)
+    except MissingExtra:
+        return
     for start in range(0, n, _VECTORS_AT_ONCE):
         rows = np.arange(start, min(start + _VECTORS_AT_ONCE, n))
         wrong = rows[~np.isfinite(part.vectors(rows)).all(axis=1)]

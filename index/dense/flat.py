@@ -173,6 +173,6 @@ def _scores_width(n_queries: int) -> int:
 
 def _longest(some: NDArray[np.float32]) -> float:
     """An upper bound of the lengths of these rows as stored: rounding moves a value by max|x| / 254 at most (int8)."""
-    exact, root = np.asarray(some, dtype=np.float64), math.sqrt(some.shape[1])
-    length = float(np.sqrt((exact * exact).sum(axis=1)).max(initial=0.0))
+    root = math.sqrt(some.shape[1])
+    length = float(np.sqrt(np.einsum("ij,ij->i", some, some, dtype=np.float64)).max(initial=0.0))
     return length * (1.001 + root / 254) + root * 2.0**-24
