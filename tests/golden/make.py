@@ -1,8 +1,9 @@
-"""Make the golden index of this release's format: `python tests/golden/make.py tests/golden/v1`.
+"""Make the golden index of this release's format: `PYTHONPATH=tests python tests/golden/make.py tests/golden/v2`.
 
 Run once for each format version, when it is final, and commit what it makes; never again afterwards. The index is as
 small as one can be that has everything: rare, medium and dense terms, two segments, the first of them reordered,
-tombstones, a column. `expected.json` is what this release reads from it.
+tombstones, a column; since version 2 dense parts, made before and after there were two segments. `expected.json` is
+what this release reads from it.
 """
 
 import json
@@ -10,18 +11,25 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
+
+from contracts.toy_encoder import ToyEncoder
 
 from spaniel.index.build import add, build
+from spaniel.index.dense.add_dense import add_dense
+from spaniel.index.dense.settings import StoreSettings
 from spaniel.index.edit import delete
 from spaniel.index.index import Index, open_index
 from spaniel.index.manifest import Manifest
 from spaniel.index.optimize import optimize
 from spaniel.index.store import MANIFEST_NAME, read_manifest
+from spaniel.retrieval.results import Hit, Results
 from spaniel.retrieval.types import Document
 
 QUERIES = ["common", "even common", "third word42", "word7 word11 rare", "später", "nothing of this", "seventh fifth"]
 FILTER = {"year": {"$gte": 2010}}
 N_FIRST, N_SECOND = 2100, 30
+ENCODER = ToyEncoder(8)
 
 
 def documents(first: int, count: int) -> list[Document]:
@@ -36,23 +44,41 @@ def documents(first: int, count: int) -> list[Document]:
 
 
 def make(path: Path) -> None:
-    build(documents(0, N_FIRST), path, columns={"year": "integer"}).close()
+    codes, halves = StoreSettings("binary", factor=True, rescore="int8"), StoreSettings("float16")
+    build(
+        documents(0, N_FIRST), path, columns={"year": "integer"}, dense=ENCODER, dense_name="codes", store=codes
+    ).close()
     delete(path, [f"d{n}" for n in range(0, N_FIRST, 400)])
     optimize(path, reorder=True)
-    add(documents(N_FIRST, N_SECOND), path).close()
+    add(documents(N_FIRST, N_SECOND), path, encoder=ENCODER).close()
+    add_dense(path, ENCODER, name="halves", store=halves).close()
     delete(path, ["d7", "d1000", f"d{N_FIRST + 1}"])
 
 
 def observed(index: Index) -> dict[str, object]:
     """What a reader sees: counts, some passages, results with and without a filter."""
     ids = ["d1", "d500", f"d{N_FIRST}"]
+    dense = {name: index.dense(name, 12, encoder=ENCODER).search(QUERIES) for name in index.dense_names}
     return {
         "passages": len(index),
         "deleted": ["d7" in index, "d400" in index],
         "stored": {name: [index.get(name).text, dict(index.get(name).meta)] for name in ids},
-        "results": [[[hit.id, hit.score] for hit in index.search(query, k=12)] for query in QUERIES],
-        "filtered": [[[hit.id, hit.score] for hit in index.search(query, k=12, where=FILTER)] for query in QUERIES],
+        "results": [[[hit.id, hit.score] for hit in _words(index, query)] for query in QUERIES],
+        "filtered": [[[hit.id, hit.score] for hit in _words(index, query, where=FILTER)] for query in QUERIES],
+        **{
+            f"dense {name}": [
+                [[id_, score] for id_, score in zip(index.passages.ids(r.ids), r.scores.tolist(), strict=True)]
+                for r in rankings
+            ]
+            for name, rankings in dense.items()
+        },
     }
+
+
+def _words(index: Index, query: str, **options: Any) -> list[Hit]:
+    """Found by BM25."""
+    ranking = index.bm25().search([query], k=12, **options)[0]
+    return list(Results.fetch(query, ranking, index.passages))
 
 
 def main() -> None:
