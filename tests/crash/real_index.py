@@ -25,7 +25,7 @@ from spaniel.index.progress import Progress
 from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.types import Document
 
-__all__ = ["WRITES", "RealIndex", "content", "two_indexes"]
+__all__ = ["WRITES", "RealIndex", "content", "found_by_vectors", "two_indexes"]
 
 WORDS = [
     *("index", "store", "commit", "fsync", "rename", "manifest", "segment", "posting", "block", "window", "impact"),
@@ -61,11 +61,11 @@ def content(path: Path) -> tuple[Any, Any]:
             kept = [passage for (_, passage), lives in zip(rows, alive, strict=True) if lives]
             stored.update({p.id: (p.title, p.text, dict(p.meta)) for p in kept})
         found: list[Any] = [[(hit.id, hit.score) for hit in index.search(query, k=20)] for query in QUERIES]
-        found += [_found(index, name) for name in index.dense_names]
+        found += [found_by_vectors(index, name) for name in index.dense_names]
     return stored, found
 
 
-def _found(index: Index, name: str) -> list[list[tuple[str, float]]]:
+def found_by_vectors(index: Index, name: str) -> list[list[tuple[str, float]]]:
     """(id, score) of the best passages of each query by a dense part's own scores, over all segments."""
     results = []
     for vector in QUERY_VECTORS:
