@@ -72,17 +72,22 @@ class OpenSegment:
     def row_ordinals(self) -> NDArray[np.int64] | None:
         """Ordinal of each row of a dense part: int64 (n,), ascending; None when it is first ordinal + row."""
         known = self.sparse.arrays.get("ordinal")
-        if known is None:
+        if known is None or _consecutive(known, self.record.first_ordinal):
             return None
-        ordinals = np.sort(known).astype(np.int64)
-        return None if _consecutive(ordinals, self.record.first_ordinal) else ordinals
+        return np.sort(known).astype(np.int64)
 
     @cached_property
     def live_rows(self) -> NDArray[np.bool_] | None:
         """Which rows of a dense part are alive: bool (n,); None when all are."""
         if not self.record.n_deleted:
             return None
-        alive: NDArray[np.bool_] = self.live[np.argsort(self.sparse.ordinals)]
+        if "ordinal" not in self.sparse.arrays:
+            return self.live
+        if self.row_ordinals is not None:
+            ordered: NDArray[np.bool_] = self.live[np.argsort(self.sparse.ordinals)]
+            return ordered
+        alive = np.zeros(len(self.live), dtype=bool)
+        alive[self.sparse.ordinals - self.record.first_ordinal] = self.live
         return alive
 
     def ordinals_of_rows(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -245,9 +250,9 @@ class Segments:
             segment.passages.close()
 
 
-def _consecutive(ordinals: NDArray[np.int64], first: int) -> bool:
-    """Ascending, distinct ordinals are first, first + 1, ..."""
-    return not len(ordinals) or (int(ordinals[0]) == first and int(ordinals[-1]) == first + len(ordinals) - 1)
+def _consecutive(ordinals: NDArray[np.uint32], first: int) -> bool:
+    """Distinct ordinals in any order are first, first + 1, ..."""
+    return not len(ordinals) or (int(ordinals.min()) == first and int(ordinals.max()) == first + len(ordinals) - 1)
 
 
 def _joined(parts: Iterable[NDArray[np.int64]]) -> NDArray[np.int64]:

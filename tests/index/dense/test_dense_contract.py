@@ -204,3 +204,24 @@ def test_a_model_that_is_gone(tmp_path: Path) -> None:
         assert len(index.dense().search([sp.Query("", "dog", vector=vector)], k=5)[0]) == 5
         with pytest.raises(ModelError):
             index.dense().search(["dog"])
+
+
+def test_reordered_segments_keep_rows_and_the_dead(tmp_path: Path) -> None:
+    """Postings in another order than the vectors: with consecutive ordinals, then with gaps."""
+    path, dead = tmp_path / "kb", [f"d{number}" for number in range(0, 120, 11)]
+    sp.build(EVERYTHING, path, dense=ENCODER, store="float32").close()
+    sp.optimize(path)
+    sp.delete(path, dead)
+    expected = [d.id for d in EVERYTHING if d.id not in dead]
+    for _ in range(2):
+        with sp.open(path) as index:
+            [vector] = ENCODER.encode(["red dog"], kind="query")
+            hits = found(index, "red dog")
+            assert sorted(hit.id for hit in hits) == sorted(expected)
+            for hit in hits[:20]:
+                own = ENCODER.encode([passage_text(hit.passage.title, hit.passage.text)], kind="passage")[0]
+                assert abs(own @ vector - hit.score) < 1e-6
+        sp.optimize(path)
+        if "d50" in expected:
+            sp.delete(path, ["d50"])
+            expected.remove("d50")
