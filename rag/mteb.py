@@ -26,6 +26,7 @@ from spaniel.retrieval.errors import InvalidInput, require
 from spaniel.retrieval.trec import strictly_falling
 from spaniel.retrieval.types import JSON, Document, Query
 
+from .pipelines.models import encoder_of
 from .pipelines.named import find_pipeline
 from .pipelines.spec import PipelineSpec
 
@@ -88,13 +89,16 @@ class MtebSearch:
             Path(self._parent).mkdir(parents=True, exist_ok=True)
         self._folder = tempfile.TemporaryDirectory(prefix="spaniel-mteb-", dir=self._parent)
         language = self.spec.index.language or self._language or _language(task_metadata, hf_subset)
-        self._index = build(
-            _documents(corpus),
-            Path(self._folder.name) / "index",
-            language=language,
-            fields=self.spec.index.weights,
-            threads=min(num_proc or 1, 2),
-        )
+        with encoder_of(self.spec.index) as encoder:
+            self._index = build(
+                _documents(corpus),
+                Path(self._folder.name) / "index",
+                language=language,
+                fields=self.spec.index.weights,
+                threads=min(num_proc or 1, 2),
+                dense=encoder,
+                store=self.spec.index.kept,
+            )
 
     def search(
         self,

@@ -1,7 +1,8 @@
 """The index that a pipeline searches when a collection is evaluated: built once, kept in the cache.
 
 An index is known by the hash of what decides its content (corpus, fields, language, versions of format, analyser and
-stemmer, and the code itself in a checkout that is installed to be edited), so that one command after another, and one
+stemmer, the model of its vectors and how they are kept, and the code itself in a checkout that is installed to be
+edited), so that one command after another, and one
 pipeline beside another, search the same. It is built in its place: killed or interrupted, the same command goes on, and
 until it is whole there is none. One process builds an index at a time (a lock beside its folder); another that needs
 the same waits for it. Beside it `build.json` says how long the build took; null when it was interrupted in between,
@@ -25,14 +26,17 @@ from spaniel.eval.fingerprint import code_fingerprint
 from spaniel.eval.writing import writing
 from spaniel.index.analysis.spec import ANALYZER_VERSION
 from spaniel.index.build import build
+from spaniel.index.dense.embeddings import identity_of
 from spaniel.index.index import Index, open_index
 from spaniel.index.manifest import FORMAT_VERSION
 from spaniel.index.progress import Progress
+from spaniel.models.encoders.base import Encoder
 from spaniel.retrieval.atomic import written_whole
 from spaniel.retrieval.errors import IndexCorrupt, IndexNotFound, IndexTooNew, IndexTooOld, InvalidInput
 from spaniel.retrieval.types import JSON
 
 from .cached import check_unchanged, discard, fingerprint
+from .models import encoder_of, models_of
 from .spec import IndexSpec
 
 if TYPE_CHECKING:
@@ -60,7 +64,9 @@ class BuiltIndex:
 
     def card(self) -> dict[str, JSON]:
         """What stands in a run card."""
-        return {"identity": self.identity, "fields": self.fields, "language": self.language}
+        models = models_of(self.index)
+        plain: dict[str, JSON] = {"identity": self.identity, "fields": self.fields, "language": self.language}
+        return plain | ({"models": models} if models else {})
 
 
 def opened_index(path: str | Path) -> BuiltIndex:
@@ -101,15 +107,18 @@ def cached_index(
         "stemmer": Stemmer.version(),
         "sources": code_fingerprint("index"),
     }
-    key = digest(wanted)[:24]
-    folder = cache / "indexes" / key
-    index = _whole(folder)
-    if index is None:
-        _refuse_duplicates(collection, spec, language)
-        with writing(folder), _alone(folder, on_progress):
-            index = _whole(folder, on_progress, repair=True)
-            if index is None:
-                index = _built(collection, spec, folder, language, threads, on_progress)
+    with encoder_of(spec) as encoder:
+        if encoder is not None:
+            wanted |= {"model": identity_of(encoder.card), "store": spec.kept.to_json()}
+        key = digest(wanted)[:24]
+        folder = cache / "indexes" / key
+        index = _whole(folder)
+        if index is None:
+            _refuse_duplicates(collection, spec, language)
+            with writing(folder), _alone(folder, on_progress):
+                index = _whole(folder, on_progress, repair=True)
+                if index is None:
+                    index = _built(collection, spec, folder, language, threads, on_progress, encoder)
     return BuiltIndex(index, key, spec.label, language, _build_seconds(folder))
 
 
@@ -176,8 +185,9 @@ def _built(
     language: str,
     threads: int,
     on_progress: Callable[[Progress], None] | None,
+    encoder: Encoder | None,
 ) -> Index:
-    """Build it in its place."""
+    """Build it in its place. Vectors lie beside all indexes, under the model: another store encodes nothing anew."""
     notes: list[str] = []
 
     def watch(progress: Progress) -> None:
@@ -193,6 +203,9 @@ def _built(
         language=language,
         fields=spec.weights,
         threads=min(threads, 2),
+        dense=encoder,
+        store=spec.kept,
+        embedding_cache=folder.parent.parent / "embeddings" if encoder is not None else None,
         on_progress=watch,
     )
     seconds = time.perf_counter() - start

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from spaniel.retrieval.errors import InvalidInput
 
+from .dense_stages import Calibrated, Dense
 from .spec import IndexSpec, PipelineSpec, nearest, read_pipeline
 from .stages import Bm25, Likelihood, Rrf
 
@@ -32,6 +33,20 @@ _DESCRIBED: list[tuple[PipelineSpec, str]] = [
     (
         PipelineSpec("rrf", (Rrf((Bm25(), Likelihood())),)),
         "`bm25` and `ql` fused by reciprocal rank; TOML fuses any others.",
+    ),
+    (
+        PipelineSpec("dense", (Dense(),), IndexSpec(dense="minilm", store="float32")),
+        "Vectors of all-MiniLM-L6-v2, all of them as float32: 1,536 bytes a passage, compared one by one.",
+    ),
+    (
+        PipelineSpec("binary", (Dense(name="binary"),), IndexSpec(dense="minilm", store="binary")),
+        "The same in 48 bytes a passage (ITQ), the best 100 scored again from int8 on disk.",
+    ),
+    (
+        PipelineSpec(
+            "hybrid", (Calibrated((Bm25(depth=200), Dense(depth=200)), name="hybrid"),), IndexSpec(dense="minilm")
+        ),
+        "`bm25` and `binary` side by side, 200 of each, fused by calibrated scores with equal weights.",
     ),
 ]
 

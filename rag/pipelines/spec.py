@@ -5,6 +5,9 @@
     [index]                       # optional
     fields = "multifield"         # title and text apart; or {title = 2.0, text = 1.0}; "flat" by default
     language = "german"           # by default what the collection says
+    dense = "minilm"              # also vectors of this model: a short name, a folder, owner/name, a URL
+    store = "binary"              # how they are kept; or {kind = "binary", rescore = "none"}
+    precision = "fp32"            # of the model; or "int8"
 
     [[stages]]
     type = "rrf"
@@ -24,15 +27,17 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
 import msgspec
 
+from spaniel.index.dense.settings import StoreSettings
 from spaniel.index.settings import IndexSettings
 from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.pipeline import Pipeline
 from spaniel.retrieval.types import JSON
 
+from . import dense_stages  # noqa: F401  # fills the table
 from .stages import STAGES, StageSpec
 
 if TYPE_CHECKING:
@@ -53,12 +58,19 @@ class IndexSpec:
     Attributes:
         fields: "flat" (title and text are one), "multifield" (apart, each with weight 1), or field -> weight.
         language: of text analysis; None leaves it to the collection.
+        dense: the model whose vectors it holds too, as `open_encoder` takes it; None for none.
+        store: the kind of store for them, or the fields of `StoreSettings`.
+        precision: what the model computes with.
     """
 
     fields: str | dict[str, float] = "flat"
     language: str | None = None
+    dense: str | None = None
+    store: str | dict[str, str | bool | int] = "binary"
+    precision: Literal["fp32", "int8"] = "fp32"
 
     def __post_init__(self) -> None:
+        self.kept  # noqa: B018  # checks it
         if isinstance(self.fields, str) and self.fields not in _NAMED_FIELDS:
             raise InvalidInput("index", f"fields is {self.fields!r}; it must be flat, multifield, or a table")
         IndexSettings(fields=self.weights)
@@ -68,6 +80,15 @@ class IndexSpec:
         """Field -> weight, as `spaniel.build` takes them."""
         named = _NAMED_FIELDS[self.fields] if isinstance(self.fields, str) else self.fields
         return {name: float(weight) for name, weight in named.items()}
+
+    @property
+    def kept(self) -> StoreSettings:
+        """How vectors are kept."""
+        try:
+            return StoreSettings(**({"kind": self.store} if isinstance(self.store, str) else self.store))
+        except TypeError:
+            known = ", ".join(field.name for field in fields(StoreSettings))
+            raise InvalidInput("index", f"store is {self.store!r}; its keys are {known}") from None
 
     @property
     def label(self) -> str:
@@ -114,13 +135,31 @@ class PipelineSpec:
                 f"needs an index with the fields {_shown(self.index.weights)}; {index.path} has {_shown(has)}",
                 hint=f"build one with --fields {_shown(self.index.weights)}",
             )
+        self._check_vectors(index)
         first, *later = [each.make(index, depth) for each in self.stages]
         return Pipeline(first, later)
 
+    def _check_vectors(self, index: "Index") -> None:
+        """The first vectors of the index are those that the pipeline was written for."""
+        if self.index.dense is None:
+            return
+        kept = next(iter(index.settings.dense.values()), None)
+        names = {self.index.dense, f"hub:{self.index.dense}", str(Path(self.index.dense).expanduser().resolve())}
+        if kept is None or kept.store != self.index.kept or names.isdisjoint({kept.model.name, kept.model.source}):
+            has = f"{kept.store.kind} vectors of {kept.model.name}" if kept else "none"
+            raise InvalidInput(
+                f"pipeline {self.name!r}",
+                f"needs {self.index.kept.kind} vectors of {self.index.dense}; {index.path} has {has} first",
+                hint=f"spaniel index add-dense {index.path} {self.index.dense} --store {self.index.kept.kind}",
+            )
+
     def to_json(self) -> dict[str, JSON]:
         """Everything that decides what comes out, defaults spelt out; the name left out."""
+        vectors: dict[str, JSON] = {}
+        if self.index.dense is not None:
+            vectors = {"dense": self.index.dense, "store": self.index.kept.to_json(), "precision": self.index.precision}
         return {
-            "index": {"fields": {**self.index.weights}, "language": self.index.language},
+            "index": {"fields": {**self.index.weights}, "language": self.index.language, **vectors},
             "stages": [_plain(each) for each in self.stages],
         }
 

@@ -13,13 +13,25 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, TypeVar
 from spaniel.index.sparse import likelihood
 from spaniel.index.sparse.scorers import Scorer
 from spaniel.retrieval import fusion
+from spaniel.retrieval.composition import floor_of
 from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.pipeline import fuse, rrf
 
 if TYPE_CHECKING:
     from spaniel.index.index import Index
 
-__all__ = ["STAGES", "Bm25", "Convex", "Likelihood", "MinMax", "Rrf", "StageSpec", "stage"]
+__all__ = [
+    "STAGES",
+    "Bm25",
+    "Convex",
+    "Likelihood",
+    "MinMax",
+    "Rrf",
+    "StageSpec",
+    "check_depth",
+    "check_sources",
+    "stage",
+]
 
 
 class StageSpec(Protocol):
@@ -67,7 +79,7 @@ class Bm25:
 
     def __post_init__(self) -> None:
         Scorer(self.method, self.k1, self.b, self.delta)
-        _check_depth("bm25", self.depth)
+        check_depth("bm25", self.depth)
 
     def make(self, index: "Index", depth: int) -> object:
         """See `StageSpec`."""
@@ -92,7 +104,7 @@ class Likelihood:
 
     def __post_init__(self) -> None:
         likelihood.Likelihood(self.smoothing, self.mu, self.lambda_)
-        _check_depth("ql", self.depth)
+        check_depth("ql", self.depth)
 
     def make(self, index: "Index", depth: int) -> object:
         """See `StageSpec`."""
@@ -111,7 +123,7 @@ class Rrf:
     k: int = 60
 
     def __post_init__(self) -> None:
-        _check_sources("rrf", self.sources)
+        check_sources("rrf", self.sources)
         if self.k < 1:
             raise InvalidInput("rrf", f"k is {self.k}; it must be at least 1")
 
@@ -130,12 +142,13 @@ class Convex:
     weights: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        _check_sources("convex", self.sources, self.weights)
+        check_sources("convex", self.sources, self.weights)
 
     def make(self, index: "Index", depth: int) -> object:
         """See `StageSpec`."""
-        how = partial(fusion.convex, weights=list(self.weights) or None)
-        return fuse(*(source.make(index, depth) for source in self.sources), how=how, name="convex")
+        made = [source.make(index, depth) for source in self.sources]
+        how = partial(fusion.convex, weights=list(self.weights) or None, floors=[floor_of(each) for each in made])
+        return fuse(*made, how=how, name="convex")
 
 
 @stage("minmax")
@@ -148,20 +161,23 @@ class MinMax:
     weights: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        _check_sources("minmax", self.sources, self.weights)
+        check_sources("minmax", self.sources, self.weights)
 
     def make(self, index: "Index", depth: int) -> object:
         """See `StageSpec`."""
-        how = partial(fusion.minmax, weights=list(self.weights) or None)
-        return fuse(*(source.make(index, depth) for source in self.sources), how=how, name="minmax")
+        made = [source.make(index, depth) for source in self.sources]
+        how = partial(fusion.minmax, weights=list(self.weights) or None, floors=[floor_of(each) for each in made])
+        return fuse(*made, how=how, name="minmax")
 
 
-def _check_depth(name: str, depth: int | None) -> None:
+def check_depth(name: str, depth: int | None) -> None:
+    """Refuse a depth below 1."""
     if depth is not None and depth < 1:
         raise InvalidInput(name, f"depth is {depth}; it must be at least 1")
 
 
-def _check_sources(name: str, sources: tuple[StageSpec, ...], weights: tuple[float, ...] = ()) -> None:
+def check_sources(name: str, sources: tuple[StageSpec, ...], weights: tuple[float, ...] = ()) -> None:
+    """Refuse no sources, and weights that are not one for each."""
     if not sources:
         raise InvalidInput(name, "has no sources", hint="give each a table [[stages.sources]]")
     if weights and len(weights) != len(sources):

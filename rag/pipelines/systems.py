@@ -49,7 +49,7 @@ def systems(
         if spec.name in found:
             hint = "give the file another `name`"
             raise InvalidInput("--pipeline", f"two pipelines are called {spec.name!r}", hint=hint)
-        key = None if index is not None else (tuple(spec.index.weights.items()), spec.index.language)
+        key = None if index is not None else _needs(spec)
         if key not in opened:
             if index is not None:
                 built = opened_index(index)
@@ -64,3 +64,10 @@ def systems(
             spec.make(built.index, depth=depth), definition=spec.to_json(), index=built.card(), build_s=built.build_s
         )
     return found
+
+
+def _needs(spec: PipelineSpec) -> tuple[object, ...]:
+    """Equal for pipelines that search the same index."""
+    wanted = spec.index
+    vectors = (wanted.dense, wanted.kept, wanted.precision) if wanted.dense is not None else ()
+    return (tuple(wanted.weights.items()), wanted.language, *vectors)

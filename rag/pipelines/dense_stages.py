@@ -1,0 +1,113 @@
+"""Stages that search vectors, and hybrids of these with words: more of the table in `stages.py`."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from spaniel.index.dense.feedback import Feedback as FeedbackRetriever
+from spaniel.index.dense.mmr import Mmr as MmrStage
+from spaniel.index.dense.retriever import DenseRetriever
+from spaniel.retrieval.calibration import calibrated
+from spaniel.retrieval.errors import InvalidInput
+from spaniel.retrieval.protocols import Retriever
+
+from .stages import StageSpec, check_depth, check_sources, stage
+
+if TYPE_CHECKING:
+    from spaniel.index.index import Index
+
+__all__ = ["Calibrated", "Dense", "Feedback", "Mmr"]
+
+
+@stage("dense")
+@dataclass(frozen=True, slots=True)
+class Dense:
+    """The vectors of the index's model.
+
+    `part` names a dense part, in an index that holds several; the other keys are those of `Index.dense`.
+    """
+
+    kind: ClassVar[Literal["source", "later"]] = "source"
+    candidates: int = 100
+    nprobe: int | None = None
+    ef: int | None = None
+    depth: int | None = None
+    part: str | None = None
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        check_depth("dense", self.depth)
+        for key in ("candidates", "nprobe", "ef"):
+            value = getattr(self, key)
+            if value is not None and value < 1:
+                raise InvalidInput("dense", f"{key} is {value}; it must be at least 1")
+
+    def make(self, index: "Index", depth: int) -> object:
+        """See `StageSpec`."""
+        searching = {"candidates": self.candidates, "nprobe": self.nprobe, "ef": self.ef}
+        made = index.dense(self.part, self.depth or depth, **searching)  # type: ignore[arg-type]
+        made.name = self.name or "dense"
+        return made
+
+
+@stage("calibrated")
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """Several sources, fused by what their scores amount to (`retrieval/calibration.py`); equal weights by default."""
+
+    kind: ClassVar[Literal["source", "later"]] = "source"
+    sources: tuple[StageSpec, ...] = ()
+    weights: tuple[float, ...] = ()
+    name: str = "calibrated"
+
+    def __post_init__(self) -> None:
+        check_sources("calibrated", self.sources, self.weights)
+
+    def make(self, index: "Index", depth: int) -> object:
+        """See `StageSpec`."""
+        made = [source.make(index, depth) for source in self.sources]
+        return calibrated(*made, weights=self.weights or None, name=self.name)
+
+
+@stage("feedback")
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """The first of `sources`, a `dense`, moved towards what the second finds, or itself where there is none."""
+
+    kind: ClassVar[Literal["source", "later"]] = "source"
+    sources: tuple[StageSpec, ...] = ()
+    k: int = 3
+    weight: float = 0.2
+    gate: float = 0.6
+
+    def __post_init__(self) -> None:
+        check_sources("feedback", self.sources)
+        if len(self.sources) > 2 or not isinstance(self.sources[0], Dense):
+            raise InvalidInput("feedback", "takes a dense source, and perhaps one more that feeds it")
+
+    def make(self, index: "Index", depth: int) -> object:
+        """See `StageSpec`."""
+        searched, *feeding = [source.make(index, depth) for source in self.sources]
+        assert isinstance(searched, DenseRetriever)
+        first = next(iter(feeding), None)
+        assert first is None or isinstance(first, Retriever)
+        return FeedbackRetriever(searched, first, k=self.k, weight=self.weight, gate=self.gate)
+
+
+@stage("mmr")
+@dataclass(frozen=True, slots=True)
+class Mmr:
+    """Maximal marginal relevance over the best `depth`, by the vectors of `part`; `weight` is that of relevance."""
+
+    kind: ClassVar[Literal["source", "later"]] = "later"
+    weight: float = 0.7
+    depth: int = 50
+    part: str | None = None
+
+    def __post_init__(self) -> None:
+        check_depth("mmr", self.depth)
+        if not 0 <= self.weight <= 1:
+            raise InvalidInput("mmr", f"weight is {self.weight}; it must lie between 0 and 1")
+
+    def make(self, index: "Index", depth: int) -> object:
+        """See `StageSpec`."""
+        return MmrStage(index.dense(self.part), weight=self.weight, depth=self.depth)

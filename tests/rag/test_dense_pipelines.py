@@ -1,0 +1,183 @@
+"""Pipelines over vectors: what is built for them, shared by them, and said of them. Every model is a toy."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from contracts.small_collection import QUERIES, write
+from contracts.toy_encoder import ToyEncoder
+
+from spaniel.eval.collections import Collection, collection
+from spaniel.index.build import build
+from spaniel.index.dense.feedback import Feedback
+from spaniel.index.index import Index
+from spaniel.models.card import ModelCard
+from spaniel.models.encoders import open as opening
+from spaniel.rag.pipelines.indexes import cached_index, opened_index
+from spaniel.rag.pipelines.named import find_pipeline
+from spaniel.rag.pipelines.spec import IndexSpec, PipelineSpec, read_pipeline
+from spaniel.rag.pipelines.systems import systems
+from spaniel.retrieval.calibration import calibrated
+from spaniel.retrieval.errors import InvalidInput
+
+ASKED = list(QUERIES.values())
+TOY = IndexSpec(dense="toy-0", store="float32")
+
+
+@pytest.fixture
+def toys(monkeypatch: pytest.MonkeyPatch) -> list[ToyEncoder]:
+    """Every model is a toy; those that were opened, in order."""
+    opened: list[ToyEncoder] = []
+
+    def open_encoder(model: str | ModelCard, **options: Any) -> ToyEncoder:
+        source = model.source if isinstance(model, ModelCard) else model
+        known = source.startswith("toy")
+        opened.append(ToyEncoder(seed=int(source[-1])) if known else ToyEncoder(name="minilm"))
+        return opened[-1]
+
+    monkeypatch.setattr(opening, "open_encoder", open_encoder)
+    return opened
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Collection:
+    return collection(write(tmp_path / "small"))
+
+
+@pytest.fixture
+def index(small: Collection, tmp_path: Path, toys: list[ToyEncoder]) -> Iterator[Index]:
+    with build(small.path, tmp_path / "kb", dense=ToyEncoder(), store="float32") as opened:
+        yield opened
+
+
+def passages_encoded(toys: list[ToyEncoder]) -> int:
+    return sum(text not in ASKED for toy in toys for text in toy.asked)
+
+
+def test_stores_are_indexes_of_their_own_and_encode_once(
+    small: Collection, tmp_path: Path, toys: list[ToyEncoder]
+) -> None:
+    specs = [
+        TOY,
+        IndexSpec(dense="toy-0", store="int8"),
+        IndexSpec(dense="toy-0", store={"kind": "binary"}),
+        IndexSpec(),
+    ]
+    built = [cached_index(small, spec, cache=tmp_path / "c") for spec in specs]
+    assert len({each.identity for each in built}) == 4
+    # Six passages, once; one of them is a query's text too.
+    assert passages_encoded(toys) + sum(toy.asked.count("purr") for toy in toys) == 6
+    assert [[s.store.kind for s in each.index.settings.dense.values()] for each in built] == [
+        ["float32"], ["int8"], ["binary"], [],
+    ]  # fmt: skip
+    again = cached_index(small, TOY, cache=tmp_path / "c")
+    assert again.identity == built[0].identity
+    other = cached_index(small, IndexSpec(dense="toy-1", store="float32"), cache=tmp_path / "c")
+    assert other.identity != built[0].identity
+    models: Any = again.card()["models"]
+    assert models["toy"]["model"]["sha256"] == ToyEncoder().card.sha256
+    assert models["toy"]["store"]["kind"] == "float32"
+    assert "models" not in built[3].card()
+    for each in (*built, again, other):
+        each.index.close()
+
+
+@pytest.mark.parametrize("name", ["dense", "binary", "hybrid"])
+def test_named_pipelines(small: Collection, tmp_path: Path, toys: list[ToyEncoder], name: str) -> None:
+    with ExitStack() as stack:
+        ready = systems([find_pipeline(name)], small, stack, cache=tmp_path / "c", depth=5)[name]
+        rankings = ready.pipeline.search(ASKED)
+        assert all(map(len, rankings))
+        assert ready.definition is not None
+        described: Any = ready.definition["index"]
+        assert (described["dense"], described["precision"]) == ("minilm", "fp32")
+
+
+def test_pipelines_share_an_index_of_one_store(small: Collection, tmp_path: Path, toys: list[ToyEncoder]) -> None:
+    with ExitStack() as stack:
+        specs = [find_pipeline(name) for name in ("binary", "hybrid", "dense", "bm25")]
+        ready = systems(specs, small, stack, cache=tmp_path / "c")
+        stores = [ready[name].pipeline.passages for name in ("binary", "hybrid", "dense", "bm25")]
+        assert stores[0] is stores[1]
+        assert len({id(store) for store in stores}) == 3
+
+
+FILE = """
+name = "mine"
+[index]
+dense = "toy-0"
+store = {kind = "float32"}
+[[stages]]
+type = "calibrated"
+weights = [0.3, 0.7]
+  [[stages.sources]]
+  type = "bm25"
+  [[stages.sources]]
+  type = "feedback"
+  gate = 0
+    [[stages.sources.sources]]
+    type = "dense"
+    depth = 4
+    [[stages.sources.sources]]
+    type = "convex"
+      [[stages.sources.sources.sources]]
+      type = "bm25"
+      [[stages.sources.sources.sources]]
+      type = "dense"
+[[stages]]
+type = "mmr"
+weight = 0.9
+"""
+
+
+def test_a_file_of_everything(index: Index, tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(FILE)
+    spec = read_pipeline(tmp_path / "mine.toml")
+    pipeline = spec.make(index, depth=6)
+    _, trace = pipeline.traced_search(ASKED)
+    assert [record.name for record in trace.records] == [
+        "bm25", "dense+feedback", "calibrated(bm25, dense+feedback)", "mmr",
+    ]  # fmt: skip
+    from spaniel.retrieval.pipeline import convex
+
+    words, vectors = index.bm25(6), index.dense(None, 6)
+    fed = Feedback(index.dense(None, 4), convex(words, vectors), gate=0.0)
+    expected = calibrated(words, fed, weights=[0.3, 0.7]).search(ASKED)
+    assert trace.steps[2][1] == expected
+    assert spec.to_json() == read_pipeline(tmp_path / "mine.toml").to_json()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[index]\nstore = 'zip'\n[[stages]]\ntype = 'dense'", "'zip' is not one of"),
+        ("[index]\nstore = {knd = 'pq'}\n[[stages]]\ntype = 'dense'", "its keys are kind, codes"),
+        ("[index]\nprecision = 'int4'\n[[stages]]\ntype = 'dense'", "precision = 'int4'"),
+        ("[[stages]]\ntype = 'dense'\ncandidates = 0", "candidates is 0"),
+        ("[[stages]]\ntype = 'dense'\ndepth = 0", "depth is 0"),
+        ("[[stages]]\ntype = 'calibrated'", "has no sources"),
+        ("[[stages]]\ntype = 'feedback'\n[[stages.sources]]\ntype = 'bm25'", "takes a dense source"),
+        ("[[stages]]\ntype = 'bm25'\n[[stages]]\ntype = 'mmr'\nweight = 2", "weight is 2"),
+        ("[[stages]]\ntype = 'mmr'", r"stage 1 \(mmr\) does not search"),
+    ],
+)
+def test_what_cannot_be_is_named(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "p.toml").write_text(text)
+    with pytest.raises(InvalidInput, match=said):
+        read_pipeline(tmp_path / "p.toml")
+
+
+def test_an_index_with_other_vectors_is_refused(index: Index, small: Collection, tmp_path: Path) -> None:
+    stages = find_pipeline("dense").stages
+    made = PipelineSpec("a", stages, TOY).make(index)
+    assert made.search(["moon"]) == index.dense().search(["moon"])
+    for wanted in (IndexSpec(dense="toy-1", store="float32"), IndexSpec(dense="toy", store="int8")):
+        with pytest.raises(InvalidInput, match=r"needs .* vectors of toy.*has float32 vectors of toy first"):
+            PipelineSpec("a", stages, wanted).make(index)
+    with build(small.path, tmp_path / "plain") as plain, pytest.raises(InvalidInput, match="has none first"):
+        find_pipeline("hybrid").make(plain)
+    found = opened_index(index.path)
+    assert "models" in found.card()
+    found.index.close()
