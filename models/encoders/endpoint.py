@@ -6,6 +6,9 @@ and checked against the dimension. What a server does with a text longer than it
 
 The key comes from the environment and is never kept: SPANIEL_EMBEDDINGS_KEY, or a file named by
 SPANIEL_EMBEDDINGS_KEY_FILE; OPENAI_API_KEY for that company's host alone.
+
+An index names the endpoint it was made with. Lest an index from a stranger send queries and the key to the stranger, a
+URL that comes from an index is used only for this machine and for hosts listed in SPANIEL_EMBEDDINGS_HOSTS.
 """
 
 import math
@@ -24,9 +27,9 @@ from spaniel.models.pooling import normalised
 from spaniel.retrieval.errors import InvalidInput, ModelError
 
 from .base import Encoded, Encoder, Kind
-from .http_json import Poster, Refused
+from .http_json import LOOPBACK, Poster, Refused
 
-__all__ = ["EndpointEncoder", "endpoint_key", "endpoint_url", "probe_dimension"]
+__all__ = ["EndpointEncoder", "check_trusted", "endpoint_key", "endpoint_url", "probe_dimension"]
 
 _MAX_TEXTS = 64
 _MAX_LETTERS = 200_000
@@ -112,6 +115,20 @@ def endpoint_key(url: str) -> str:
     parts = urlsplit(url)
     of_its_own = parts.scheme == "https" and parts.hostname == "api.openai.com"
     return os.environ.get("OPENAI_API_KEY", "").strip() if of_its_own else ""
+
+
+def check_trusted(source: str) -> None:
+    """Refuse an endpoint that an index names and nobody here has.
+
+    Raises:
+        ModelError: neither this machine, nor a host in SPANIEL_EMBEDDINGS_HOSTS (names with commas between).
+    """
+    host = urlsplit(source).hostname or ""
+    named = [name.strip().lower() for name in os.environ.get("SPANIEL_EMBEDDINGS_HOSTS", "").split(",")]
+    if host not in LOOPBACK and host not in named:
+        error = ModelError(f"this index would send queries to {host!r}, which it names and you have not")
+        error.hint = f"if you trust it, set SPANIEL_EMBEDDINGS_HOSTS={host}, or pass open_encoder({source!r}) yourself"
+        raise error
 
 
 def probe_dimension(poster: Poster, model: str) -> int:

@@ -17,12 +17,12 @@ from urllib.parse import urlsplit
 
 from spaniel.retrieval.errors import InvalidInput, LimitExceeded, ModelError
 
-__all__ = ["Poster", "Refused"]
+__all__ = ["LOOPBACK", "Poster", "Refused"]
 
 _AGAIN = (408, 409, 425, 429, 500, 502, 503, 504)
 _LONGEST_WAIT_S = 60.0
 _EXCERPT = 300
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class Refused(ModelError):
@@ -63,7 +63,7 @@ class Poster:
         parts = urlsplit(self.url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise InvalidInput("endpoint", f"{self.url!r} is no http or https URL")
-        if self.key and parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+        if self.key and parts.scheme == "http" and parts.hostname not in LOOPBACK:
             raise InvalidInput("endpoint", f"a key is not sent without TLS to {parts.hostname}", hint="use https://")
         if any(letter <= " " or letter > "~" for letter in self.key):
             raise InvalidInput("endpoint", "the key holds spaces, line ends or letters outside ASCII")

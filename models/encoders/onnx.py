@@ -29,7 +29,7 @@ __all__ = ["OnnxEncoder", "OnnxFiles"]
 
 _INPUTS = ("input_ids", "attention_mask", "token_type_ids", "position_ids")
 _POOLED = ("embedding", "sentence_embedding")
-CPU_BUDGET = 256  # padded tokens: measured best from 20 to 240 tokens a text (docs/models.md)
+CPU_BUDGET = {"fp32": 256, "int8": 1}  # padded tokens; measured in benchmarks/batches.py
 CUDA_BUDGET = 1 << 16
 
 
@@ -51,7 +51,7 @@ class OnnxEncoder(Encoder):
             (n, d), pooled and normalised inside, or the tokens' vectors (n, t, d), which are pooled here.
         threads: batches that run at once.
         device: "cpu" or "cuda".
-        budget: padded tokens of a batch of fp32 passages.
+        budget: padded tokens of a batch of passages; 1 runs each alone.
 
     Raises:
         MissingExtra: no onnxruntime.
@@ -73,7 +73,7 @@ class OnnxEncoder(Encoder):
         self._inputs = [each.name for each in self._session.get_inputs()]
         self._output, self._pool_here = _output(self._session, card, files.graph)
         self._padding, self._device = files.padding, device
-        self._budget = budget or (CUDA_BUDGET if device == "cuda" else CPU_BUDGET)
+        self._budget = budget or (CUDA_BUDGET if device == "cuda" else CPU_BUDGET[card.precision])
         self._threads, self._workers, self._opening = max(1, threads), None, Lock()
 
     _workers: ThreadPoolExecutor | None
@@ -81,7 +81,7 @@ class OnnxEncoder(Encoder):
     def _encoded(self, texts: list[str], kind: Kind) -> Encoded:
         tokens = self._tokenizer(texts)
         lengths = [len(ids) for ids in tokens.ids]
-        alone = self._device == "cpu" and (kind == "query" or self.card.precision == "int8")
+        alone = kind == "query" and self._device == "cpu"
         groups = batches(lengths, budget=1 if alone else self._budget)
         vectors = np.empty((len(texts), self.card.dimension), np.float32)
 

@@ -24,7 +24,7 @@ from spaniel.retrieval.cache import cache_folder
 from spaniel.retrieval.errors import InvalidInput, ModelError
 
 from .base import Encoder
-from .endpoint import EndpointEncoder, endpoint_key, endpoint_url, probe_dimension
+from .endpoint import EndpointEncoder, check_trusted, endpoint_key, endpoint_url, probe_dimension
 from .http_json import Poster
 from .onnx import OnnxEncoder, OnnxFiles
 from .sentence_transformer import SentenceTransformersEncoder, load
@@ -48,6 +48,7 @@ class _Options:
     passage_prompt: str | None
     dimension: int | None
     threads: int
+    budget: int | None
     device: Device
     cache: Path
     offline: bool
@@ -65,6 +66,7 @@ def open_encoder(
     query_prompt: str | None = None,
     passage_prompt: str | None = None,
     threads: int | None = None,
+    budget: int | None = None,
     device: Device = "cpu",
     cache: str | os.PathLike[str] | None = None,
     offline: bool = False,
@@ -81,6 +83,7 @@ def open_encoder(
         max_length, pooling, normalise, query_prompt, passage_prompt: instead of what the model's files say.
         threads: batches of passages that run at once; as many as this process may use cores when None. A query takes
             one.
+        budget: padded tokens of a batch of passages, instead of what was measured to be best; ONNX Runtime only.
         device: "cuda" needs the GPU packages.
         cache: for exported graphs and downloads; $SPANIEL_CACHE by default.
         offline: never use the network.
@@ -93,12 +96,14 @@ def open_encoder(
     """
     options = _Options(
         precision or "fp32", runtime, max_length, pooling, normalise, query_prompt, passage_prompt, None,
-        threads or len(os.sched_getaffinity(0)), device, cache_folder(cache), offline,
+        threads or len(os.sched_getaffinity(0)), budget, device, cache_folder(cache), offline,
         on_progress or (lambda stage: None),
     )  # fmt: skip
     _check(options)
     if not isinstance(model, ModelCard):
         return _open(model, options)
+    if model.runtime == "endpoint" or model.source.startswith(("http://", "https://")):
+        check_trusted(model.source)
     encoder = _open(model.source, _as_card(model, options, precision))
     check_same(model, encoder.card, model.source)
     return encoder
@@ -111,7 +116,7 @@ def _check(options: _Options) -> None:
         raise InvalidInput("runtime", f"{options.runtime!r} is not one of {', '.join(_RUNTIMES)}")
     if options.pooling not in (None, "mean", "cls", "last"):
         raise InvalidInput("pooling", f"{options.pooling!r} is not mean, cls or last")
-    for name in ("max_length", "threads"):
+    for name in ("max_length", "threads", "budget"):
         value = getattr(options, name)
         if value is not None and (type(value) is not int or not 1 <= value <= 1 << 20):
             raise InvalidInput(name, f"{value!r} must be a whole number from 1 to {1 << 20}")
@@ -227,7 +232,7 @@ def _open_onnx(located: Located, folder: ModelFolder, options: _Options) -> Enco
         precision=options.precision,
     )
     files = OnnxFiles(graph, folder.tokenizer, folder.padding)
-    return OnnxEncoder(card, files, threads=options.threads, device=options.device)
+    return OnnxEncoder(card, files, threads=options.threads, device=options.device, budget=options.budget)
 
 
 def _modules(folder: ModelFolder, options: _Options) -> Modules:

@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,14 @@ SECRET = "sk-very-secret"
 
 @pytest.fixture(autouse=True)
 def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("SPANIEL_EMBEDDINGS_KEY", "SPANIEL_EMBEDDINGS_KEY_FILE", "OPENAI_API_KEY", "http_proxy", "HTTP_PROXY"):
+    for name in (
+        "SPANIEL_EMBEDDINGS_KEY",
+        "SPANIEL_EMBEDDINGS_KEY_FILE",
+        "SPANIEL_EMBEDDINGS_HOSTS",
+        "OPENAI_API_KEY",
+        "http_proxy",
+        "HTTP_PROXY",
+    ):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -135,6 +143,18 @@ def test_keys(server: EmbeddingServer, monkeypatch: pytest.MonkeyPatch, tmp_path
     monkeypatch.setenv("OPENAI_API_KEY", SECRET)
     assert endpoint_key(server.url) == "", "the key of one company goes to nobody else"
     assert endpoint_key("https://api.openai.com/v1/embeddings") == SECRET
+
+
+def test_an_index_cannot_send_queries_where_it_likes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPANIEL_EMBEDDINGS_KEY", SECRET)
+    card = ModelCard("m", "https://stranger.invalid/v1#m", "endpoint", "", 4)
+    with pytest.raises(ModelError, match="would send queries to 'stranger") as caught:
+        open_encoder(card)
+    assert "SPANIEL_EMBEDDINGS_HOSTS=stranger.invalid" in caught.value.hint
+    with pytest.raises(ModelError, match="would send"):
+        open_encoder(replace(card, runtime="onnx"))
+    monkeypatch.setenv("SPANIEL_EMBEDDINGS_HOSTS", "other.invalid, stranger.invalid")
+    assert open_encoder(card).card == card
 
 
 def test_a_key_never_travels_in_the_clear() -> None:
