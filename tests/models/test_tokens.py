@@ -19,14 +19,15 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return small_bert(tmp_path_factory.mktemp("m")) / "tokenizer.json"
 
 
-@given(st.lists(st.integers(0, 300), max_size=60), st.integers(1, 700), st.integers(1, 20))
-@example([0, 0], 1, 1)
-def test_batches_hold_every_text_once(lengths: list[int], budget: int, limit: int) -> None:
-    made = batches(lengths, budget=budget, limit=limit)
+@given(st.lists(st.integers(0, 30), max_size=60), st.integers(1, 100), st.integers(1, 20), st.booleans())
+@example([0, 0], 1, 1, False)
+def test_batches_hold_every_text_once(lengths: list[int], budget: int, limit: int, padding: bool) -> None:
+    made = batches(lengths, budget=budget, limit=limit, padding=padding)
     assert sorted(int(place) for places in made for place in places) == list(range(len(lengths)))
     longest = [[lengths[place] for place in places] for places in made]
     for one in longest:
         assert len(one) == 1 or (max(one) * len(one) <= budget and len(one) <= limit)
+        assert padding or len(set(one)) == 1
     flat = [length for one in longest for length in one]
     assert flat == sorted(flat, reverse=True)
 
