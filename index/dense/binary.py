@@ -23,7 +23,7 @@ from spaniel.index.manifest import FileEntry
 from spaniel.retrieval.errors import IndexCorrupt, InvalidInput
 
 from .binary_part import BinaryPart
-from .hashing import BLOCK_ROWS, Hash, blocks_of, chunks, fit_hash, n_bytes, rows_of
+from .hashing import BLOCK_ROWS, Hash, along_of, blocks_of, chunks, fit_hash, n_bytes, rows_of
 from .part import DensePart, Target, Vectors
 from .part_file import array_of, common_of, part_writer
 from .settings import StoreSettings
@@ -75,6 +75,8 @@ def open(file: ArrayFile, store: StoreSettings) -> BinaryPart:
     for name, values in (("centre", centre), ("scale", scale), ("weights", weights)):
         if values is not None and not np.isfinite(values).all():
             raise IndexCorrupt(file.path, f"array {name!r} has values that are not finite")
+    if not scale[0] > 0:
+        raise IndexCorrupt(file.path, f"its codes have scale {scale[0]}")
     blocks = array_of(file, "codes", np.uint8, (n_blocks, n_bytes(d), BLOCK_ROWS))
     factor = None
     if store.factor:
@@ -82,7 +84,7 @@ def open(file: ArrayFile, store: StoreSettings) -> BinaryPart:
         if factor.max(initial=0) >= _INFINITE:
             raise IndexCorrupt(file.path, "array 'factor' has values that are negative or not finite")
     tier = None if store.rescore == "none" else open_tier(file, store.rescore, n, d)
-    return BinaryPart(Hash(centre, weights, scale[0]), blocks, factor, n, tier)
+    return BinaryPart(Hash(centre, weights, scale[0], along_of(store.codes, store.factor)), blocks, factor, n, tier)
 
 
 _INFINITE = 0x7C00  # of float16; negative ones have the highest bit
@@ -95,7 +97,7 @@ def same(a: Hash, b: Hash) -> bool:
 
 
 def _fit(store: StoreSettings, vectors: Vectors) -> Hash:
-    return fit_hash(store.codes, vectors, seed=store.seed)
+    return fit_hash(store.codes, vectors, factor=store.factor, seed=store.seed)
 
 
 def _arrays(target: Target, n: int, fitted: Hash) -> ArrayShapes:

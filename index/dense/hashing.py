@@ -12,39 +12,43 @@ how b is found, and none of it costs a search anything:
     centred    the corpus's mean taken off first
     rotation   and a random rotation: W is orthonormal, b = sign((x - centre) W)
     itq        the rotation of iterative quantisation (itq.py)
+    learned    W by least squares, b by descent (learned.py)
 
-The factor, a float16 a passage, sets the length of x' along x right, as RaBitQ does (Gao and Long, SIGMOD 2024,
-sec. 3.2): <x - centre, x - centre> / <x - centre, x' - centre>. Without it, it is 1.
+The factor, a float16 a passage, makes the estimate right where the query is x itself: <x, x - centre> over
+<x, x' - centre>. RaBitQ's (Gao and Long, SIGMOD 2024, sec. 3.2) does so for x - centre. Without factors, each is 1.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .itq import fit_rotation, random_rotation
+from .learned import fit_weights, nearest_rotation, packed, refined, signs
 from .part import Vectors
 from .settings import Codes
 
-__all__ = ["BLOCK_ROWS", "Hash", "blocks_of", "fit_hash", "n_bytes", "rows_of"]
+__all__ = ["BLOCK_ROWS", "Hash", "along_of", "blocks_of", "chunks", "fit_hash", "n_bytes", "rows_of"]
 
 BLOCK_ROWS = 64
 """Codes lie in blocks of this many rows, byte by byte: all first bytes, then all second bytes, and so on."""
 
-_FIT_ROWS = 32_768
+_FIT_ROWS = 20_000
 _FEW = 1_000
 _CHUNK = 4_096
 _SHRINK = 16
-_FACTOR_LOW, _FACTOR_HIGH = 0.125, 8.0
+_LARGEST_FACTOR = 1024.0
+_ALONG = 2.0
 
 
 def n_bytes(dimension: int) -> int:
-    """Bytes of a code; bits beyond the dimension are 0 and mean nothing."""
+    """Bytes of a code; bits beyond the dimension are 0 and mean nothing, unless the codes are learned."""
     return -(-dimension // 8)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Hash:
     """What was fitted.
 
@@ -52,25 +56,32 @@ class Hash:
         centre: float32 (d,).
         weights: W, float32 (d, D) with D the dimension padded to whole bytes; None for the identity.
         scale: of all codes.
+        along: codes are found by descent, and the weight in it of the error along the vector; None: signs.
     """
 
     centre: NDArray[np.float32]
     weights: NDArray[np.float32] | None
     scale: np.float32
+    along: float | None = None
 
     @property
     def dimension(self) -> int:
         return len(self.centre)
 
+    @cached_property
+    def _start(self) -> NDArray[np.float32] | None:
+        """What a vector is multiplied by before its signs are taken."""
+        return self.weights if self.along is None or self.weights is None else nearest_rotation(self.weights)
+
     def encode(self, vectors: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """Codes uint8 (n, n_bytes), bit j % 8 of byte j // 8 set where dimension j is not negative, and factors
-        float32 (n,) for float32 vectors (n, d)."""
+        """Codes uint8 (n, n_bytes), bit j % 8 of byte j // 8 for dimension j, and factors float32 (n,), for float32
+        vectors (n, d)."""
         rest = vectors - self.centre
-        turned = rest if self.weights is None else rest @ self.weights
-        bits = turned >= 0
-        bits[:, self.dimension :] = False
-        codes = np.packbits(bits, axis=1, bitorder="little")
-        return codes, self._factors(rest, codes)
+        codes = packed(rest if self._start is None else np.asarray(rest @ self._start, np.float32))
+        codes[:, -1] &= 0xFF >> -self.dimension % 8
+        if self.along is not None and self.weights is not None:
+            codes = refined(codes, vectors, rest, self.weights, along=self.along)
+        return codes, _factors(vectors, rest, self._rest(codes))
 
     def decode(self, codes: NDArray[np.uint8], factors: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
         """The vectors that codes (n, n_bytes) stand for: float32 (n, d)."""
@@ -78,24 +89,18 @@ class Hash:
         return (rest if factors is None else rest * factors[:, None]) + self.centre
 
     def _rest(self, codes: NDArray[np.uint8]) -> NDArray[np.float32]:
-        signs = np.unpackbits(codes, axis=1, bitorder="little").astype(np.float32) * 2 - 1
-        turned = signs[:, : self.dimension] if self.weights is None else signs @ self.weights.T
+        turned = signs(codes)[:, : self.dimension] if self.weights is None else signs(codes) @ self.weights.T
         scaled: NDArray[np.float32] = turned * self.scale
         return scaled
 
-    def _factors(self, rest: NDArray[np.float32], codes: NDArray[np.uint8]) -> NDArray[np.float32]:
-        along = np.einsum("nd,nd->n", rest, self._rest(codes))
-        length = np.einsum("nd,nd->n", rest, rest)
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            factors = np.where(along > 0, length / along, np.float32(1))
-        found: NDArray[np.float32] = np.clip(np.nan_to_num(factors, nan=1.0), _FACTOR_LOW, _FACTOR_HIGH)
-        return found.astype(np.float32)
 
+def fit_hash(kind: Codes, vectors: Vectors, *, factor: bool, seed: int) -> Hash:
+    """Fit codes of this kind on vectors, float32 (n, d), finite; on 20,000 of them, drawn at random, if there are more.
 
-def fit_hash(kind: Codes, vectors: Vectors, *, seed: int) -> Hash:
-    """Fit codes of this kind on vectors, float32 (n, d), finite; on 32,768 of them, drawn at random, if there are more.
+    Below 1,000 vectors there is too little to learn from, and `itq` and `learned` are a random rotation.
 
-    Below 1,000 vectors there is too little to learn from, and `itq` is a random rotation.
+    Args:
+        factor: whether factors will stand beside the codes.
     """
     n, d = len(vectors), vectors.shape[1]
     some = _sample(vectors, seed)
@@ -103,14 +108,28 @@ def fit_hash(kind: Codes, vectors: Vectors, *, seed: int) -> Hash:
     if kind != "sign" and n:
         # The mean of a few passages says as much of them as of the corpus to come, so it is drawn towards 0.
         centre = (some.mean(axis=0, dtype=np.float64) * (n / (n + _SHRINK))).astype(np.float32)
-    rest = some - centre
+    rest, along = some - centre, along_of(kind, factor)
+    if kind == "learned" and n >= _FEW:
+        return Hash(
+            centre, fit_weights(_padded(some), _padded(rest), along=along or 0.0, seed=seed)[:d], np.float32(1), along
+        )
     rotation = None
     if kind == "itq" and n >= _FEW:
         rotation = fit_rotation(rest, seed=seed)
-    elif kind in ("rotation", "itq"):
+    elif kind not in ("sign", "centred"):
         rotation = random_rotation(d, seed)
-    scale = np.abs(rest if rotation is None else rest @ rotation).mean(dtype=np.float64) if n else 1.0
-    return Hash(centre, None if rotation is None else _padded(rotation), np.float32(scale or 1.0))
+    scale = np.float32(np.abs(rest if rotation is None else rest @ rotation).mean(dtype=np.float64) if n else 1.0)
+    scale = scale if scale > 0 else np.float32(1)
+    if along is not None and rotation is not None:
+        return Hash(centre, _padded(rotation * scale), np.float32(1), along)
+    return Hash(centre, None if rotation is None else _padded(rotation), scale)
+
+
+def along_of(kind: Codes, factor: bool) -> float | None:
+    """The weight in the descent of the error along a vector; None for codes that are signs."""
+    if kind != "learned":
+        return None
+    return 0.0 if factor else _ALONG
 
 
 def blocks_of(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -141,7 +160,22 @@ def _sample(vectors: Vectors, seed: int) -> NDArray[np.float32]:
     return np.asarray(vectors[np.sort(rows).astype(np.int64)], dtype=np.float32)
 
 
-def _padded(rotation: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(d, d) with columns of zeros up to whole bytes."""
-    missing = n_bytes(len(rotation)) * 8 - len(rotation)
-    return np.ascontiguousarray(np.pad(rotation, ((0, 0), (0, missing))))
+def _padded(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(n, d) with columns of zeros up to whole bytes."""
+    return np.ascontiguousarray(np.pad(rows, ((0, 0), (0, -rows.shape[1] % 8))))
+
+
+def _factors(
+    vectors: NDArray[np.float32], rest: NDArray[np.float32], coded: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """float32 (n,): by how much `coded`, (n, d), has to be stretched for the dot product with the vector to be right.
+
+    Where that is far from what brings it nearest to `rest`, as when the vector lies across what is left of it: the
+    latter.
+    """
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        nearest = np.einsum("nd,nd->n", rest, coded) / np.einsum("nd,nd->n", coded, coded)
+        right = np.einsum("nd,nd->n", vectors, rest) / np.einsum("nd,nd->n", vectors, coded)
+        factors = np.where((right > nearest / 4) & (right < nearest * 4), right, nearest)
+    found: NDArray[np.float32] = np.clip(np.nan_to_num(factors, nan=1.0), 0, _LARGEST_FACTOR).astype(np.float32)
+    return found

@@ -12,7 +12,7 @@ from spaniel.retrieval.types import JSON
 __all__ = ["Codes", "DenseSettings", "Rescore", "StoreKind", "StoreSettings", "checked_name"]
 
 StoreKind = Literal["float32", "float16", "int8", "hnsw", "ivf", "pq", "rabitq", "binary"]
-Codes = Literal["sign", "centred", "rotation", "itq"]
+Codes = Literal["sign", "centred", "rotation", "itq", "learned"]
 Rescore = Literal["none", "int8", "float16", "float32"]
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
@@ -26,8 +26,8 @@ class StoreSettings:
     Attributes:
         kind: "float32", "float16", "int8": all vectors, searched exhaustively; "hnsw", "ivf", "pq", "rabitq": FAISS;
             "binary": a bit a dimension.
-        codes: of `binary`: sign of the vector; centred; randomly rotated; rotated by ITQ, which is fitted on the
-            vectors themselves (below 1,000 of them a random rotation stands in).
+        codes: of `binary`: sign of the vector; centred; randomly rotated; rotated by ITQ; learned, bits and all. The
+            last two are fitted on the vectors themselves (below 1,000 of them a random rotation stands in).
         factor: of `binary`: 2 more bytes a passage that correct each estimate.
         rescore: the second tier on disk, against which the best candidates are scored again. "none" keeps no vectors
             beside the codes; only `binary` can do without. Flat kinds have no second tier: "none".
@@ -39,8 +39,8 @@ class StoreSettings:
     """
 
     kind: StoreKind = "binary"
-    codes: Codes = "itq"
-    factor: bool = False
+    codes: Codes = "learned"
+    factor: bool = True
     rescore: Rescore = "int8"
     lists: int = 0
     seed: int = 0

@@ -47,6 +47,18 @@ class BinaryScan:
         threads: int = 1,
     ) -> list[tuple[NDArray[np.int64], NDArray[np.float32]]]: ...
 
+# ---- binary_refine.cpp
+
+def refine_codes(
+    codes: NDArray[np.uint8],
+    slope: NDArray[np.float32],
+    gram: NDArray[np.float32],
+    toward: NDArray[np.float32],
+    off: NDArray[np.float32],
+    sweeps: int,
+    along: float,
+) -> None: ...
+
 # ---- bisection.cpp
 
 def bisect(

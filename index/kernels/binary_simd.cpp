@@ -124,6 +124,10 @@ __attribute__((target(SPANIEL_AVX512))) inline void store_sums(uint16_t* acc, __
   _mm512_storeu_si512(acc + 32, _mm512_permutex2var_epi64(a, second, z));
 }
 
+__attribute__((target(SPANIEL_AVX512))) inline __m512i table_of(const uint8_t* table) {
+  return _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(table)));
+}
+
 __attribute__((target(SPANIEL_AVX512))) inline void add_block(__m512i code, __m512i low, __m512i high, __m512i& all, __m512i& odd) {
   const __m512i nibble = _mm512_set1_epi8(15);
   __m512i value = _mm512_add_epi8(_mm512_shuffle_epi8(low, _mm512_and_si512(code, nibble)),
@@ -134,22 +138,20 @@ __attribute__((target(SPANIEL_AVX512))) inline void add_block(__m512i code, __m5
 
 __attribute__((target(SPANIEL_AVX512))) void sums_avx512(const uint8_t* codes, size_t n_blocks, size_t n_bytes,
                                                           const uint8_t* tables, uint16_t* acc) {
-  const size_t block_bytes = n_bytes * kBlockRows;
-  // Two blocks at a time share the loads of the tables.
-  for (size_t b = 0; b < n_blocks; b += 2, codes += 2 * block_bytes, acc += 2 * kBlockRows) {
-    const bool two = b + 1 < n_blocks;
-    const uint8_t* other = two ? codes + block_bytes : codes;
+  for (size_t b = 0; b < n_blocks; ++b, acc += kBlockRows) {
     __m512i all = _mm512_setzero_si512(), odd = all, all2 = all, odd2 = all;
-    for (size_t g = 0; g < n_bytes; ++g) {
-      __builtin_prefetch(codes + g * kBlockRows + kAhead);
-      __builtin_prefetch(other + g * kBlockRows + kAhead);
-      __m512i low = _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(tables + 32 * g)));
-      __m512i high = _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(tables + 32 * g + 16)));
-      add_block(_mm512_loadu_si512(codes + g * kBlockRows), low, high, all, odd);
-      add_block(_mm512_loadu_si512(other + g * kBlockRows), low, high, all2, odd2);
+    size_t g = 0;
+    for (; g + 2 <= n_bytes; g += 2, codes += 2 * kBlockRows) {
+      __builtin_prefetch(codes + kAhead);
+      __builtin_prefetch(codes + kAhead + kBlockRows);
+      add_block(_mm512_loadu_si512(codes), table_of(tables + 32 * g), table_of(tables + 32 * g + 16), all, odd);
+      add_block(_mm512_loadu_si512(codes + kBlockRows), table_of(tables + 32 * g + 32), table_of(tables + 32 * g + 48), all2, odd2);
     }
-    store_sums(acc, all, odd);
-    if (two) store_sums(acc + kBlockRows, all2, odd2);
+    if (g < n_bytes) {
+      add_block(_mm512_loadu_si512(codes), table_of(tables + 32 * g), table_of(tables + 32 * g + 16), all, odd);
+      codes += kBlockRows;
+    }
+    store_sums(acc, _mm512_add_epi16(all, all2), _mm512_add_epi16(odd, odd2));
   }
 }
 

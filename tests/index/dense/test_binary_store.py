@@ -14,7 +14,7 @@ from spaniel.index.format import ArrayFile
 from spaniel.index.fs import RealFS
 from spaniel.retrieval.errors import InvalidInput
 
-KINDS: tuple[Codes, ...] = ("sign", "centred", "rotation", "itq")
+KINDS: tuple[Codes, ...] = ("sign", "centred", "rotation", "itq", "learned")
 
 
 def vectors(n: int, d: int, seed: int = 0) -> NDArray[np.float32]:
