@@ -289,7 +289,7 @@ class Index:
         weights: Sequence[float] | None = None,
         threads: int | None = 1,
         encoder: Encoder | None = None,
-        candidates: int = 100,
+        candidates: int | None = None,
         nprobe: int | None = None,
         ef: int | None = None,
         device: Device = "cpu",
@@ -304,14 +304,22 @@ class Index:
                 calibrated, and convex where scores of words have no ceiling (tfidf, learned sparse vectors).
             weights: of BM25 and of vectors; equal by default. `fusion_weights.fit_weights` fits them.
             threads: for batches; None for one a core.
-            encoder, candidates, nprobe, ef, device: see `dense`.
+            candidates: how many of the best by estimate are scored again; by default all that vectors find, for sums
+                need scores that can be compared.
+            encoder, nprobe, ef, device: see `dense`.
 
         Raises:
             InvalidInput, ModelError, MissingExtra: as `bm25` and `dense`.
         """
         from .dense.hybrid import hybrid
 
-        searching = {"encoder": encoder, "candidates": candidates, "nprobe": nprobe, "ef": ef, "device": device}
+        searching: dict[str, Any] = {
+            "encoder": encoder,
+            "candidates": candidates,
+            "nprobe": nprobe,
+            "ef": ef,
+            "device": device,
+        }
         return hybrid(self, k, depth=depth, dense=dense, fusion=fusion, weights=weights, threads=threads, **searching)
 
     def explain_score(
