@@ -65,14 +65,14 @@ def measured(judged: Collection, cache: Path) -> dict[str, Any]:
         parts = {
             "bm25": evaluate(kb.bm25(DEPTH)),
             "dense": evaluate(exact.dense(None, DEPTH)),
-            "binary": evaluate(kb.dense(None, DEPTH, candidates=DEPTH)),
+            "binary": evaluate(kb.dense(None, DEPTH, candidates=2 * DEPTH)),
         }
         fused = {
             "hybrid": kb.hybrid(),
             "z-scores": kb.hybrid(fusion="convex"),
             "min-max": kb.hybrid(fusion="minmax"),
             "rrf 60": kb.hybrid(fusion="rrf"),
-            "rrf 10": rrf(kb.bm25(DEPTH), kb.dense(None, DEPTH, candidates=DEPTH), k=10),
+            "rrf 10": rrf(kb.bm25(DEPTH), kb.dense(None, DEPTH, candidates=2 * DEPTH), k=10),
         }
         values = parts | {name: evaluate(each) for name, each in fused.items()}
         values["hybrid, float32"] = evaluate(exact.hybrid())
@@ -95,7 +95,7 @@ def measured(judged: Collection, cache: Path) -> dict[str, Any]:
 
 def further(kb: Index, evaluate: Callable[[Retriever], Values], values: dict[str, Values]) -> dict[str, Any]:
     """What feedback and diversity change: nDCG@10 and R@100 against the same without."""
-    dense = kb.dense(None, DEPTH, candidates=DEPTH)
+    dense = kb.dense(None, DEPTH, candidates=2 * DEPTH)
     fed_by_hybrid = calibrated(kb.bm25(DEPTH), Feedback(dense, kb.hybrid()), name="hybrid")
     tried: dict[str, tuple[Retriever, str]] = {
         "feedback, no gate": (Feedback(dense, gate=0.0), "binary"),

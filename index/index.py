@@ -304,8 +304,8 @@ class Index:
                 calibrated, and convex where scores of words have no ceiling (tfidf, learned sparse vectors).
             weights: of BM25 and of vectors; equal by default. `fusion_weights.fit_weights` fits them.
             threads: for batches; None for one a core.
-            candidates: how many of the best by estimate are scored again; by default all that vectors find, for sums
-                need scores that can be compared.
+            candidates: how many of the best by estimate are scored again; by default twice what vectors find, for sums
+                need scores that can be compared, down to the last.
             encoder, nprobe, ef, device: see `dense`.
 
         Raises:

@@ -31,7 +31,7 @@ from .types import Query
 
 __all__ = ["SPREADS", "Calibrated", "CalibratedSum", "calibrated"]
 
-SPREADS = 6.25
+SPREADS = 6.0
 
 
 @runtime_checkable

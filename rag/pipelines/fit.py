@@ -44,7 +44,7 @@ def fit_hybrid(
         raise InvalidInput(
             "fit_hybrid", f"{len(asked)} judged queries for {folds} folds", hint="are their ids those of qrels?"
         )
-    words, vectors = index.bm25(depth), index.dense(dense, depth, candidates=depth)
+    words, vectors = index.bm25(depth), index.dense(dense, depth, candidates=2 * depth)
     rows = list(zip(words.search(asked), vectors.search(asked), strict=True))
     judged = sorted({id_ for query in asked for id_ in qrels[query.id]})
     known = index.passages.ordinals_of(judged)

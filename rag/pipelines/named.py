@@ -45,7 +45,7 @@ _DESCRIBED: list[tuple[PipelineSpec, str]] = [
     (
         PipelineSpec(
             "hybrid",
-            (Calibrated((Bm25(depth=200), Dense(depth=200, candidates=200)), name="hybrid"),),
+            (Calibrated((Bm25(depth=200), Dense(depth=200, candidates=400)), name="hybrid"),),
             IndexSpec(dense="minilm"),
         ),
         "`bm25` and `binary` side by side, 200 of each, fused by calibrated scores with equal weights.",
