@@ -3,7 +3,7 @@
     python -m benchmarks.hybrid ../shared/data/scifact ../shared/data/nfcorpus --cache CACHE [--out FILE.json]
 
 For each collection, with all-MiniLM-L6-v2 and 200 passages from each side: nDCG@10 of the parts (vectors as float32,
-and in 48 bytes with the best 100 scored again from int8), of every fusion of BM25 with the latter, and the interval of
+and in 50 bytes with the best 100 scored again from int8), of every fusion of BM25 with the latter, and the interval of
 the gain over the better part (95 %, paired, per query). Fitted weights are those of `fit_hybrid`, every query under
 weights fitted without its fold. Then feedback and diversity: what they change. Vectors of passages and queries stay in
 CACHE; what is not there is encoded.

@@ -40,7 +40,7 @@ _DESCRIBED: list[tuple[PipelineSpec, str]] = [
     ),
     (
         PipelineSpec("binary", (Dense(name="binary"),), IndexSpec(dense="minilm", store="binary")),
-        "The same in 48 bytes a passage (ITQ), the best 100 scored again from int8 on disk.",
+        "The same in 50 bytes a passage (learned codes), the best 100 scored again from int8 on disk.",
     ),
     (
         PipelineSpec(
