@@ -45,19 +45,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("collections", nargs="+")
     parser.add_argument("--cache", type=Path, required=True)
+    parser.add_argument("--queries", type=int, default=2000, help="at most so many, drawn with a fixed seed")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     results = []
     for name in options.collections:
-        results.append(measured(collection(name), options.cache))
+        results.append(measured(collection(name), options.cache, options.queries))
         show(results[-1])
         if options.out:
             options.out.write_text(json.dumps(results, indent=1))
 
 
-def measured(judged: Collection, cache: Path) -> dict[str, Any]:
+def measured(judged: Collection, cache: Path, n_queries: int) -> dict[str, Any]:
     """Everything about one collection, as plain JSON."""
-    queries = encoded(judged, cache)
+    queries = encoded(judged, cache, n_queries)
     plain = cached_index(judged, IndexSpec(dense=MODEL, store="float32"), cache=cache)
     coded = cached_index(judged, IndexSpec(dense=MODEL, store="binary"), cache=cache)
     with plain.index as exact, coded.index as kb:
@@ -111,10 +112,12 @@ def further(kb: Index, evaluate: Callable[[Retriever], Values], values: dict[str
     return found
 
 
-def encoded(judged: Collection, cache: Path) -> list[Query]:
+def encoded(judged: Collection, cache: Path, most: int) -> list[Query]:
     """The judged queries with their vectors, which are kept in the cache."""
     known = dict(judged.queries)
     ids = [id_ for id_, grades in judged.qrels.items() if grades and id_ in known]
+    if len(ids) > most:
+        ids = [ids[place] for place in np.sort(np.random.default_rng(0).choice(len(ids), most, replace=False))]
     with open_encoder(MODEL) as encoder, EmbeddingCache(cache / "query-embeddings", encoder.card) as kept:
         rows = kept.rows_of([known[id_] for id_ in ids], lambda texts: encoder.encode(texts, kind="query"))
         vectors = kept.vectors()[rows]
