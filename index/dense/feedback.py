@@ -69,7 +69,7 @@ class Feedback(Stage):
         *,
         k: int = 3,
         weight: float = 0.2,
-        gate: float = 0.6,
+        gate: float = 0.8,
     ) -> None:
         if k < 1 or not 0 <= weight <= 1 or not gate >= 0:
             raise InvalidInput("feedback", f"k {k}, weight {weight}, gate {gate}; they must be >= 1, 0 to 1, and >= 0")

@@ -77,7 +77,7 @@ class Feedback:
     sources: tuple[StageSpec, ...] = ()
     k: int = 3
     weight: float = 0.2
-    gate: float = 0.6
+    gate: float = 0.8
 
     def __post_init__(self) -> None:
         check_sources("feedback", self.sources)
