@@ -14,6 +14,7 @@ import click
 from spaniel.retrieval.errors import MissingExtra, ModelError
 
 from .console import Console, with_console
+from .dense_options import open_model
 from .index_build import show_progress
 from .sizes import index_size
 
@@ -80,10 +81,8 @@ def demo(console: Console, folder: str, dense: bool) -> int:
 
 def _model(console: Console) -> "AbstractContextManager[Encoder | None]":
     """The model in int8, which halves the time; None where there is none, for a demo fetches nothing."""
-    from spaniel.models.encoders.open import open_encoder
-
     try:
-        return open_encoder("minilm", precision="int8", offline=True, on_progress=console.note)
+        return open_model(console, "minilm", {"precision": "int8", "offline": True})
     except (MissingExtra, ModelError) as error:
         console.note(f"words alone, no vectors: {error}" + (f" ({error.hint})" if error.hint else ""))
         return nullcontext()

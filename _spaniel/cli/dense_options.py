@@ -4,15 +4,20 @@ Names and meanings are those of `open_encoder` and `StoreSettings`. What is not 
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.core import ParameterSource
 
+from spaniel.retrieval.errors import require
+
 from .console import Console
+from .progress import ProgressLine
 
 if TYPE_CHECKING:
     from spaniel.index.dense.settings import StoreSettings
+    from spaniel.index.index import Index
     from spaniel.models.encoders.base import Encoder
 
 __all__ = [
@@ -23,6 +28,7 @@ __all__ = [
     "STORE_NAMES",
     "given_among",
     "model_options",
+    "open_elsewhere",
     "open_model",
     "store_of",
     "store_options",
@@ -108,6 +114,7 @@ def store_of(options: dict[str, Any]) -> "StoreSettings":
     Raises:
         InvalidInput: they do not go together.
         click.UsageError: an option of another kind of store.
+        MissingExtra: FAISS is not installed.
     """
     from spaniel.index.dense.settings import StoreSettings
 
@@ -119,6 +126,8 @@ def store_of(options: dict[str, Any]) -> "StoreSettings":
             raise click.UsageError(f"--{name} belongs to --store {' or '.join(kinds)}, not to {kind}")
     if taken["rescore"] not in (None, "none") and kind in ("float32", "float16", "int8"):
         raise click.UsageError(f"--rescore means nothing for --store {kind}, which keeps the vectors themselves")
+    if kind in ("hnsw", "ivf", "pq", "rabitq"):
+        require("faiss", extra="cpu")  # better now than when all is encoded
     return StoreSettings(kind, **{name: value for name, value in taken.items() if value is not None})
 
 
@@ -133,10 +142,38 @@ def open_model(console: Console, model: str, options: dict[str, Any], **more: An
     """
     from spaniel.models.encoders.open import open_encoder
 
-    taken = {name: options.pop(name) for name in MODEL_NAMES}
-    return open_encoder(
-        model, **{name: value for name, value in taken.items() if value is not None}, on_progress=console.note, **more
-    )
+    taken = {name: options.pop(name, None) for name in MODEL_NAMES}
+    given = {name: value for name, value in taken.items() if value is not None}
+    with console.progress() as line:
+        return open_encoder(model, on_progress=_teller(console, line), **given, **more)
+
+
+def open_elsewhere(console: Console, index: "Index", name: str, place: str) -> "Encoder":
+    """The model of a dense part from another place than the index names, with the settings that it was made with.
+
+    Raises:
+        ModelError: it is another model; or as `open_encoder`.
+    """
+    from spaniel.models.encoders.open import open_encoder
+
+    card = replace(index.settings.dense[name].model, source=place)
+    with console.progress() as line:
+        return open_encoder(card, on_progress=_teller(console, line))
+
+
+def _teller(console: Console, line: ProgressLine) -> Callable[[str], None]:
+    """What is told first stays, as a note; what comes after is shown on the line."""
+    told = False
+
+    def tell(stage: str) -> None:
+        nonlocal told
+        if not told:
+            console.note(stage)
+        else:
+            line.update(stage, 0, 0)
+        told = True
+
+    return tell
 
 
 def tell_cut(console: Console, encoder: "Encoder") -> None:

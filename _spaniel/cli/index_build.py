@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,6 +15,7 @@ from .dense_options import (
     STORE_NAMES,
     given_among,
     model_options,
+    open_elsewhere,
     open_model,
     store_of,
     store_options,
@@ -149,9 +150,12 @@ def _encoder_of(console: Console, options: dict[str, Any]) -> Iterator[None]:
 @click.command()
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 @click.argument("index")
+@click.option(
+    "--encoder", metavar="MODEL", help="Where the model is, if no longer where the index was made; it must be the same."
+)
 @_reading_options
 @with_console
-def add(console: Console, sources: tuple[str, ...], index: str, **options: Any) -> None:
+def add(console: Console, sources: tuple[str, ...], index: str, encoder: str | None, **options: Any) -> None:
     """Add documents to an index.
 
     They become a new segment, in one commit. Readers go on with what they opened; analyser, fields and models are those
@@ -161,13 +165,20 @@ def add(console: Console, sources: tuple[str, ...], index: str, **options: Any) 
     from spaniel.index.index import open_index
     from spaniel.index.vectors import add_vectors
 
-    with open_index(index) as opened:
+    with open_index(index) as opened, ExitStack() as stack:
         holds_texts = opened.settings.analyzer is not None
+        if encoder is not None:
+            if len(opened.dense_names) != 1:
+                raise click.UsageError(f"--encoder: the index holds {len(opened.dense_names)} models, not one")
+            made_with = open_elsewhere(console, opened, opened.dense_names[0], encoder)
+            options["encoder"] = stack.enter_context(made_with)
+        kept = stack.pop_all()
     if not holds_texts:
         _run(console, add_vectors, sources, index, _options_of_vectors(options))
         return
     problems = _Problems(console)
-    _run(console, add_to_index, sources, index, {**options, "on_problem": problems.take}, problems)
+    with kept:
+        _run(console, add_to_index, sources, index, {**options, "on_problem": problems.take}, problems)
 
 
 def _options_of_vectors(options: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,9 @@ import click
 
 from spaniel.retrieval.errors import MissingExtra, ModelError
 
+from .console import Console
+from .dense_options import open_elsewhere
+
 if TYPE_CHECKING:
     from spaniel.index.index import Index
     from spaniel.index.sparse.likelihood import LikelihoodRetriever
@@ -37,7 +40,7 @@ _TAKEN_BY = {
     "lambda_": ("jelinek-mercer",),
 }
 _SPARSE = ("scorer", *_TAKEN_BY)
-_DENSE = ("model", "candidates", "nprobe", "ef")
+_DENSE = ("model", "encoder", "candidates", "nprobe", "ef")
 
 _PIPELINE_DEPTH = 1000
 
@@ -48,6 +51,11 @@ _OPTIONS = [
         help="Words, vectors (binary: only if so kept), or both [hybrid when the index holds one model, else bm25].",
     ),
     click.option("--model", metavar="NAME", help="Which vectors of an index that holds several."),
+    click.option(
+        "--encoder",
+        metavar="MODEL",
+        help="Where the model is, if no longer where the index was made; it must be the same.",
+    ),
     click.option(
         "--candidates",
         type=click.IntRange(min=1),
@@ -79,7 +87,9 @@ def scoring_options(command: Command) -> Command:
     return command
 
 
-def retriever_of(index: "Index", options: dict[str, Any], *, k: int, threads: int | None = 1) -> "Retriever":
+def retriever_of(
+    console: Console, index: "Index", options: dict[str, Any], *, k: int, threads: int | None = 1
+) -> "Retriever":
     """The retriever that the options ask for; a pipeline's sources search 1000 deep, or as deep as k.
 
     Args:
@@ -100,7 +110,7 @@ def retriever_of(index: "Index", options: dict[str, Any], *, k: int, threads: in
         _refuse(options, _DENSE, "--{} belongs to vectors: --retriever dense or hybrid")
         return _sparse(index, options, k, threads)
     _refuse(options, _SPARSE, f"--{{}} belongs to --retriever bm25, not to {chosen}")
-    return _with_vectors(index, chosen, options, k, threads)
+    return _with_vectors(console, index, chosen, options, k, threads)
 
 
 @contextmanager
@@ -125,7 +135,8 @@ def _default(index: "Index", options: dict[str, Any]) -> str:
     """What is meant when nobody says: whatever the other options belong to, else what `Index.search` does."""
     if index.settings.analyzer is None or any(options[name] is not None for name in _SPARSE):
         return "bm25"
-    return "hybrid" if index.is_hybrid or options["model"] is not None else "bm25"
+    asked = options["model"] is not None or options["encoder"] is not None
+    return "hybrid" if index.is_hybrid or asked else "bm25"
 
 
 def _sparse(
@@ -148,10 +159,12 @@ def _sparse(
 
 
 def _with_vectors(
-    index: "Index", chosen: str, options: dict[str, Any], k: int, threads: int | None
+    console: Console, index: "Index", chosen: str, options: dict[str, Any], k: int, threads: int | None
 ) -> "Retriever | Pipeline":
     name = _part(index, options["model"], binary=chosen == "binary")
     given = {option: options[option] for option in ("candidates", "nprobe", "ef") if options[option] is not None}
+    if options["encoder"] is not None:
+        given["encoder"] = open_elsewhere(console, index, name, options["encoder"])
     if chosen == "hybrid":
         return index.hybrid(k, dense=name, threads=threads, **given)
     return index.dense(name, k, threads=threads, **given)

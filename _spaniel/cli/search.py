@@ -57,7 +57,7 @@ def search(console: Console, index: str, query: str | None, file: str | None, **
             opened,
             file,
             run_file=options["run_file"],
-            retriever=retriever_of(opened, options, k=k, threads=options["threads"]),
+            retriever=retriever_of(console, opened, options, k=k, threads=options["threads"]),
             k=k,
             where=options["where"],
             tag=options["tag"],
@@ -86,7 +86,7 @@ def _one(console: Console, index: "Index", query: str, options: dict[str, Any]) 
     if options["explain"] and options["scorer"] in LIKELIHOODS:
         raise click.UsageError(f"--explain takes scores of BM25 and TF-IDF apart, not of {options['scorer']}")
     k = options["k"] or _K
-    retriever = retriever_of(index, options, k=k)
+    retriever = retriever_of(console, index, options, k=k)
     results = Pipeline(retriever)(query, k=k, where=options["where"])
     reasons = _reasons(index, query, results, retriever) if options["explain"] else []
     if console.json:

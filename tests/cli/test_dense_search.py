@@ -107,3 +107,14 @@ def test_what_was_added_is_found_by_its_vector(spaniel: Run, hybrid: Path, tmp_p
     hits = found(spaniel("search", hybrid, "fish tanks need a permit.", "--retriever", "dense", "--json"))
     assert hits[0] == "fish"
     assert len(hits) == 5
+
+
+def test_a_model_that_has_moved(spaniel: Run, hybrid: Path, tmp_path: Path, models: list[dict[str, Any]]) -> None:
+    del models[:]
+    assert found(spaniel("search", hybrid, "dogs", "--encoder", "toy-here", "--json"))
+    (tmp_path / "more.jsonl").write_text('{"_id": "fish", "text": "Fish tanks need a permit."}\n')
+    assert spaniel("index", "add", tmp_path / "more.jsonl", hybrid, "--encoder", "toy-here").code == 0
+    assert [asked["model"] for asked in models] == ["toy-here", "toy-here"]
+    spaniel("index", "add-dense", hybrid, "toy-2", "--name", "other")
+    refused = spaniel("index", "add", tmp_path / "more.jsonl", hybrid, "--encoder", "toy-here", "--json")
+    assert refused.code == 2 and "holds 2 models" in refused.error["message"]
