@@ -39,7 +39,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 # Spelled out here, for reading them from the library would make --help import NumPy; a test compares the two.
 STORES = ("binary", "float32", "float16", "int8", "hnsw", "ivf", "pq", "rabitq")
-CODES = ("itq", "rotation", "centred", "sign")
+CODES = ("learned", "itq", "rotation", "centred", "sign")
 RESCORE = ("int8", "float16", "float32", "none")
 
 STORE_NAMES = ("store", "codes", "factor", "rescore", "lists")
@@ -53,9 +53,11 @@ _STORE = [
         type=click.Choice(STORES),
         help="How vectors are kept: a bit a dimension; all of them; FAISS's kinds [binary].",
     ),
-    click.option("--codes", type=click.Choice(CODES), help="Of the binary store: how its bits are made [itq]."),
+    click.option("--codes", type=click.Choice(CODES), help="Of the binary store: how its bits are made [learned]."),
     click.option(
-        "--factor", is_flag=True, help="Of the binary store: 2 more bytes a passage, which correct its estimates."
+        "--factor/--no-factor",
+        default=None,
+        help="Of the binary store: 2 more bytes a passage, which correct its estimates, or not [--factor].",
     ),
     click.option(
         "--rescore",
@@ -122,7 +124,7 @@ def store_of(options: dict[str, Any]) -> "StoreSettings":
     kind: Any = taken.pop("store") or "binary"
     belongs = {"codes": ("binary",), "factor": ("binary",), "lists": ("binary", "ivf")}
     for name, kinds in belongs.items():
-        if taken[name] not in (None, False) and kind not in kinds:
+        if taken[name] is not None and kind not in kinds:
             raise click.UsageError(f"--{name} belongs to --store {' or '.join(kinds)}, not to {kind}")
     if taken["rescore"] not in (None, "none") and kind in ("float32", "float16", "int8"):
         raise click.UsageError(f"--rescore means nothing for --store {kind}, which keeps the vectors themselves")

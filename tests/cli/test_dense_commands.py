@@ -24,7 +24,7 @@ def test_options_name_what_the_library_knows() -> None:
 
 def test_build_keeps_vectors(spaniel: Run, source: Path, tmp_path: Path, models: list[dict[str, Any]]) -> None:
     words = ["--dense", "toy-1", "--precision", "int8", "--max-length", "64", "--query-prompt", "q: ", "--offline"]
-    words += ["--codes", "sign", "--rescore", "none", "--dense-name", "mine"]
+    words += ["--codes", "sign", "--no-factor", "--rescore", "none", "--dense-name", "mine"]
     done = spaniel("index", "build", source, tmp_path / "kb", *words, "--json")
     assert done.code == 0, done.err
     assert done.err == ""
@@ -35,7 +35,7 @@ def test_build_keeps_vectors(spaniel: Run, source: Path, tmp_path: Path, models:
     assert asked == {"model": "toy-1", "precision": "int8", "max_length": 64, "query_prompt": "q: ", "offline": True}
     with sp.open(tmp_path / "kb") as kb:
         store = kb.settings.dense["mine"].store
-        assert (store.kind, store.codes, store.rescore) == ("binary", "sign", "none")
+        assert (store.kind, store.codes, store.factor, store.rescore) == ("binary", "sign", False, "none")
 
 
 @pytest.mark.parametrize(
