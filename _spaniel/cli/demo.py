@@ -29,6 +29,7 @@ _QUESTIONS: list[tuple[str, dict[str, Any] | None]] = [
     ("how do I decode json?", None),
     ("how does operator precedence work?", {"kind": "topic"}),
     ("wait for several tasks to finish", {"kind": "class"}),
+    ("guess what kind of file this is", None),  # words alone miss what vectors find
 ]
 _SHOWN = 3
 
@@ -133,6 +134,7 @@ def _next_steps(source: Path, path: Path) -> str:
             "Try next:",
             f"  {spaniel} search {path} 'sort a list by several keys' --explain",
             f"  {spaniel} search {path} 'sort' --where '{{\"kind\": \"function\"}}' -k 5 --json",
+            f"  {spaniel} search {path} 'guess what kind of file this is' --retriever bm25    # words alone",
             f"  {spaniel} index info {path}",
             f"  {spaniel} index build YOUR-FOLDER kb        # .jsonl, .csv, .tsv, .txt, .md, .html (see {source})",
         ]
