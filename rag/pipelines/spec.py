@@ -147,10 +147,11 @@ class PipelineSpec:
         names = {self.index.dense, f"hub:{self.index.dense}", str(Path(self.index.dense).expanduser().resolve())}
         if kept is None or kept.store != self.index.kept or names.isdisjoint({kept.model.name, kept.model.source}):
             has = f"{kept.store.kind} vectors of {kept.model.name}" if kept else "none"
+            make = f"spaniel index add-dense {index.path} {self.index.dense} --store {self.index.kept.kind}"
             raise InvalidInput(
                 f"pipeline {self.name!r}",
                 f"needs {self.index.kept.kind} vectors of {self.index.dense}; {index.path} has {has} first",
-                hint=f"spaniel index add-dense {index.path} {self.index.dense} --store {self.index.kept.kind}",
+                hint="--retriever dense or hybrid searches the vectors that are there" if kept else make,
             )
 
     def to_json(self) -> dict[str, JSON]:
