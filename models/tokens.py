@@ -1,8 +1,8 @@
 """Texts to token ids, by the tokenizer.json of a model.
 
 Padding and cutting that the file asks for are left aside: padding is a matter of batches, and where to cut is the
-card's `max_length`. Very long texts are cut to a stretch that surely holds enough tokens before they are tokenised, so
-that a text of 100 MB costs no more than one of 100 kB.
+card's `max_length`. Of very long texts a stretch is tokenised that should hold enough tokens, so that a book costs no
+more than its first pages; the whole, where the stretch holds too few (it may be spaces).
 """
 
 from collections.abc import Sequence
@@ -18,6 +18,7 @@ __all__ = ["Tokenizer", "Tokens"]
 
 _MAX_FILE_BYTES = 256 << 20
 _LETTERS_PER_TOKEN = 32  # generous: English has about 5
+_WORD = 1 << 16  # letters in which a space is looked for
 _CHUNK = 4096  # texts tokenised at once: bounds what the tokenizer's own structures take
 
 
@@ -83,11 +84,14 @@ class Tokenizer:
 
 
 def _head(text: str, letters: int) -> str:
-    """The text up to a space at or behind this many letters, so that no word is cut; all of it when there is none."""
-    if len(text) <= letters:
-        return text
-    end = text.find(" ", letters)
-    return text if end < 0 else text[:end]
+    """The text up to a space at or behind this many letters, so that no word is cut.
+
+    Where no space follows for 65,536 letters, as in scripts without any, the cut is there: farther than one token
+    reaches from the first `max_length` of them.
+    """
+    limit = letters + _WORD
+    end = text.find(" ", letters, limit)
+    return text[:limit] if end < 0 else text[:end]
 
 
 def _opened(path: Path):  # type: ignore[no-untyped-def]

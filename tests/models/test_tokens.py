@@ -51,6 +51,12 @@ def test_a_word_far_behind_spaces(file: Path) -> None:
     assert tokens.truncated == 1
 
 
+def test_a_long_text_without_spaces(file: Path) -> None:
+    tokens = Tokenizer(file, 8)(["北京。" * 100_000, "w1"])
+    assert [len(ids) for ids in tokens.ids] == [8, 3]
+    assert tokens.truncated == 1
+
+
 def test_files_that_are_no_tokenizer(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"no tokenizer\.json"):
         Tokenizer(tmp_path / "tokenizer.json", 8)
