@@ -117,7 +117,7 @@ class _Source(Protocol):
         """Raise InvalidInput if it cannot give the vectors of every living passage."""
 
     def vectors(self, txn: Transaction, segment: OpenSegment) -> Vectors:
-        """One vector for each row of the segment, zeros for the dead."""
+        """One vector for each row of the segment; for the dead, any."""
 
 
 def _added(path: Path, source: _Source, name: str, dense: DenseSettings, *, overwrite: bool) -> int:

@@ -187,9 +187,21 @@ class EmbeddingCache:
 
 
 class CachedVectors:
-    """Rows of a cache in another order, as `Vectors`: row r is that of `rows[r]`, or zeros where that is -1."""
+    """Rows of a cache in another order, as `Vectors`: row r is that of `rows[r]`.
 
-    def __init__(self, vectors: NDArray[np.float32], rows: NDArray[np.int32]) -> None:
+    Rows of dead passages, which have none (-1) and are never found, get that of the row before: so what is fitted to
+    the vectors sees only such as there are. Without any, they are zeros.
+
+    Args:
+        vectors: floats (m, d), read row by row.
+        rows: int32 (n,), below m.
+    """
+
+    def __init__(self, vectors: NDArray[np.floating], rows: NDArray[np.int32]) -> None:
+        there = np.flatnonzero(rows >= 0)
+        if 0 < len(there) < len(rows):
+            before = np.searchsorted(there, np.arange(len(rows)), side="right") - 1
+            rows = rows[there[np.maximum(before, 0)]]
         self._vectors, self._rows = vectors, rows
 
     @property
@@ -206,10 +218,9 @@ class CachedVectors:
     def __getitem__(self, rows: slice | NDArray[np.int64]) -> NDArray[np.float32]:
         """A copy of these rows: float32 (m, d)."""
         wanted = self._rows[rows]
-        found = np.zeros((len(wanted), self._vectors.shape[1]), dtype=np.float32)
-        there = wanted >= 0
-        found[there] = self._vectors[wanted[there]]
-        return found
+        if not len(self._vectors):
+            return np.zeros((len(wanted), self._vectors.shape[1]), dtype=np.float32)
+        return np.asarray(self._vectors[wanted], dtype=np.float32)
 
 
 def embed(
@@ -219,7 +230,7 @@ def embed(
     cache: EmbeddingCache,
     on_done: Callable[[int], None] = lambda n_done: None,
 ) -> CachedVectors:
-    """The vectors of (row, text) pairs; rows that have no text get zeros.
+    """The vectors of (row, text) pairs; rows that have no text are those of dead passages.
 
     Args:
         on_done: told how many rows are done, call by call of the encoder.

@@ -53,7 +53,7 @@ class Encoding:
     ) -> dict[str, FileEntry]:
         """Name -> file of each dense part of a new segment with the ordinals from `first` on.
 
-        Rows that have no passage any more, because another one of the same id took its place, get a vector of zeros.
+        Rows that have no passage any more, because another one of the same id took its place, get that of a neighbour.
 
         Args:
             passages: the finished file of the segment's passages.

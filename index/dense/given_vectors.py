@@ -69,7 +69,7 @@ class GivenVectors:
             raise InvalidInput("ids", f"{len(foreign)} are not in the index, the first is {foreign[0]!r}")
 
     def vectors(self, txn: Transaction, segment: OpenSegment) -> Vectors:
-        """One vector for each row of the segment, zeros for the dead."""
+        """One vector for each row of the segment; for the dead, that of a neighbour."""
         places = np.full(segment.record.n_passages, -1, dtype=np.int32)
         for row, passage in _living(segment):
             places[row] = self._place[passage]

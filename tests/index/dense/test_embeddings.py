@@ -116,13 +116,16 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
         EmbeddingCache(link, CARD)
 
 
-def test_rows_without_a_text_get_zeros(tmp_path: Path) -> None:
+def test_rows_without_a_text_get_those_of_a_neighbour(tmp_path: Path) -> None:
     encoder = ToyEncoder(4)
     with EmbeddingCache(tmp_path, encoder.card) as cache:
         found = embed([(3, "word"), (1, "other word"), (4, "word")], 6, encoder, cache)
     assert encoder.asked == ["word", "other word"]
-    assert (found[0:6][[0, 2, 5]] == 0).all() and (found[np.array([3])] == found[4:5]).all()
-    assert found.shape == (6, 4) and found[1:2].any()
+    word, other = encoder.encode(["word", "other word"], kind="passage")
+    assert (found[0:6] == np.stack([other, other, other, word, word, word])).all()
+    assert (found[np.array([5, 0])] == np.stack([word, other])).all() and found.shape == (6, 4)
+    with EmbeddingCache(tmp_path / "empty", encoder.card) as cache:
+        assert (embed([], 2, encoder, cache)[0:2] == 0).all()
 
 
 def test_many_texts(tmp_path: Path) -> None:
