@@ -84,7 +84,11 @@ def open(file: ArrayFile, store: StoreSettings) -> BinaryPart:
         if factor.max(initial=0) >= _INFINITE:
             raise IndexCorrupt(file.path, "array 'factor' has values that are negative or not finite")
     tier = None if store.rescore == "none" else open_tier(file, store.rescore, n, d)
-    return BinaryPart(Hash(centre, weights, scale[0], along_of(store.codes, store.factor)), blocks, factor, n, tier)
+    fitted = Hash(centre, weights, scale[0], along_of(store.codes, store.factor))
+    try:
+        return BinaryPart(fitted, blocks, factor, n, tier)
+    except ValueError as error:  # how the native code refuses what it cannot search
+        raise IndexCorrupt(file.path, f"has an array that cannot be: {error}") from error
 
 
 _INFINITE = 0x7C00  # of float16; negative ones have the highest bit

@@ -44,6 +44,7 @@ PREFIX = "vectors-"
 _RECORD = struct.Struct("<8sQIIII")  # magic, first row, rows, dimension, CRC of the rows, CRC of record and keys
 _MAGIC = b"spanemb1"
 _ROWS_AT_ONCE = 512  # texts for one call of the encoder: what a kill costs at most
+_RECORD_ROWS = 1 << 14
 _MAX_ROWS = 1 << 31
 _READ_BYTES = 4 << 20
 
@@ -71,6 +72,7 @@ class EmbeddingCache:
             self._fs.mkdir(missing)
         self._known = _Known()
         self._n = self._keys_end = 0
+        self._appended = False
         with ExitStack() as stack:  # closes what was opened when something fails
             self._vectors, self._keys = (self._opened(path, stack) for path in self._paths)
             self._lock = os.open(self._paths[1], os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
@@ -95,7 +97,9 @@ class EmbeddingCache:
         places = sorted(fresh.values())
         if places:
             vectors = self._checked(encode([texts[place] for place in places]), len(places))
-            self._append(keys[places], vectors)
+            for start in range(0, len(places), _RECORD_ROWS):
+                some = slice(start, start + _RECORD_ROWS)
+                self._append(keys[places[some]], vectors[some])
             rows = self._known.rows_of(keys)
         return rows
 
@@ -114,9 +118,10 @@ class EmbeddingCache:
             OSError: the disk fails; the files are closed all the same.
         """
         with self._closing:
-            for file in (self._vectors, self._keys):
-                file.fsync()
-            self._fs.fsync_dir(self._paths[0].parent)
+            if self._appended:
+                for file in (self._vectors, self._keys):
+                    file.fsync()
+                self._fs.fsync_dir(self._paths[0].parent)
 
     def __enter__(self) -> Self:
         return self
@@ -147,6 +152,7 @@ class EmbeddingCache:
     def _append(self, keys: NDArray[np.void], vectors: NDArray[np.float32]) -> None:
         if self._n + len(keys) >= _MAX_ROWS:
             raise LimitExceeded("vectors in an embedding cache", self._n + len(keys), _MAX_ROWS)
+        self._appended = True
         rows, names = vectors.tobytes(), keys.tobytes()
         self._vectors.pwrite(rows, self._n * self._row_bytes)
         head = (_MAGIC, self._n, len(keys), self.card.dimension, zlib.crc32(rows))
@@ -166,7 +172,7 @@ class EmbeddingCache:
             if len(head) < _RECORD.size:
                 return
             magic, first, n, dimension, rows_crc, crc = _RECORD.unpack(head)
-            if (magic, first, dimension) != (_MAGIC, self._n, self.card.dimension) or not 0 < n <= _ROWS_AT_ONCE * 64:
+            if (magic, first, dimension) != (_MAGIC, self._n, self.card.dimension) or not 0 < n <= _RECORD_ROWS:
                 return
             names = self._keys.pread(16 * n, self._keys_end + _RECORD.size)
             if len(names) < 16 * n or crc != zlib.crc32(names, zlib.crc32(head[:-4] + bytes(4))):

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from spaniel.index.build import build
 from spaniel.index.check import verify
+from spaniel.index.dense import embeddings
 from spaniel.index.dense.add_dense import add_dense
 from spaniel.index.dense.embeddings import EmbeddingCache, embed, identity_of
 from spaniel.index.index import open_index
@@ -149,6 +150,7 @@ import sys
 from contracts.toy_encoder import ToyEncoder
 from spaniel.index.build import build
 from spaniel.index.dense import embeddings
+from spaniel.index.dense import embeddings
 from spaniel.index.dense.add_dense import add_dense
 
 command, source, path, log, stop_at = *sys.argv[1:5], int(sys.argv[5])
@@ -227,3 +229,10 @@ def test_vectors_outlive_a_build_that_starts_afresh(tmp_path: Path) -> None:
     build([*documents, Document("new", "more")], tmp_path / "kb", dense=encoder, store="float32").close()
     assert encoder.asked[8:] == ["more"]
     assert verify(tmp_path / "kb").notes == ()
+
+
+def test_more_texts_in_one_call_than_a_record_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embeddings, "_RECORD_ROWS", 7)
+    texts = [str(number) for number in range(40)]
+    assert fill(tmp_path, texts).texts == texts
+    assert fill(tmp_path, texts, ["new"]).texts == ["new"]
