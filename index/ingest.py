@@ -300,9 +300,9 @@ class Ingest:
         sparse = write_sparse(self._txn.fs, path, runs, self._settings.sparse, n_passages=self._n)
         self._writer.drop(self._first + local for local, _ in dead)
         self._writer.finish()
-        self._report(
-            Progress("committing", self._n, total_bytes, total_bytes, self._skipped, self._n_replaced + len(dead))
-        )
+        if not self._settings.dense:  # else encoding comes first
+            n_replaced = self._n_replaced + len(dead)
+            self._report(Progress("committing", self._n, total_bytes, total_bytes, self._skipped, n_replaced))
         return Ingested(self._n, dead, list(self._replaced.values()), self._moved_passages(), sparse)
 
     def _resolve_repeated(self) -> list[tuple[int, Passage]]:

@@ -43,7 +43,7 @@ PREFIX = "vectors-"
 
 _RECORD = struct.Struct("<8sQIIII")  # magic, first row, rows, dimension, CRC of the rows, CRC of record and keys
 _MAGIC = b"spanemb1"
-_ROWS_AT_ONCE = 512  # texts for one call of the encoder: what a kill costs at most
+_ROWS_AT_ONCE = 256  # texts for one call of the encoder, which sorts them by length: what a kill costs at most
 _RECORD_ROWS = 1 << 14
 _MAX_ROWS = 1 << 31
 _READ_BYTES = 4 << 20
@@ -239,7 +239,7 @@ def embed(
     """The vectors of (row, text) pairs; rows that have no text are those of dead passages.
 
     Args:
-        on_done: told how many rows are done, call by call of the encoder.
+        on_done: told how many rows are done, at the start and after each call of the encoder.
 
     Raises:
         ModelError: the encoder fails, or gives something else than vectors. What was encoded before stays in the cache.
@@ -248,6 +248,7 @@ def embed(
     """
     rows = np.full(n_rows, -1, dtype=np.int32)
     n_done = 0
+    on_done(n_done)
     for some in _batched(texts, _ROWS_AT_ONCE):
         found = cache.rows_of([text for _, text in some], lambda missing: encoder.encode(missing, kind="passage"))
         rows[[row for row, _ in some]] = found
