@@ -29,6 +29,8 @@ TierKind: TypeAlias = Literal["float32", "float16", "int8"]
 _DTYPES = {"float32": np.float32, "float16": np.uint16, "int8": np.int8}
 _CHUNK_BYTES = 4 << 20  # of float32
 _FLOAT16_MAX = 65504.0
+_SIGN_AND_HALF = np.int32(-0x70000001)  # all bits but the three copies of the sign that the shift leaves
+_PIECE = 1 << 16
 
 
 def tier_arrays(kind: TierKind, n_passages: int, dimension: int) -> ArrayShapes:
@@ -78,7 +80,7 @@ class Tier:
     def unscaled(self, rows: slice | NDArray[np.int64]) -> NDArray[np.float32]:
         """These rows as float32 (m, d), those of int8 before their scale is applied."""
         some = self.stored[rows]
-        return np.asarray(some.view(np.float16) if some.dtype == np.uint16 else some, dtype=np.float32)
+        return from_halves(some) if some.dtype == np.uint16 else np.asarray(some, dtype=np.float32)
 
     def vectors(self, rows: slice | NDArray[np.int64]) -> NDArray[np.float32]:
         """These rows as float32 (m, d)."""
@@ -98,6 +100,25 @@ class Tier:
             with np.errstate(over="ignore"):
                 scores[some] = sums if self.scale is None else sums * self.scale[rows[some]]
         return scores
+
+
+def from_halves(halves: NDArray[np.uint16]) -> NDArray[np.float32]:
+    """Finite float16 (n, d), as uint16, to float32, exactly.
+
+    The sign stays, exponent and fraction move 13 places down, and 2^112 makes up for the other bias. Done in pieces that
+    stay in the cache, several times as fast as NumPy's own conversion.
+    """
+    wide = np.empty(halves.shape, dtype=np.int32)
+    step = max(_PIECE // max(halves.shape[1], 1), 1)
+    for start in range(0, len(halves), step):
+        piece = wide[start : start + step]
+        piece[...] = halves[start : start + step].view(np.int16)
+        piece <<= 16
+        piece >>= 3
+        piece &= _SIGN_AND_HALF
+        values = piece.view(np.float32)
+        values *= np.float32(2.0**112)
+    return wide.view(np.float32)
 
 
 def chunks(n: int, dimension: int) -> Iterator[slice]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from spaniel.index.dense.part import Target
 from spaniel.index.dense.part_file import common_of, part_writer
 from spaniel.index.dense.settings import StoreSettings
-from spaniel.index.dense.tiers import Tier, TierKind, copy_tier, open_tier, tier_arrays, write_tier
+from spaniel.index.dense.tiers import Tier, TierKind, copy_tier, from_halves, open_tier, tier_arrays, write_tier
 from spaniel.index.format import ArrayFile
 from spaniel.index.fs import RealFS
 from spaniel.retrieval.errors import IndexCorrupt
@@ -94,3 +94,13 @@ def test_bytes_are_checked_as_mapped(tmp_path: Path) -> None:
     path.write_bytes(data)
     with pytest.raises(IndexCorrupt, match=r"arrays there: .*vector"):
         file.check_bytes()
+
+
+@pytest.mark.parametrize("width", [1, 256, 1 << 16])
+def test_every_finite_half_is_exact(width: int) -> None:
+    halves = np.arange(1 << 16, dtype=np.uint16).reshape(-1, width)
+    right = halves.view(np.float16).astype(np.float32)
+    finite = np.isfinite(right)
+    assert (from_halves(halves).view(np.uint32)[finite] == right.view(np.uint32)[finite]).all()
+    assert np.isfinite(from_halves(halves)).all()
+    assert from_halves(halves[:0]).shape == (0, width)
