@@ -80,7 +80,7 @@ class Tier:
     def unscaled(self, rows: slice | NDArray[np.int64]) -> NDArray[np.float32]:
         """These rows as float32 (m, d), those of int8 before their scale is applied."""
         some = self.stored[rows]
-        return from_halves(some) if some.dtype == np.uint16 else np.asarray(some, dtype=np.float32)
+        return from_halves(some.view(np.uint16)) if some.dtype == np.uint16 else np.asarray(some, dtype=np.float32)
 
     def vectors(self, rows: slice | NDArray[np.int64]) -> NDArray[np.float32]:
         """These rows as float32 (m, d)."""
@@ -105,8 +105,8 @@ class Tier:
 def from_halves(halves: NDArray[np.uint16]) -> NDArray[np.float32]:
     """Finite float16 (n, d), as uint16, to float32, exactly.
 
-    The sign stays, exponent and fraction move 13 places down, and 2^112 makes up for the other bias. Done in pieces that
-    stay in the cache, several times as fast as NumPy's own conversion.
+    The sign stays, exponent and fraction move 13 places down, and 2^112 makes up for the other bias. Done in pieces
+    that stay in the cache, several times as fast as NumPy's own conversion.
     """
     wide = np.empty(halves.shape, dtype=np.int32)
     step = max(_PIECE // max(halves.shape[1], 1), 1)

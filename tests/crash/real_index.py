@@ -60,7 +60,8 @@ def content(path: Path) -> tuple[Any, Any]:
             alive = segment.living(np.array([ordinal for ordinal, _ in rows], dtype=np.int64))
             kept = [passage for (_, passage), lives in zip(rows, alive, strict=True) if lives]
             stored.update({p.id: (p.title, p.text, dict(p.meta)) for p in kept})
-        found: list[Any] = [[(hit.id, hit.score) for hit in index.search(query, k=20)] for query in QUERIES]
+        rankings = index.bm25(k=20).search(QUERIES)
+        found: list[Any] = [list(zip(index.passages.ids(r.ids), r.scores.tolist(), strict=True)) for r in rankings]
         found += [found_by_vectors(index, name) for name in index.dense_names]
     return stored, found
 
