@@ -48,4 +48,4 @@ WRITES = {
     "add-dense": Write(DENSE.three_segments, encode, DENSE.add_one),
     "drop-dense": Write(DENSE.three_segments, drop, DENSE.add_one),
 }
-two_indexes = DENSE.two
+two_indexes = RealIndex({name: STORES[name] for name in ("codes", "floats")}).two

@@ -63,7 +63,7 @@ INDEXES = {
 
 @pytest.mark.parametrize("module", INDEXES)
 def test_sample(module: str) -> None:
-    tally = swept(module, INDEXES[module], every=200 if module == "crash.dense_index" else 60)
+    tally = swept(module, INDEXES[module], every=400 if module == "crash.dense_index" else 60)
     assert not tally["wrong"], "\n".join(tally["wrong"][:50])
     assert tally["files"] >= 6 and sum(tally["cases"].values()) > 500
 
