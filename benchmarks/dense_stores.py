@@ -49,8 +49,8 @@ STORES = {
     "hnsw": StoreSettings("hnsw"),
 }
 EFFORTS: dict[str, list[dict[str, int]]] = {
-    "hnsw": [{"ef": 64}, {}, {"ef": 256}],
-    "ivf": [{"nprobe": 16}, {}, {"nprobe": 256}],
+    "hnsw": [{}, {"ef": 256}, {"ef": 512}],
+    "ivf": [{"nprobe": 16}, {}],
 }
 FILTERS = {"1 in 10": 10, "1 in 200": 200}
 
@@ -140,7 +140,6 @@ def measure(collection: Collection, name: str, built: dict[str, Any], rounds: in
                 "bytes": built["bytes"] / max(len(collection.corpus), 1),
                 "open_ms": opened,
                 **searches(collection, DenseSegment(tuned), rounds),
-                "batch": {threads: batch(collection, DenseSegment(tuned), threads) for threads in (1, 2)},
                 "filtered": {
                     share: searches(collection, replace(DenseSegment(tuned), live=_some(collection, every)), 1)
                     for share, every in FILTERS.items()
@@ -176,19 +175,6 @@ def searches(collection: Collection, segment: DenseSegment, rounds: int) -> dict
     return {"recall": float(recall.mean()), "p50": float(np.median(ms)), "p99": float(np.quantile(ms, 0.99))}
 
 
-def batch(collection: Collection, segment: DenseSegment, threads: int) -> float:
-    """Queries a second when all are given at once; the best of two rounds."""
-    card = ModelCard("measured", "", "vectors", "", collection.corpus.shape[1])
-    retriever = DenseRetriever([segment], card, threads=threads)
-    asked = [Query("", "", vector=vector) for vector in collection.queries]
-    seconds = []
-    for _ in range(2):
-        start = time.perf_counter()
-        retriever.search(asked, k=10)
-        seconds.append(time.perf_counter() - start)
-    return len(asked) / min(seconds)
-
-
 def _some(collection: Collection, every: int) -> NDArray[np.bool_]:
     return np.random.default_rng(every).random(len(collection.corpus)) < 1 / every
 
@@ -197,7 +183,6 @@ def table(collection: Collection, rows: list[dict[str, Any]]) -> str:
     """Markdown: a row for each store and effort."""
     n, d = collection.corpus.shape
     head = ["store", "build CPU s", "bytes a passage", "open ms", "recall@10", "ms p50 / p99"]
-    head += ["batch, queries/s, 1 / 2 threads"]
     head += [f"{share}: recall, ms" for share in FILTERS]
     lines = [
         [
@@ -207,7 +192,6 @@ def table(collection: Collection, rows: list[dict[str, Any]]) -> str:
             f"{row['open_ms']:.1f}",
             f"{row['recall']:.3f}",
             f"{row['p50']:.2f} / {row['p99']:.2f}",
-            " / ".join(f"{one:,.0f}" for one in row["batch"].values()),
             *(f"{one['recall']:.3f}, {one['p50']:.2f}" for one in row["filtered"].values()),
         ]
         for row in rows

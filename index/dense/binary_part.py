@@ -36,7 +36,7 @@ class BinaryPart:
     ) -> None:
         self.codes, self.blocks, self.factor, self.tier = codes, blocks, factor, tier
         self.n_passages, self.dimension = n_passages, codes.dimension
-        self.final = False
+        self.final = tier is None  # then rescoring gives what the scan gave
         self._scan = BinaryScan(self._arrays(), n_passages, self.dimension, float(codes.scale), self._largest_factor())
 
     def scan(

@@ -29,7 +29,14 @@ AT_ONCE = 4096  # codes decoded, added or converted in one call
 
 
 class Searcher(ABC):
-    """One part's codes, ready to be searched; immutable, safe to use from several threads."""
+    """One part's codes, ready to be searched; immutable, safe to use from several threads.
+
+    Attributes:
+        exact_below: up to so many allowed rows it is quicker, and misses nothing, to score them all against the
+            vectors: about 1 us each.
+    """
+
+    exact_below: ClassVar[int] = 1_000
 
     @abstractmethod
     def rounds(

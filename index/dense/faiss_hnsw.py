@@ -15,10 +15,10 @@ from .faiss_fitted import AT_ONCE, Arrays, Effort, Fitted, Searcher, check, chec
 from .part import Found
 from .settings import StoreSettings
 
-__all__ = ["Hnsw"]
+__all__ = ["Hnsw", "HnswSearcher"]
 
 LINKS = 32
-EF_BUILD = 80
+EF_BUILD = 40
 EF_SEARCH = 128
 
 
@@ -58,7 +58,7 @@ class Hnsw(Fitted):
         for some in pieces(codes):
             storage.add_sa_codes(some)
         graph.storage, graph.own_fields = storage, False
-        return _HnswSearcher(graph, storage, n)
+        return HnswSearcher(graph, storage, n)
 
 
 def _check_graph(hnsw: Any, n: int, path: Path) -> None:
@@ -85,7 +85,9 @@ def _check_graph(hnsw: Any, n: int, path: Path) -> None:
         check(bool((levels[here[there]] > level[there]).all()), path, "graph's links between levels")
 
 
-class _HnswSearcher(Searcher):
+class HnswSearcher(Searcher):
+    exact_below = 10_000  # a graph is walked until enough of what it meets is allowed
+
     def __init__(self, graph: Any, storage: Any, n: int) -> None:
         self._graph, self._storage, self._n = graph, storage, n  # the graph does not own its storage
 

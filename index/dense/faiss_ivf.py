@@ -78,7 +78,7 @@ class _IvfSearcher(Searcher):
     ) -> Iterator[Found]:
         selector, _bits = selection(allowed)
         n_lists = self._index.nlist
-        nprobe = min(effort or max(n_lists // 8, 8), n_lists)
+        nprobe = min(effort or max(n_lists // 4, 8), n_lists)
         while True:
             given = faiss().SearchParametersIVF(nprobe=nprobe, sel=selector)
 

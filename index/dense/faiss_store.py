@@ -26,10 +26,7 @@ from .rescoring import below
 from .settings import StoreSettings
 from .tiers import Tier, TierKind, copy_tier, open_tier, tier_arrays, write_tier
 
-__all__ = ["EXACT_BELOW", "FaissPart", "merge", "open", "write"]
-
-EXACT_BELOW = 10_000
-"""Up to so many allowed rows the tier scores them all: some milliseconds, and nothing is missed."""
+__all__ = ["FaissPart", "merge", "open", "write"]
 
 _AT_ONCE = 4096
 _SMALL = 256  # samples below it are filled up
@@ -76,7 +73,7 @@ class FaissPart:
         found = Found(np.zeros(0, np.int64), np.zeros(0, np.float32))
         if k == 0:
             return found
-        if allowed is None or n_allowed > EXACT_BELOW:
+        if allowed is None or n_allowed > self._searcher.exact_below:
             for more in self._searcher.rounds(query, k, allowed, self._effort):
                 found = _followed(found, more)
                 if len(found.rows) >= k:

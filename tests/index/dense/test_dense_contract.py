@@ -9,8 +9,9 @@ from contracts.retriever import RetrieverContract, Subject, check_form
 from contracts.toy_encoder import ToyEncoder
 
 import spaniel as sp
-from spaniel.index.dense import faiss_store
 from spaniel.index.dense.add_dense import add_dense
+from spaniel.index.dense.faiss_fitted import Searcher
+from spaniel.index.dense.faiss_hnsw import HnswSearcher
 from spaniel.index.dense.settings import StoreSettings
 from spaniel.models.text import passage_text
 from spaniel.retrieval.errors import InvalidInput, ModelError
@@ -115,13 +116,13 @@ class TestRabitq(Contract):
 class TestHnswFiltersByItself(TestHnsw):
     @pytest.fixture(autouse=True)
     def no_exact(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(faiss_store, "EXACT_BELOW", 0)
+        monkeypatch.setattr(HnswSearcher, "exact_below", 0)
 
 
 class TestPqFiltersByItself(TestPq):
     @pytest.fixture(autouse=True)
     def no_exact(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(faiss_store, "EXACT_BELOW", 0)
+        monkeypatch.setattr(Searcher, "exact_below", 0)
 
 
 class TestOptimized(TestFloat32):

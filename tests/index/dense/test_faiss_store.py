@@ -14,6 +14,8 @@ from contracts.toy_encoder import ToyEncoder, toy_card
 from numpy.typing import NDArray
 
 from spaniel.index.dense import faiss_store
+from spaniel.index.dense.faiss_fitted import Searcher
+from spaniel.index.dense.faiss_hnsw import HnswSearcher
 from spaniel.index.dense.faiss_store import FaissPart
 from spaniel.index.dense.part import PART_KIND, DensePart, Found, Target
 from spaniel.index.dense.retriever import DenseRetriever, DenseSegment
@@ -55,7 +57,8 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> dict[StoreKind, FaissPart
 @pytest.fixture
 def no_exact(monkeypatch: pytest.MonkeyPatch) -> None:
     """FAISS has to filter by itself, as it does in large parts."""
-    monkeypatch.setattr(faiss_store, "EXACT_BELOW", 0)
+    for searcher in (Searcher, HnswSearcher):
+        monkeypatch.setattr(searcher, "exact_below", 0)
 
 
 def equal(found: list[Found], expected: list[Found]) -> bool:
