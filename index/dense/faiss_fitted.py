@@ -33,7 +33,7 @@ class Searcher(ABC):
 
     Attributes:
         exact_below: up to so many allowed rows it is quicker, and misses nothing, to score them all against the
-            vectors: about 1 us each.
+            vectors: 1 to 3 us each.
     """
 
     exact_below: ClassVar[int] = 1_000
