@@ -78,7 +78,7 @@ def open_encoder(
         model: "minilm" or another short name; a folder in hub format; "owner/name" on the hub; the URL of an
             OpenAI-compatible endpoint with the model's name behind a #; or the card of an index, which opens the same
             model again with the same settings.
-        precision: "fp32" (default) or "int8", about twice as fast and a quarter of the size.
+        precision: "fp32" (default) or "int8", twice as fast and a quarter of the size.
         runtime: "onnx", "sentence-transformers" or "endpoint"; chosen by the model when None.
         max_length, pooling, normalise, query_prompt, passage_prompt: instead of what the model's files say.
         threads: batches of passages that run at once; as many as this process may use cores when None. A query takes
