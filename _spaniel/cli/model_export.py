@@ -16,13 +16,18 @@ __all__ = ["export"]
 @click.argument("directory", metavar="DIR")
 @click.argument("out", required=False)
 @click.option("--pooling", type=click.Choice(["mean", "cls", "last"]), help="Tokens' vectors to one [the model's].")
+@click.option(
+    "--head", type=click.Choice(["pool", "classify", "hidden"]), help="One vector a text [pool], logits, or tokens."
+)
+@click.option("--precision", type=click.Choice(["fp32", "int8", "both"]), help="Graphs to write [fp32].")
 @with_console
 def export(console: Console, directory: str, out: str | None, **options: Any) -> None:
     """Write a model as an ONNX graph, without torch.
 
     DIR is a folder in hub format (config.json, tokenizer.json, model.safetensors) of a model of the BERT family. OUT
     gets the graph, pooling and normalisation inside, and the files that belong to it; by default it is DIR with `-onnx`
-    put after it. An export that is there already is left as it is.
+    put after it. An export that is there already is left as it is. An int8 graph is compared with the fp32 one on a
+    sample of texts, and refused if they are too far apart.
     """
     from spaniel.models.graph.export import export as write_graphs
 
@@ -35,4 +40,6 @@ def export(console: Console, directory: str, out: str | None, **options: Any) ->
     graphs = {path.name: path.stat().st_size for path in sorted(exported.path.glob("*.onnx"))}
     sizes = ", ".join(f"{name} {quantity(size)}" for name, size in graphs.items())
     found = {"path": str(exported.path), "graphs": graphs, "manifest": dict(exported.manifest)}
-    console.emit({**found, "seconds": round(seconds, 3)}, f"{exported.path}: {sizes}, {seconds:.1f} s")
+    parity = exported.manifest.get("parity")
+    near = f"; int8 to fp32: {parity['measure']} at least {parity['least']:.4f}" if isinstance(parity, dict) else ""
+    console.emit({**found, "seconds": round(seconds, 3)}, f"{exported.path}: {sizes}, {seconds:.1f} s{near}")
