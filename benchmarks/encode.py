@@ -150,10 +150,10 @@ def quality(folder: Path, threads: int, cache: str | None) -> dict[str, Any]:
         vectors = np.concatenate(
             [encoder.encode(texts[i : i + 1024], kind="passage") for i in range(0, len(texts), 1024)]
         )
-        scores = encoder.encode([query.text for query in chosen.queries], kind="query") @ vectors.T
+        scores = encoder.encode(list(chosen.queries.values()), kind="query") @ vectors.T
         best = np.argsort(-scores, axis=1, kind="stable")[:, :10]
         run = Run.from_lists(
-            [query.id for query in chosen.queries for _ in range(best.shape[1])],
+            [query for query in chosen.queries for _ in range(best.shape[1])],
             [documents[i].id for i in best.ravel()],
             np.take_along_axis(scores, best, axis=1).ravel(),
             name=precision,
