@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 
 from spaniel.index.dense import binary
 from spaniel.index.dense.binary_part import BinaryPart
-from spaniel.index.dense.part import PART_KIND, Target
+from spaniel.index.dense.lists import Lists
+from spaniel.index.dense.part import PART_KIND, Target, common_meta
 from spaniel.index.dense.settings import Codes, StoreSettings
-from spaniel.index.format import ArrayFile
+from spaniel.index.format import ArrayFile, write_arrays
 from spaniel.index.fs import RealFS
-from spaniel.retrieval.errors import InvalidInput
+from spaniel.retrieval.errors import IndexCorrupt, InvalidInput
 
 KINDS: tuple[Codes, ...] = ("sign", "centred", "rotation", "itq", "learned")
 
@@ -54,7 +55,7 @@ def test_a_later_part_takes_over_what_was_fitted(tmp_path: Path) -> None:
     store = StoreSettings(factor=True, rescore="none")
     first = stored(tmp_path / "dense_x-00000001-0.bin", vectors(1100, 40), store)
     second = stored(tmp_path / "dense_x-00000001-1.bin", vectors(30, 40, seed=1), store, like=first)
-    assert binary.same(first.codes, second.codes)
+    assert binary.same(first, second)
 
 
 @pytest.mark.parametrize("rescore", ["none", "int8", "float16"])
@@ -88,3 +89,95 @@ def test_parts_fitted_apart_are_not_merged(tmp_path: Path) -> None:
         binary.merge(
             Target(RealFS(), tmp_path / "dense_x-00000001-2.bin", store, 24), [(a, np.arange(3)), (b, np.arange(3))]
         )
+
+
+LISTED = StoreSettings(factor=True, rescore="none", lists=7)
+
+
+def test_all_lists_give_what_a_part_without_lists_gives(tmp_path: Path) -> None:
+    rows = vectors(900, 40)
+    plain = stored(tmp_path / "dense_x-00000001-0.bin", rows, StoreSettings(factor=True, rescore="none"))
+    listed = stored(tmp_path / "dense_x-00000001-1.bin", rows, LISTED)
+    allowed = np.random.default_rng(3).random(900) < 0.1
+    for some in (None, allowed):
+        for a, b in zip(plain.scan(rows[:9], 20, some), listed.scan(rows[:9], 20, some, n_probe=7), strict=True):
+            np.testing.assert_array_equal(a.rows, b.rows)
+            np.testing.assert_array_equal(a.scores, b.scores)
+    every = np.arange(900)
+    np.testing.assert_array_equal(plain.rescore(rows[0], every), listed.rescore(rows[0], every))
+    np.testing.assert_allclose(plain.vectors(every), listed.vectors(every), atol=1e-5)
+
+
+def test_few_lists_hold_most_of_the_best_and_a_filter_never_shortens_a_result(tmp_path: Path) -> None:
+    rows = vectors(900, 40)
+    part = stored(tmp_path / "dense_x-00000001-0.bin", rows, LISTED)
+    for query in rows[:5]:
+        few, whole = (part.scan(query[None], 10, n_probe=n)[0] for n in (3, 7))
+        assert len(set(few.rows) & set(whole.rows)) >= 4
+        assert set(few.rows) != set() and len(few.rows) == 10
+    allowed = np.zeros(900, bool)
+    allowed[[1, 5, 700]] = True
+    assert sorted(part.scan(rows[:1], 10, allowed, n_probe=1)[0].rows) == [1, 5, 700]
+    assert len(part.scan(rows[:1], 900, n_probe=1)[0].rows) == 900
+
+
+@pytest.mark.parametrize("n", [0, 1, 5, 64])
+def test_lists_of_few_passages(tmp_path: Path, n: int) -> None:
+    part = stored(tmp_path / "dense_x-00000001-0.bin", vectors(n, 9), LISTED)
+    assert sorted(part.scan(np.ones((1, 9), np.float32), 99)[0].rows) == list(range(n))
+
+
+def test_merged_lists_keep_their_members(tmp_path: Path) -> None:
+    a = stored(tmp_path / "dense_x-00000001-0.bin", vectors(300, 24), LISTED)
+    b = stored(tmp_path / "dense_x-00000001-1.bin", vectors(70, 24, seed=1), LISTED, like=a)
+    of_a, of_b = np.arange(1, 300, 3), np.arange(0, 70, 2)
+    path = tmp_path / "dense_x-00000001-2.bin"
+    entry = binary.merge(Target(RealFS(), path, LISTED, 24), [(a, of_a), (b, of_b)])
+    c = binary.open(ArrayFile.open(path, kind=PART_KIND, entry=entry, verify=True), LISTED)
+    rows = np.arange(c.n_passages)
+    np.testing.assert_array_equal(c.members(rows), np.concatenate([a.members(of_a), b.members(of_b)]))
+    query = vectors(1, 24, seed=5)[0]
+    expected = np.concatenate([a.rescore(query, of_a), b.rescore(query, of_b)])
+    np.testing.assert_array_equal(c.rescore(query, rows), expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("codes", np.zeros((2, 3, 64), np.uint8), "array 'codes'"),
+        ("factor", np.full(320, 0x7C00, np.uint16), "not finite"),
+        ("factor", np.full(320, 0x8001, np.uint16), "negative"),
+        ("centre", np.full(24, np.nan, np.float32), "not finite"),
+        ("scale", np.zeros(1, np.float32), "scale"),
+        ("list_start", np.array([0, 1, 9, 2, 3, 4, 4, 5], np.uint32), "cannot be"),
+        ("list_start", np.array([1, 1, 1, 2, 3, 4, 4, 5], np.uint32), "cannot be"),
+        ("row", np.zeros(64, np.uint32), "array 'row'"),
+    ],
+)
+def test_foreign_arrays_are_named(tmp_path: Path, name: str, value: NDArray[np.generic], reason: str) -> None:
+    centres = np.eye(24, 7, dtype=np.float32)
+    arrays: dict[str, NDArray[np.generic]] = {
+        "centre": np.zeros(24, np.float32),
+        "scale": np.ones(1, np.float32),
+        "weights": np.eye(24, dtype=np.float32),
+        "codes": np.zeros((5, 3, 64), np.uint8),
+        "factor": np.zeros(320, np.uint16),
+        "list_centre": centres,
+        "list_start": np.array([0, 1, 1, 2, 3, 4, 4, 5], np.uint32),
+        "row": np.arange(320, dtype=np.uint32),
+    }
+    meta = common_meta(Target(RealFS(), tmp_path, LISTED, 24), 320)
+    path = tmp_path / "dense_x-00000001-0.bin"
+    write_arrays(RealFS(), path, kind=PART_KIND, meta=meta, arrays={**arrays, name: value})
+    with pytest.raises(IndexCorrupt, match=reason):
+        binary.open(ArrayFile.open(path, kind=PART_KIND, entry=None), LISTED)
+
+
+def test_a_row_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    part = stored(tmp_path / "dense_x-00000001-0.bin", vectors(100, 24), LISTED)
+    assert part.lists is not None
+    row = part.lists.row.copy()
+    row[0] = 100
+    bad = BinaryPart(part.codes, part.blocks, part.factor, 100, None, Lists(part.lists.centres, part.lists.start, row))
+    with pytest.raises(IndexCorrupt, match="'row'"):
+        bad.vectors(np.arange(100))
