@@ -123,3 +123,14 @@ def test_scores_beyond_float32_tie() -> None:
     part = random_part(300, 16, weights=False)
     query = np.full(16, 3e38, np.float32)
     assert_same(part.scan(query[None], 10)[0], expected(part, query, 10))
+
+
+@pytest.mark.parametrize("factor", [False, True])
+def test_scores_that_float32_cannot_tell_apart_tie_by_row(factor: bool) -> None:
+    part = random_part(4000, 32, weights=False, factor=factor)
+    codes = Hash(np.full(32, 1e4, np.float32), None, np.float32(1e-3))
+    part = BinaryPart(codes, part.blocks, part.factor, 4000, None)
+    query = np.random.default_rng(4).random(32).astype(np.float32)
+    found = part.scan(query[None], 50)[0]
+    assert len(set(found.scores.tolist())) < 10
+    assert_same(found, expected(part, query, 50))
