@@ -183,12 +183,14 @@ def _grades(folder: Path) -> dict[str, dict[str, int]]:
 def quality(embeddings: Path, work: Path, seeds: int) -> dict[str, Any]:
     """name -> {bytes, ndcg: per collection percent of float, recall: mean share of the float vectors' first 100}."""
     figures: dict[str, Any] = {}
+    scratch = work / "quality"
+    scratch.mkdir(exist_ok=True)
     for name in SETS:
         collection = Collection(name, embeddings)
         wanted = exact(collection.rows)(collection.queries, 100)
         whole = collection.ndcg(wanted)
         for seed in range(seeds):
-            for method, size, search in methods(collection.rows, work, seed):
+            for method, size, search in methods(collection.rows, scratch, seed):
                 if seed and not method.startswith(("random", "ITQ", "learned")):
                     continue
                 found = search(collection.queries, 100)

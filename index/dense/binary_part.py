@@ -58,8 +58,8 @@ class BinaryPart:
         """See `DensePart.scan`: exactly the best rows by the score that binary_reference.py defines.
 
         Args:
-            n_probe: with lists, how many are visited, the nearest; by default an eighth. As many more as `allowed`
-                lets through fewer rows, and all where fewer than k rows were found in these.
+            n_probe: with lists, how many are visited, the nearest; by default a sixteenth, at least 8. As many more as
+                `allowed` lets through fewer rows, and all where fewer than k rows were found in these.
             threads: for several queries; one uses one.
 
         Raises:
@@ -93,7 +93,7 @@ class BinaryPart:
         if self.lists is None:
             return 0
         n_lists = self.lists.centres.shape[1]
-        asked = max(-(-n_lists // 8) if n_probe is None else n_probe, 1)
+        asked = max(-(-n_lists // 16), 8) if n_probe is None else max(n_probe, 1)
         more = -(-asked * self.n_passages // max(n_allowed, 1))
         return more if more < n_lists else 0
 
