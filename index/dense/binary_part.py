@@ -1,5 +1,6 @@
 """An open part of the `binary` store: scanning, rescoring against its second tier, and its vectors."""
 
+from copy import copy
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spaniel.index.kernels._native import BinaryScan
-from spaniel.retrieval.errors import IndexCorrupt, InvalidQuery
+from spaniel.retrieval.errors import IndexCorrupt, InvalidInput, InvalidQuery
 
 from . import binary_reference as reference
 from .hashing import BLOCK_ROWS, Hash, blocks_of, rows_of
@@ -42,9 +43,18 @@ class BinaryPart:
     ) -> None:
         self.codes, self.blocks, self.factor, self.tier, self.lists = codes, blocks, factor, tier, lists
         self._path = path
+        self._n_probe: int | None = None
         self.n_passages, self.dimension = n_passages, codes.dimension
         self.final = tier is None  # then rescoring gives what the scan gave
         self._scan = BinaryScan(self._arrays(), n_passages, self.dimension, float(codes.scale), self._largest_factor())
+
+    def tuned(self, *, nprobe: int | None = None, ef: int | None = None) -> "BinaryPart":
+        """See `Tunable`: another number of lists that a search visits; `ef` means nothing here."""
+        if nprobe is not None and nprobe < 1:
+            raise InvalidInput("nprobe", f"{nprobe} must be at least 1")
+        other = copy(self)
+        other._n_probe = nprobe
+        return other
 
     def scan(
         self,
@@ -93,6 +103,7 @@ class BinaryPart:
         if self.lists is None:
             return 0
         n_lists = self.lists.centres.shape[1]
+        n_probe = self._n_probe if n_probe is None else n_probe
         asked = max(-(-n_lists // 16), 8) if n_probe is None else max(n_probe, 1)
         more = -(-asked * self.n_passages // max(n_allowed, 1))
         return more if more < n_lists else 0
