@@ -6,7 +6,7 @@ For each collection, with all-MiniLM-L6-v2 and 200 passages from each side: nDCG
 and in 50 bytes with the best 100 scored again from int8), of every fusion of BM25 with the latter, and the interval of
 the gain over the better part (95 %, paired, per query). Fitted weights are those of `fit_hybrid`, every query under
 weights fitted without its fold. Then feedback and diversity: what they change. Vectors of passages and queries stay in
-CACHE; what is not there is encoded.
+CACHE; what is not there is encoded, with `--precision int8` by the quantised model.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from spaniel.index.dense.embeddings import EmbeddingCache
 from spaniel.index.dense.feedback import Feedback
 from spaniel.index.dense.mmr import Mmr
 from spaniel.index.index import Index
-from spaniel.models.encoders.open import open_encoder
+from spaniel.models.encoders.open import Precision, open_encoder
 from spaniel.rag.pipelines.fit import fit_hybrid
 from spaniel.rag.pipelines.indexes import cached_index
 from spaniel.rag.pipelines.spec import IndexSpec
@@ -46,21 +46,22 @@ def main() -> None:
     parser.add_argument("collections", nargs="+")
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--queries", type=int, default=2000, help="at most so many, drawn with a fixed seed")
+    parser.add_argument("--precision", choices=("fp32", "int8"), default="fp32", help="of the model")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     results = []
     for name in options.collections:
-        results.append(measured(collection(name), options.cache, options.queries))
+        results.append(measured(collection(name), options.cache, options.queries, options.precision))
         show(results[-1])
         if options.out:
             options.out.write_text(json.dumps(results, indent=1))
 
 
-def measured(judged: Collection, cache: Path, n_queries: int) -> dict[str, Any]:
+def measured(judged: Collection, cache: Path, n_queries: int, precision: Precision) -> dict[str, Any]:
     """Everything about one collection, as plain JSON."""
-    queries = encoded(judged, cache, n_queries)
-    plain = cached_index(judged, IndexSpec(dense=MODEL, store="float32"), cache=cache)
-    coded = cached_index(judged, IndexSpec(dense=MODEL, store="binary"), cache=cache)
+    queries = encoded(judged, cache, n_queries, precision)
+    plain = cached_index(judged, IndexSpec(dense=MODEL, store="float32", precision=precision), cache=cache)
+    coded = cached_index(judged, IndexSpec(dense=MODEL, store="binary", precision=precision), cache=cache)
     with plain.index as exact, coded.index as kb:
         evaluate = evaluator(judged, queries)
         parts = {
@@ -83,6 +84,7 @@ def measured(judged: Collection, cache: Path, n_queries: int) -> dict[str, Any]:
     better = max(("bm25", "binary"), key=lambda name: values[name]["nDCG@10"].mean())
     return {
         "collection": judged.name,
+        "precision": precision,
         "queries": len(queries),
         "passages": judged.counts["documents"],
         "better_part": better,
@@ -112,13 +114,16 @@ def further(kb: Index, evaluate: Callable[[Retriever], Values], values: dict[str
     return found
 
 
-def encoded(judged: Collection, cache: Path, most: int) -> list[Query]:
+def encoded(judged: Collection, cache: Path, most: int, precision: Precision) -> list[Query]:
     """The judged queries with their vectors, which are kept in the cache."""
     known = dict(judged.queries)
     ids = [id_ for id_, grades in judged.qrels.items() if grades and id_ in known]
     if len(ids) > most:
         ids = [ids[place] for place in np.sort(np.random.default_rng(0).choice(len(ids), most, replace=False))]
-    with open_encoder(MODEL) as encoder, EmbeddingCache(cache / "query-embeddings", encoder.card) as kept:
+    with (
+        open_encoder(MODEL, precision=precision) as encoder,
+        EmbeddingCache(cache / "query-embeddings", encoder.card) as kept,
+    ):
         rows = kept.rows_of([known[id_] for id_ in ids], lambda texts: encoder.encode(texts, kind="query"))
         vectors = kept.vectors()[rows]
     return [Query(id_, known[id_], vector=vector) for id_, vector in zip(ids, vectors, strict=True)]

@@ -246,6 +246,7 @@ class Index:
             self._encoders,
             name,
             k,
+            analyzer=self.settings.analyzer.name if self.settings.analyzer is not None else None,
             encoder=encoder,
             candidates=candidates,
             nprobe=nprobe,

@@ -2,12 +2,13 @@
 
 import importlib.util
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-__all__ = ["Known", "known", "known_as", "package_folder"]
+__all__ = ["Known", "known", "known_as", "languages_of", "package_folder"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,7 @@ class Known:
         sha256: of model.safetensors; empty when it is not pinned.
         package, package_folder: an installed package that carries the files, and the folder inside it.
         query_prompt, passage_prompt: what the authors ask for; None leaves it to the files.
+        languages: what it was trained to read, by their English names; empty when that is many, or unknown.
     """
 
     hub: str
@@ -27,6 +29,7 @@ class Known:
     package_folder: str = ""
     query_prompt: str | None = None
     passage_prompt: str | None = None
+    languages: Sequence[str] = ()
 
 
 @cache
@@ -39,6 +42,13 @@ def known() -> dict[str, Known]:
 def known_as(hub: str) -> Known | None:
     """The entry of a model by its name on the hub."""
     return next((entry for entry in known().values() if entry.hub.lower() == hub.lower()), None)
+
+
+def languages_of(source: str) -> Sequence[str]:
+    """What the model of a card's source ("minilm", "hub:owner/name@revision") reads; empty when nobody says."""
+    hub = source.removeprefix("hub:").partition("@")[0]
+    entry = known().get(source) or known_as(hub)
+    return entry.languages if entry is not None else ()
 
 
 def package_folder(entry: Known) -> Path | None:

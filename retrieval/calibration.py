@@ -6,7 +6,8 @@ Each score is divided by a *unit* that its own retriever knows, and the quotient
   query's weight the passage covers, and a query whose words stand nowhere together (natural language over code, say)
   gets a small voice by itself.
 - of a dense retriever it is `SPREADS` times the standard deviation of similarities in the collection, so that models
-  whose cosines all lie close together count as much as others.
+  whose cosines all lie close together count as much as others; and more of it where vectors hardly tell passages apart
+  or their model is known not to read the language (`index/dense/spread.py`, `index/dense/languages.py`).
 
 Nothing depends on how deep a list is or what else is in it, unlike z-scores and min-max, where the best of a bad list
 looks like the best of a good one. Theoretical bounds in place of observed ones are the TM2C2 of Bruch, Gai and Ingber

@@ -18,6 +18,7 @@ from .progress import ProgressLine
 if TYPE_CHECKING:
     from spaniel.index.dense.settings import StoreSettings
     from spaniel.index.index import Index
+    from spaniel.models.card import ModelCard
     from spaniel.models.encoders.base import Encoder
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "store_of",
     "store_options",
     "tell_cut",
+    "tell_language",
 ]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -184,3 +186,12 @@ def tell_cut(console: Console, encoder: "Encoder") -> None:
         length = f" than {encoder.card.max_length} tokens" if encoder.card.max_length else " than the model reads"
         texts = "text was" if n_cut == 1 else "texts were"
         console.note(f"{n_cut:,} {texts} longer{length}; what comes after was not encoded")
+
+
+def tell_language(console: Console, card: "ModelCard", analyzer: str) -> None:
+    """Say that a model was not trained on the language of an index, where both are known."""
+    from spaniel.index.dense.languages import reads_only
+
+    if reads := reads_only(card, analyzer):
+        reason = f"{card.name} was trained on {', '.join(reads).title()}, and --language is {analyzer}"
+        console.note(f"{reason}: expect worse of it than of words alone; multilingual-e5-small reads many languages")

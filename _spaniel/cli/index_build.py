@@ -20,6 +20,7 @@ from .dense_options import (
     store_of,
     store_options,
     tell_cut,
+    tell_language,
 )
 from .progress import ProgressLine
 from .sizes import index_size
@@ -143,6 +144,7 @@ def _encoder_of(console: Console, options: dict[str, Any]) -> Iterator[None]:
     options["store"] = store_of(options)
     with open_model(console, model, options) as encoder:
         options["dense"] = encoder
+        tell_language(console, encoder.card, options["language"] or "english")
         yield
         tell_cut(console, encoder)
 

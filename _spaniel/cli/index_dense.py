@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from .console import Console, with_console
-from .dense_options import model_options, open_model, store_of, store_options, tell_cut
+from .dense_options import model_options, open_model, store_of, store_options, tell_cut, tell_language
 from .index_build import show_progress
 from .sizes import index_size
 
@@ -34,10 +34,13 @@ def add_dense(console: Console, index: str, model: str, **options: Any) -> None:
     from spaniel.index.index import open_index
 
     store = store_of(options)
-    open_index(index).close()  # no model is loaded, or even fetched, for an index that is not there
+    with open_index(index) as there:  # no model is loaded, or even fetched, for an index that is not there
+        analyzer = there.settings.analyzer
     threads = options.pop("threads")
     start = time.perf_counter()
     with console.progress() as line, open_model(console, model, options, threads=threads) as encoder:
+        if analyzer is not None:
+            tell_language(console, encoder.card, analyzer.name)
         opened = encode_index(
             index,
             encoder.card,

@@ -22,7 +22,7 @@ from spaniel.retrieval.protocols import Exclude, PassageStore, Retriever, Where
 from spaniel.retrieval.types import Query, QueryLike, Ranking, as_queries
 
 from .retriever import DenseRetriever
-from .spread import similarity_spread
+from .spread import similarities
 
 __all__ = ["Feedback", "rocchio"]
 
@@ -137,5 +137,5 @@ class Feedback(Stage):
         if self.gate == 0:
             return True
         if self._clear is None:
-            self._clear = self.gate * similarity_spread(self.dense.segments)
+            self._clear = self.gate * similarities(self.dense.segments).spread
         return float(top.scores[0] - top.scores[-1]) >= self._clear

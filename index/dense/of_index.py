@@ -11,6 +11,7 @@ from spaniel.models.encoders.base import Encoder
 from spaniel.retrieval.errors import InvalidInput
 
 from .faiss_gpu import on_gpu
+from .languages import FOREIGN, reads_only
 from .part import DensePart, Tunable
 from .retriever import DenseRetriever, DenseSegment
 from .segment_parts import part_name
@@ -72,6 +73,7 @@ def dense_retriever(
     name: str | None,
     k: int,
     *,
+    analyzer: str | None,
     encoder: Encoder | None,
     candidates: int,
     nprobe: int | None,
@@ -79,7 +81,7 @@ def dense_retriever(
     threads: int | None,
     device: Device,
 ) -> DenseRetriever:
-    """See `Index.dense`."""
+    """See `Index.dense`; `analyzer` is the name of the one for its texts."""
     name = chosen_name(known, name)
     settings = known[name]
     _check_options(settings.store, nprobe, ef, device)
@@ -94,6 +96,7 @@ def dense_retriever(
         passages=segments,
         matching=segments.matching,
         threads=threads,
+        doubt=FOREIGN if reads_only(settings.model, analyzer) else 1.0,
         name="binary" if settings.store.kind == "binary" else "dense",
     )
 

@@ -29,7 +29,7 @@ from spaniel.retrieval.types import Query, QueryLike, Ranking, as_queries
 
 from .part import DensePart, Found
 from .rescoring import merged, rescored
-from .spread import similarity_spread
+from .spread import Similarities, similarities
 
 __all__ = ["DenseRetriever", "DenseSegment", "OpenEncoder"]
 
@@ -101,6 +101,7 @@ class DenseRetriever(Stage):
         passages: the store the ordinals point into.
         matching: gives the ordinals that a `where` filter lets through.
         threads: for batches; one query uses one. None: one for each core.
+        doubt: how much larger its unit is than the similarities say; 1 for a model that reads the passages' language.
 
     Raises:
         ModelError: the encoder is another model than the card's.
@@ -120,8 +121,10 @@ class DenseRetriever(Stage):
         passages: PassageStore | None = None,
         matching: Matching | None = None,
         threads: int | None = 1,
+        doubt: float = 1.0,
         name: str = "dense",
     ) -> None:
+        self.doubt = doubt
         self.name, self.depth, self.passages = name, checked_k(depth), passages
         self.segments, self.card, self.candidates = list(segments), card, checked_k(candidates)
         self.threads = threads if threads is not None else os.cpu_count() or 1
@@ -132,7 +135,7 @@ class DenseRetriever(Stage):
         self._encoder: Encoder | None = None
         self._usage: Counter[str] = Counter()
         self._counting = Lock()
-        self._spread: float | None = None
+        self._similarities: Similarities | None = None
         if encoder is not None:
             self._take(encoder)
 
@@ -206,9 +209,9 @@ class DenseRetriever(Stage):
 
     def units(self, queries: Sequence[Query]) -> NDArray[np.float64]:
         """What similarities amount to, float64 (n_queries,): see `retrieval/calibration.py` and `spread.py`."""
-        if self._spread is None:
-            self._spread = similarity_spread(self.segments)
-        return np.full(len(queries), SPREADS * self._spread)
+        if self._similarities is None:
+            self._similarities = similarities(self.segments)
+        return np.full(len(queries), SPREADS * self._similarities.unit * self.doubt)
 
     def usage(self) -> dict[str, int]:
         """What encoding queries has cost: {"model_calls", "tokens", "truncated"}; see `protocols.Metered`."""

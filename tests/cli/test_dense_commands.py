@@ -11,6 +11,7 @@ import spaniel as sp
 from spaniel.cli import dense_options
 from spaniel.index.dense.settings import Codes, Rescore, StoreKind
 from spaniel.models.encoders import open as opening
+from spaniel.models.known import languages_of
 from spaniel.retrieval.errors import MissingExtra
 
 Run = Callable[..., Any]
@@ -122,3 +123,23 @@ def test_texts_that_are_cut_are_told(
     done = spaniel("index", "build", source, tmp_path / "kb", "--dense", "toy")
     assert "2 texts were longer than 256 tokens" in done.err
     assert "longer" not in spaniel("index", "build", source, tmp_path / "kb2", "--dense", "toy", "--quiet").err
+
+
+def test_a_model_of_another_language_is_told(
+    spaniel: Run, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, models: list[dict[str, Any]]
+) -> None:
+    monkeypatch.setattr("spaniel.index.dense.languages.languages_of", lambda source: ("english",))
+    said = "toy was trained on English, and --language is german: expect worse of it than of words alone"
+    for name, language in (("de", "german"), ("en", "english"), ("porter", "porter"), ("any", "standard")):
+        done = spaniel("index", "build", source, tmp_path / name, "--dense", "toy", "--language", language)
+        assert (said in done.err) == (language == "german")
+    words = tmp_path / "words"
+    spaniel("index", "build", source, words, "--language", "german")
+    assert said in spaniel("index", "add-dense", words, "toy").err
+
+
+def test_what_known_models_read() -> None:
+    for source in ("minilm", "hub:sentence-transformers/all-MiniLM-L6-v2@main", "BAAI/bge-small-en-v1.5"):
+        assert languages_of(source) == ["english"]
+    for source in ("multilingual-e5-small", "/a/folder", "hub:some/body"):
+        assert not languages_of(source)

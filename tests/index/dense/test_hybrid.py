@@ -103,3 +103,12 @@ def test_near_duplicates_by_name(path: Path, tmp_path: Path) -> None:
         assert ["d7", "d41"] in groups and not any("d20" in group for group in groups)
         with pytest.raises(InvalidInput):
             near_duplicates(kb, name="other")
+
+
+def test_a_model_of_another_language_counts_less(kb: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its unit is three times as large, that of words as before."""
+    queries = as_queries(QUERIES)
+    usual = kb.dense().units(queries)
+    for trained_on, factor in ((("german",), 3.0), (("german", "english"), 1.0), ((), 1.0)):
+        monkeypatch.setattr("spaniel.index.dense.languages.languages_of", lambda source, known=trained_on: known)
+        assert kb.dense().units(queries).tolist() == (factor * usual).tolist()
