@@ -49,9 +49,10 @@ simulate: dev  ## coverage and error rates of the statistics: the tables of docs
 # The kernels once more with a sanitizer, in a virtual environment that borrows the packages of $(VENV). The interpreter has
 # no sanitizer in it, so its library comes first by LD_PRELOAD, with that of C++ exceptions, which it must see too.
 # Random files by the thousand are for `make fuzz`; under a sanitizer each takes a second.
-KERNEL_TESTS := tests/index/sparse tests/index/analysis tests/index/dense/test_binary_scan.py tests/index/test_index_ciff.py tests/index/test_vectors.py \
+BINARY_TESTS := $(addprefix tests/index/dense/,test_binary_scan.py test_binary_store.py test_learned.py)
+KERNEL_TESTS := tests/index/sparse tests/index/analysis $(BINARY_TESTS) tests/index/test_index_ciff.py tests/index/test_vectors.py \
 	tests/fuzz/test_hostile_sparse.py -m "not fuzz"
-THREAD_TESTS := tests/index/sparse tests/index/dense/test_binary_scan.py tests/index/analysis tests/index/test_threads.py tests/index/test_index.py
+THREAD_TESTS := tests/index/sparse $(BINARY_TESTS) tests/index/analysis tests/index/test_threads.py tests/index/test_index.py
 .venv-address/.done: SANITIZERS = address,undefined
 .venv-thread/.done: SANITIZERS = thread
 .venv-address/.done .venv-thread/.done: $(VENV)/.dev

@@ -110,7 +110,7 @@ def _readable(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def _in_words(model: dict[str, Any], store: dict[str, Any]) -> str:
-    """`384 dimensions of minilm (fp32), kept as binary (itq), int8 behind it`."""
+    """`384 dimensions of minilm (fp32), kept as binary (learned), int8 behind it`."""
     codes = f" ({store['codes']}{', with factor' if store['factor'] else ''})" if store["kind"] == "binary" else ""
     behind = f", {store['rescore']} behind it" if store["rescore"] != "none" else ""
     made = f"{model['dimension']} dimensions of {model['source']} ({model['precision']})"

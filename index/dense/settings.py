@@ -26,9 +26,10 @@ class StoreSettings:
     Attributes:
         kind: "float32", "float16", "int8": all vectors, searched exhaustively; "hnsw", "ivf", "pq", "rabitq": FAISS;
             "binary": a bit a dimension.
-        codes: of `binary`: sign of the vector; centred; randomly rotated; rotated by ITQ; learned, bits and all. The
-            last two are fitted on the vectors themselves (below 1,000 of them a random rotation stands in).
-        factor: of `binary`: 2 more bytes a passage that correct each estimate.
+        codes: of `binary`: sign of the vector; centred; randomly rotated; rotated by ITQ; learned, bits and all
+            (the default; docs/binary.md has what each keeps). The last two are fitted on the vectors themselves (below
+            1,000 of them a random rotation stands in).
+        factor: of `binary`: 2 more bytes a passage that correct each estimate (the default).
         rescore: the second tier on disk, against which the best candidates are scored again. "none" keeps no vectors
             beside the codes; only `binary` can do without. Flat kinds have no second tier: "none".
         lists: of `binary` and `ivf`: lists of the inverted file; 0 for none (`binary`) or a number that fits (`ivf`).
