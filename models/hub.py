@@ -9,9 +9,11 @@ folder that gets its name when it is whole. Pickled weights and code are never f
 Left out: models that need a login. Fetch them with the hub's own tool and give the folder.
 """
 
+import fcntl
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -110,9 +112,24 @@ def _from_hub(hub: str, revision: str, cache: Path, offline: bool, on_progress: 
     if offline or os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
         raise _not_here(hub, "is not on this machine, and the network is not to be used")
     try:
-        return _fetched(hub, revision, own, on_progress or (lambda stage: None))
+        with _alone(own):  # the part of a file has one name, and two writers would mix it
+            found = _snapshot(own, revision)  # another process may have fetched it meanwhile
+            return found or _fetched(hub, revision, own, on_progress or (lambda stage: None))
     except InvalidInput as error:
         raise _not_here(hub, f"is not on this machine and could not be fetched: {error}") from error
+    except OSError as error:
+        failed = ModelError(f"model {hub}: {error.filename or own}: cannot be kept there ({error.strerror})")
+        failed.hint = "name another folder with SPANIEL_CACHE, or make room"
+        raise failed from error
+
+
+@contextmanager
+def _alone(place: Path) -> Iterator[None]:
+    """One process, and one thread of it, at a time fetches a model; the others wait."""
+    place.mkdir(parents=True, exist_ok=True)
+    with (place / ".lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _not_here(hub: str, what: str) -> ModelError:

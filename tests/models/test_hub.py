@@ -7,6 +7,7 @@ import shutil
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -126,6 +127,30 @@ def test_weights_that_arrive_damaged(served: Hub, tmp_path: Path) -> None:
     assert (locate("owner/small", cache=tmp_path / "c").folder / "model.safetensors").is_file()
     again = [path for path in served.asked[before:] if "tokenizer.json" in path]
     assert again == [], "what had arrived whole is not fetched again"
+
+
+def test_several_at_once_fetch_it_once(served: Hub, tmp_path: Path) -> None:
+    first = threading.Event()
+
+    def slowly(path: str) -> bytes | None:
+        content = Hub.answer(served, path)
+        if path.endswith("model.safetensors"):
+            first.wait(0.3)  # time for the others to reach the same file, did nothing hold them
+        return content
+
+    served.answer = slowly  # type: ignore[method-assign]
+    with ThreadPoolExecutor(3) as several:
+        folders = list(several.map(lambda _: locate("owner/small", cache=tmp_path / "c").folder, range(3)))
+    assert len(set(folders)) == 1
+    assert (folders[0] / "model.safetensors").read_bytes() == (served.folder / "model.safetensors").read_bytes()
+    assert sum(path.endswith("model.safetensors") for path in served.asked) == 1
+
+
+def test_a_cache_in_which_nothing_can_be_kept(served: Hub, tmp_path: Path) -> None:
+    (tmp_path / "c").write_bytes(b"a file where the cache should be")
+    with pytest.raises(ModelError, match="cannot be kept there") as caught:
+        locate("owner/small", cache=tmp_path / "c")
+    assert "SPANIEL_CACHE" in caught.value.hint
 
 
 def test_pickled_weights_alone(served: Hub, tmp_path: Path) -> None:
