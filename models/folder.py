@@ -15,10 +15,10 @@ from typing import Any
 
 from spaniel.retrieval.errors import ModelError
 
-from .graph.config import read_json
-from .hashing import file_sha256, identity
+from .graph.config import FAMILIES, read_json
+from .manifest import NAME, Manifest, read_manifest
 
-__all__ = ["GRAPHS", "ModelFolder", "Prompts", "folder_identity", "read_folder"]
+__all__ = ["GRAPHS", "ModelFolder", "Prompts", "read_folder"]
 
 Prompts = tuple[str, str]
 """What stands before a query, and before a passage."""
@@ -41,6 +41,7 @@ class ModelFolder:
         longest: tokens that its table of positions holds; 0 when nothing says.
         padding: id of the padding token.
         prompts: of a query and of a passage.
+        model_type: its architecture, as config.json has it; empty when that is no name.
         exported: the manifest of our export; None when the folder is no export.
     """
 
@@ -49,7 +50,19 @@ class ModelFolder:
     longest: int
     padding: int
     prompts: Prompts
-    exported: Mapping[str, Any] | None = None
+    model_type: str = ""
+    exported: Manifest | None = None
+
+    @property
+    def safetensors(self) -> bool:
+        """It has weights as safetensors, whole or in shards."""
+        names = ("model.safetensors", "model.safetensors.index.json")
+        return any((self.path / name).is_file() for name in names)
+
+    @property
+    def exportable(self) -> bool:
+        """Its graph is made here; else ONNX Runtime gets that of somebody else."""
+        return self.model_type in FAMILIES and self.safetensors
 
     @property
     def tokenizer(self) -> Path:
@@ -79,48 +92,9 @@ def read_folder(path: str | Path) -> ModelFolder:
         longest=longest,
         padding=_padding(config),
         prompts=_prompts(folder),
-        exported=_object(folder / "spaniel.json") if (folder / "spaniel.json").is_file() else None,
+        model_type=kind if isinstance(kind := config.get("model_type"), str) else "",
+        exported=read_manifest(folder / NAME) if (folder / NAME).is_file() else None,
     )
-
-
-def folder_identity(folder: ModelFolder, cache: Path) -> str:
-    """SHA-256 over the weights and the tokenizer; that of an export is that of what it was made from.
-
-    Raises:
-        ModelError: no weights; or a file of an export is not what its manifest says.
-    """
-    if folder.exported is not None:
-        return identity(_exported_hashes(folder.path, folder.exported, cache))
-    names = ["tokenizer.json", *_weights(folder)]
-    return identity({name: file_sha256(folder.path / name, cache) for name in names})
-
-
-def _weights(folder: ModelFolder) -> list[str]:
-    """Names of the weights' files: safetensors, or else a graph."""
-    graphs = [place for place in ("model.onnx", "onnx/model.onnx") if (folder.path / place).is_file()]
-    layers = sorted(folder.path.glob("[0-9]_*/model.safetensors"))  # what stands behind the encoder, such as 2_Dense
-    if found := sorted(folder.path.glob("model*.safetensors")):
-        return [each.relative_to(folder.path).as_posix() for each in (*found, *layers)]
-    if graphs:
-        return graphs[:1]
-    error = ModelError(f"{folder.path}: no model.safetensors and no model.onnx")
-    error.hint = "save the weights anew: SentenceTransformer(FOLDER).save_pretrained(NEW); pickled ones are not read"
-    raise error
-
-
-def _exported_hashes(folder: Path, manifest: Mapping[str, Any], cache: Path) -> dict[str, str]:
-    """Hashes of the files the export was made from, after a look at those that are used now."""
-    try:
-        source = {str(name): str(entry["sha256"]) for name, entry in manifest["source"].items()}
-        files = {str(name): str(entry["sha256"]) for name, entry in manifest["files"].items()}
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ModelError(f"{folder / 'spaniel.json'}: not a manifest of ours ({error!r})") from error
-    for name in ("tokenizer.json", *(name for name in files if name in GRAPHS)):
-        if file_sha256(folder / name, cache) != files.get(name):
-            changed = ModelError(f"{folder / name}: not the file that was exported")
-            changed.hint = "export the model again; in the cache, remove the folder and it is made anew"
-            raise changed
-    return {name: sha256 for name, sha256 in source.items() if name != "config.json"}
 
 
 def _object(path: Path) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def identity(hashes: Mapping[str, str]) -> str:
 def _remembered(note: Path, state: list[str | int]) -> str | None:
     try:
         *then, sha256 = json.loads(note.read_text("utf-8"))
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
     return sha256 if then == state and isinstance(sha256, str) and len(sha256) == 64 else None
 

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Literal
 
 from spaniel.models.card import ModelCard, Pooling, check_same
-from spaniel.models.folder import ModelFolder, Prompts, folder_identity, read_folder
-from spaniel.models.graph.config import FAMILIES, read_json
-from spaniel.models.graph.export import FORMAT, export
+from spaniel.models.folder import ModelFolder, Prompts, read_folder
+from spaniel.models.graph.config import read_json
+from spaniel.models.graph.export import FORMAT, GRAPHS, export
 from spaniel.models.graph.modules import Modules, read_modules
 from spaniel.models.hub import Located, locate
+from spaniel.models.identity import folder_identity
 from spaniel.models.session import Device
 from spaniel.retrieval.cache import cache_folder
 from spaniel.retrieval.errors import InvalidInput, ModelError
@@ -175,6 +176,7 @@ def _open_torch(located: Located, folder: ModelFolder, options: _Options) -> Enc
     pooling = _known_pooling(folder)
     if options.precision != "fp32" or options.pooling not in (None, pooling):
         raise InvalidInput("open_encoder", "int8 and another pooling need the runtime onnx")
+    sha256 = folder_identity(folder, options.cache, "sentence-transformers")  # before anything of it is opened
     model = load(folder.path, device=options.device, max_length=options.max_length)
     prompts = _prompts(located, folder, options)
     normalises = any(type(module).__name__ == "Normalize" for module in model)
@@ -182,7 +184,7 @@ def _open_torch(located: Located, folder: ModelFolder, options: _Options) -> Enc
         name=located.name,
         source=located.source,
         runtime="sentence-transformers",
-        sha256=folder_identity(folder, options.cache),
+        sha256=sha256,
         dimension=int(model.get_embedding_dimension()),
         pooling=pooling,
         normalised=normalises if options.normalise is None else options.normalise,
@@ -201,8 +203,7 @@ def _runtime(folder: ModelFolder) -> str:
         read_modules(folder.path)
     except ModelError:
         return "sentence-transformers"
-    exportable = read_json(folder.path / "config.json").get("model_type") in FAMILIES
-    return "onnx" if exportable or folder.foreign_graph() else "sentence-transformers"
+    return "onnx" if folder.exportable or folder.foreign_graph() else "sentence-transformers"
 
 
 def _known_pooling(folder: ModelFolder) -> Pooling:
@@ -214,7 +215,7 @@ def _known_pooling(folder: ModelFolder) -> Pooling:
 
 
 def _open_onnx(located: Located, folder: ModelFolder, options: _Options) -> Encoder:
-    sha256 = folder_identity(folder, options.cache)
+    sha256 = folder_identity(folder, options.cache, "onnx")
     modules = _modules(folder, options)
     graph, dimension = _graph(folder, modules, sha256, options)
     prompts = _prompts(located, folder, options)
@@ -237,10 +238,12 @@ def _open_onnx(located: Located, folder: ModelFolder, options: _Options) -> Enco
 
 def _modules(folder: ModelFolder, options: _Options) -> Modules:
     """Pooling and normalisation: what was asked for, else what the folder says."""
+    if folder.exported is not None and folder.exported.head != "pool":
+        raise ModelError(f"{folder.path}: was exported with --head {folder.exported.head}, and gives no embeddings")
     if folder.exported is None:
         found = read_modules(folder.path)
     else:
-        found = Modules(folder.exported["pooling"], folder.exported["normalised"])
+        found = Modules(folder.exported.pooling, folder.exported.normalised)
     asked = Modules(
         options.pooling or found.pooling, found.normalise if options.normalise is None else options.normalise
     )
@@ -265,14 +268,13 @@ def _prompts(located: Located, folder: ModelFolder, options: _Options) -> Prompt
 
 def _graph(folder: ModelFolder, modules: Modules, sha256: str, options: _Options) -> tuple[Path, int]:
     """(ONNX file, dimension) of a model: its export's, one exported now, or one that came with it."""
-    name = "model.onnx" if options.precision == "fp32" else "model.int8.onnx"
-    if folder.exported is None and read_json(folder.path / "config.json").get("model_type") not in FAMILIES:
+    if folder.exported is None and not folder.exportable:
         return _foreign(folder, options)
     exported = folder if folder.exported is not None else _exported(folder, modules, sha256, options)
-    graph = exported.path / name
+    graph = exported.path / GRAPHS[options.precision]
     if not graph.is_file() or exported.exported is None:
         raise ModelError(f"{graph}: not there; export the model with --precision {options.precision}")
-    return graph, int(exported.exported["dimension"])
+    return graph, exported.exported.dimension
 
 
 def _foreign(folder: ModelFolder, options: _Options) -> tuple[Path, int]:
@@ -293,7 +295,7 @@ def _exported(folder: ModelFolder, modules: Modules, sha256: str, options: _Opti
     out = options.cache / "models" / f"{sha256[:32]}-{kind}"
     try:
         with _alone(out):
-            if (found := _whole(out, options.cache)) is not None:
+            if (found := _whole(out, options)) is not None:
                 return found
             shutil.rmtree(out, ignore_errors=True)
             options.say(f"making the ONNX graph of {folder.path}")
@@ -312,14 +314,17 @@ def _exported(folder: ModelFolder, modules: Modules, sha256: str, options: _Opti
     return read_folder(out)
 
 
-def _whole(out: Path, cache: Path) -> ModelFolder | None:
-    """The export in `out`, if each of its files is what was written, and by this version."""
+def _whole(out: Path, options: _Options) -> ModelFolder | None:
+    """The export in `out`, if each of its files is what was written, the graph among them, and by this version."""
     try:
         found = read_folder(out)
-        folder_identity(found, cache)
+        folder_identity(found, options.cache, "onnx")
     except ModelError:
         return None
-    return found if found.exported is not None and found.exported.get("format") == FORMAT else None
+    manifest = found.exported
+    if manifest is None or manifest.format != FORMAT or GRAPHS[options.precision] not in manifest.files:
+        return None
+    return found
 
 
 @contextmanager

