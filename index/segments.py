@@ -68,6 +68,10 @@ class OpenSegment:
         """
         return self._dense[name]
 
+    def dense_fitted_on(self, name: str) -> int:
+        """On how many vectors what is fitted in this dense part was fitted; 0 for a stand-in."""
+        return self._dense.fitted_on(name)
+
     @cached_property
     def row_ordinals(self) -> NDArray[np.int64] | None:
         """Ordinal of each row of a dense part: int64 (n,), ascending; None when it is first ordinal + row."""

@@ -63,7 +63,7 @@ def write_segment(
             settings.dense,
             first=first,
             n_passages=done.n_documents,
-            like=_largest(older, settings),
+            like=_best_fitted(older, settings),
             report=report,
         )
         files |= {part_name(name): entry for name, entry in dense.items()}
@@ -71,12 +71,15 @@ def write_segment(
     return (*segments, _new_segment(txn, settings, first, done, files)), first + done.n_documents
 
 
-def _largest(older: Segments | None, settings: IndexSettings) -> dict[str, DensePart]:
-    """The dense parts of the largest segment there is: what was fitted on most vectors serves the new ones too."""
+def _best_fitted(older: Segments | None, settings: IndexSettings) -> dict[str, DensePart]:
+    """Of each dense part, that of the segment where it was fitted on most vectors; of these, of the largest."""
     if older is None or not older.open:
         return {}
-    segment = max(older, key=lambda segment: segment.record.n_passages)
-    return {name: segment.dense(name) for name in settings.dense}
+
+    def best(name: str) -> OpenSegment:
+        return max(older, key=lambda segment: (segment.dense_fitted_on(name), segment.record.n_passages))
+
+    return {name: best(name).dense(name) for name in settings.dense}
 
 
 def _new_segment(

@@ -13,7 +13,9 @@ Codes lie in blocks of 64 rows, transposed, the way the kernel reads them (ADR 7
 nothing is built or copied when it is opened. hashing.py has what they mean.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,15 +23,18 @@ from numpy.typing import NDArray
 from spaniel.index.format import ArrayFile, ArrayFileWriter
 from spaniel.index.layout import ArrayShapes
 from spaniel.index.manifest import FileEntry
-from spaniel.retrieval.errors import IndexCorrupt, InvalidInput
+from spaniel.retrieval.errors import IndexCorrupt
 
 from .binary_part import BinaryPart
+from .fitting import StackedRows, keeps, refits, takes_over
 from .hashing import BLOCK_ROWS, Hash, along_of, blocks_of, chunks, fit_hash, n_bytes
+from .hashing import fits_on as codes_fit_on
 from .lists import NO_ROW, Lists, fit_centres, lists_of, place_rows
+from .lists import fits_on as lists_fit_on
 from .part import DensePart, Target, Vectors
 from .part_file import array_of, common_of, part_writer
 from .settings import StoreSettings
-from .tiers import copy_tier, open_tier, tier_arrays, write_tier
+from .tiers import TierKind, copy_tier, open_tier, tier_arrays, write_tier
 
 __all__ = ["merge", "open", "write"]
 
@@ -39,45 +44,47 @@ _PIECES = 64  # in which codes are put in the order of the lists
 _Coded = tuple[NDArray[np.uint8], NDArray[np.float32]]
 
 
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """What was fitted: codes, and the centres of lists, float32 (d, n_lists), on so many vectors (0: a stand-in)."""
+
+    codes: Hash
+    centres: NDArray[np.float32] | None
+    fitted_on: int
+
+
 def write(target: Target, vectors: Vectors, like: DensePart | None) -> FileEntry:
     """See `StoreModule.write`. Memory: the sample that is fitted on and some MiB; with lists, all codes too."""
     store, n = target.store, len(vectors)
     old = like if isinstance(like, BinaryPart) else None
-    fitted = old.codes if old else fit_hash(store.codes, vectors, factor=store.factor, seed=store.seed)
-    coded = (fitted.encode(some) for some in chunks(vectors))
-    lists = None
-    if store.lists:
-        centres = old.lists.centres if old and old.lists else fit_centres(vectors, store.lists, seed=store.seed)
-        lists = place_rows(lists_of(vectors, centres), centres)
-    with part_writer(target, n, _arrays(target, n, fitted, lists)) as writer:
-        _write_fitted(writer, fitted)
-        _write_all(writer, store, coded, lists)
-        if store.rescore != "none":
-            write_tier(writer, store.rescore, vectors)
-        return writer.close()
+    if old and not takes_over(old, n, _possible(store, n), has_vectors=store.rescore != "none"):
+        old = None
+    fit = _fit_of(old) if old else _fit(store, vectors)
+    lists = None if fit.centres is None else place_rows(lists_of(vectors, fit.centres), fit.centres)
+    coded = (fit.codes.encode(some) for some in chunks(vectors))
+    return _write(target, n, fit, coded, lists, lambda writer, kind: write_tier(writer, kind, vectors))
 
 
 def merge(target: Target, parts: Sequence[tuple[DensePart, NDArray[np.int64]]]) -> FileEntry:
-    """See `StoreModule.merge`: codes, factors, lists and tiers are copied as they are.
+    """See `StoreModule.merge`: tiers are copied as they are, and codes of parts whose fit is kept.
 
-    Raises:
-        InvalidInput: the parts were not written `like` each other.
+    Where that of another part is kept, rows are coded again: from the tier, or without one from what their codes stand
+    for, at a loss (docs/dense-stores.md).
     """
-    mine = [(part, rows) for part, rows in parts if isinstance(part, BinaryPart)]
-    first = mine[0][0]
-    if len(mine) != len(parts) or not all(same(part, first) for part, _ in mine):
-        raise InvalidInput("merge", "these parts' codes were fitted apart and cannot stand in one")
-    n = sum(len(rows) for _, rows in mine)
-    lists = None
-    if first.lists is not None:
-        members = np.concatenate([part.members(rows) for part, rows in mine])
-        lists = place_rows(members, first.lists.centres)
-    with part_writer(target, n, _arrays(target, n, first.codes, lists)) as writer:
-        _write_fitted(writer, first.codes)
-        _write_all(writer, target.store, _coded_rows(mine), lists)
-        if target.store.rescore != "none":
-            copy_tier(writer, [(part.tier, rows) for part, rows in mine if part.tier is not None])
-        return writer.close()
+    store, mine = target.store, [(cast(BinaryPart, part), rows) for part, rows in parts]
+    n, has_vectors = sum(len(rows) for _, rows in mine), store.rescore != "none"
+    first_alike = [next(i for i, (other, _) in enumerate(mine) if same(part, other)) for part, _ in mine]
+    kept = keeps(mine, first_alike, has_vectors=has_vectors)
+    copied = [place == kept for place in first_alike]
+    best, vectors = mine[kept][0], StackedRows(mine)
+    if refits(best, _possible(store, n), alike=all(copied), has_vectors=has_vectors):
+        fit, copied = _fit(store, vectors), [False] * len(mine)
+    else:
+        fit = _fit_of(best)
+    lists = None if fit.centres is None else _merged_lists(mine, copied, fit.centres)
+    coded = _coded_rows(mine, copied, fit.codes)
+    tiers = [(part.tier, rows) for part, rows in mine if part.tier is not None]
+    return _write(target, n, fit, coded, lists, lambda writer, _: copy_tier(writer, tiers))
 
 
 def open(file: ArrayFile, store: StoreSettings) -> BinaryPart:
@@ -95,7 +102,7 @@ def open(file: ArrayFile, store: StoreSettings) -> BinaryPart:
             raise IndexCorrupt(file.path, "array 'factor' has values that are negative or not finite")
     tier = None if store.rescore == "none" else open_tier(file, store.rescore, n, d)
     try:
-        return BinaryPart(fitted, blocks, factor, n, tier, lists, file.path)
+        return BinaryPart(fitted, blocks, factor, n, tier, lists, file.path, common.fitted_on)
     except ValueError as error:  # how the native code refuses what it cannot search
         raise IndexCorrupt(file.path, f"has an array that cannot be: {error}") from error
 
@@ -128,6 +135,37 @@ def same(a: BinaryPart, b: BinaryPart) -> bool:
     return a.codes.scale == b.codes.scale and all(
         x is y is None or (x is not None and y is not None and np.array_equal(x, y)) for x, y in pairs
     )
+
+
+def _possible(store: StoreSettings, n: int) -> int:
+    """On how many of n vectors a part is fitted; 0 for a stand-in."""
+    return max(codes_fit_on(n), lists_fit_on(n, store.lists)) if codes_fit_on(n) else 0
+
+
+def _fit(store: StoreSettings, vectors: Vectors) -> Fit:
+    codes = fit_hash(store.codes, vectors, factor=store.factor, seed=store.seed)
+    centres = fit_centres(vectors, store.lists, seed=store.seed) if store.lists else None
+    return Fit(codes, centres, _possible(store, len(vectors)))
+
+
+def _fit_of(part: BinaryPart) -> Fit:
+    return Fit(part.codes, None if part.lists is None else part.lists.centres, part.fitted_on)
+
+
+def _write(
+    target: Target,
+    n: int,
+    fit: Fit,
+    coded: Iterator[_Coded],
+    lists: Lists | None,
+    tier: Callable[[ArrayFileWriter, TierKind], None],
+) -> FileEntry:
+    with part_writer(target, n, _arrays(target, n, fit.codes, lists), {"fitted_on": fit.fitted_on}) as writer:
+        _write_fitted(writer, fit.codes)
+        _write_all(writer, target.store, coded, lists)
+        if target.store.rescore != "none":
+            tier(writer, target.store.rescore)
+        return writer.close()
 
 
 def _arrays(target: Target, n: int, fitted: Hash, lists: Lists | None) -> ArrayShapes:
@@ -191,8 +229,24 @@ def _write_blocks(
         writer.write("factor", factors.astype(np.float16).view(np.uint16))
 
 
-def _coded_rows(parts: Sequence[tuple[BinaryPart, NDArray[np.int64]]]) -> Iterator[_Coded]:
-    for part, rows in parts:
+def _coded_rows(
+    parts: Sequence[tuple[BinaryPart, NDArray[np.int64]]], copied: Sequence[bool], codes: Hash
+) -> Iterator[_Coded]:
+    """Codes and factors of these rows: as they are, or made again from the part's vectors."""
+    for (part, rows), copy in zip(parts, copied, strict=True):
+        if not copy:
+            yield from (codes.encode(some) for some in chunks(StackedRows([(part, rows)])))
+            continue
         for start in range(0, len(rows), _MERGE_ROWS):
             some = rows[start : start + _MERGE_ROWS]
             yield part.codes_of(some), part.factors(some)
+
+
+def _merged_lists(
+    parts: Sequence[tuple[BinaryPart, NDArray[np.int64]]], copied: Sequence[bool], centres: NDArray[np.float32]
+) -> Lists:
+    members = [
+        part.members(rows) if copy else lists_of(StackedRows([(part, rows)]), centres)
+        for (part, rows), copy in zip(parts, copied, strict=True)
+    ]
+    return place_rows(np.concatenate(members), centres)

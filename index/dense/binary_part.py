@@ -15,6 +15,7 @@ from . import binary_reference as reference
 from .hashing import BLOCK_ROWS, Hash, blocks_of, rows_of
 from .lists import NO_ROW, Lists
 from .part import Found
+from .rescoring import followed
 from .tiers import Tier
 
 __all__ = ["BinaryPart"]
@@ -29,6 +30,7 @@ class BinaryPart:
         factor: uint16 (64 n_blocks,), float16 of each row; None where all are 1.
         tier: the second tier, or None.
         lists: where rows lie, or None when row r is at place r.
+        fitted_on: vectors that codes and lists were fitted on; 0 for a stand-in.
     """
 
     def __init__(
@@ -40,9 +42,10 @@ class BinaryPart:
         tier: Tier | None,
         lists: Lists | None = None,
         path: Path = Path(),
+        fitted_on: int = 0,
     ) -> None:
         self.codes, self.blocks, self.factor, self.tier, self.lists = codes, blocks, factor, tier, lists
-        self._path = path
+        self._path, self.fitted_on = path, fitted_on
         self._n_probe: int | None = None
         self.n_passages, self.dimension = n_passages, codes.dimension
         self.final = tier is None  # then rescoring gives what the scan gave
@@ -69,7 +72,8 @@ class BinaryPart:
 
         Args:
             n_probe: with lists, how many are visited, the nearest; by default a sixteenth, at least 8. As many more as
-                `allowed` lets through fewer rows, and all where fewer than k rows were found in these.
+                `allowed` lets through fewer rows. Where fewer than k rows were found in these, those of the other lists
+                follow, their scores moved below.
             threads: for several queries; one uses one.
 
         Raises:
@@ -85,7 +89,8 @@ class BinaryPart:
         short = [i for i, one in enumerate(found) if len(one.rows) < min(wanted, n_allowed)]
         if probes and short:
             for i, one in zip(short, self._search(rows[short], wanted, 0, bits, threads), strict=True):
-                found[i] = one
+                both = followed(found[i], one)  # so that fewer wanted gives a prefix
+                found[i] = Found(both.rows[:wanted], both.scores[:wanted])
         return found
 
     def _search(

@@ -30,7 +30,7 @@ from .learned import fit_weights, nearest_rotation, packed, refined, signs
 from .part import Vectors
 from .settings import Codes
 
-__all__ = ["BLOCK_ROWS", "Hash", "along_of", "blocks_of", "chunks", "fit_hash", "n_bytes", "rows_of"]
+__all__ = ["BLOCK_ROWS", "Hash", "along_of", "blocks_of", "chunks", "fit_hash", "fits_on", "n_bytes", "rows_of"]
 
 BLOCK_ROWS = 64
 """Codes lie in blocks of this many rows, byte by byte: all first bytes, then all second bytes, and so on."""
@@ -92,6 +92,11 @@ class Hash:
         turned = signs(codes)[:, : self.dimension] if self.weights is None else signs(codes) @ self.weights.T
         scaled: NDArray[np.float32] = turned * self.scale
         return scaled
+
+
+def fits_on(n: int) -> int:
+    """On how many of n vectors codes are fitted; 0 where they are too few to learn from."""
+    return min(n, _FIT_ROWS) if n >= _FEW else 0
 
 
 def fit_hash(kind: Codes, vectors: Vectors, *, factor: bool, seed: int) -> Hash:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .hashing import BLOCK_ROWS, chunks
 from .part import Vectors
 
-__all__ = ["NO_ROW", "Lists", "fit_centres", "lists_of", "place_rows"]
+__all__ = ["NO_ROW", "Lists", "fit_centres", "fits_on", "lists_of", "place_rows"]
 
 NO_ROW = 0xFFFFFFFF
 """In `row`: a place at the end of a list that holds none."""
@@ -46,7 +46,7 @@ def fit_centres(vectors: Vectors, n_lists: int, *, seed: int) -> NDArray[np.floa
     n, d = len(vectors), vectors.shape[1]
     n_lists = max(min(n_lists, n), 1)
     rng = np.random.default_rng(seed)
-    rows = np.sort(rng.choice(n, min(n, _SAMPLE_PER_LIST * n_lists), replace=False)).astype(np.int64)
+    rows = np.sort(rng.choice(n, fits_on(n, n_lists), replace=False)).astype(np.int64)
     some = _unit(np.asarray(vectors[rows], dtype=np.float32)) if n else np.zeros((1, d), np.float32)
     centres: NDArray[np.float32] = some[rng.choice(len(some), n_lists, replace=False)]
     for _ in range(_ITERATIONS if n > n_lists else 0):
@@ -57,6 +57,11 @@ def fit_centres(vectors: Vectors, n_lists: int, *, seed: int) -> NDArray[np.floa
         sums[empty] = some[rng.choice(len(some), int(empty.sum()))]  # a list that nobody chose starts elsewhere
         centres = _unit(sums)
     return np.ascontiguousarray(centres.T)
+
+
+def fits_on(n: int, n_lists: int) -> int:
+    """On how many of n vectors that many centres are fitted."""
+    return min(n, _SAMPLE_PER_LIST * n_lists)
 
 
 def nearest_centre(vectors: NDArray[np.float32], centres: NDArray[np.float32]) -> NDArray[np.int64]:

@@ -125,12 +125,15 @@ class StoreModule(Protocol):
 
         Args:
             like: a part of the same name in an older segment: what was fitted there (rotation, codebook) is taken
-                over, never fitted again.
+                over, unless these vectors make a much better fit (fitting.py).
         """
         ...
 
     def merge(self, target: Target, parts: Sequence[tuple[DensePart, NDArray[np.int64]]]) -> FileEntry:
-        """Write some rows of several parts, in this order, as one; scores of a search stay what they were."""
+        """Write some rows of several parts, in this order, as one.
+
+        Scores from vectors stay what they were; codes, and so estimates, may be fitted again (fitting.py).
+        """
         ...
 
     def open(self, file: ArrayFile, store: StoreSettings) -> DensePart:

@@ -1,8 +1,8 @@
 """The file of a dense part: what is the same in it for every kind of store, written and checked in one place.
 
-A file of arrays of kind `dense`. Its `meta` holds `store`, `n_passages` and `dimension` beside what the kind adds; the
-array `ordinal`, uint32 (n,) ascending, is there when the ordinals of the segment have gaps. Everything else belongs to
-the kind.
+A file of arrays of kind `dense`. Its `meta` holds `store`, `n_passages` and `dimension` beside what the kind adds, and
+`fitted_on` (fitting.py) where something is fitted, but not in files older than that. The array `ordinal`, uint32 (n,)
+ascending, is there when the ordinals of the segment have gaps. Everything else belongs to the kind.
 """
 
 from collections.abc import Mapping
@@ -33,12 +33,14 @@ class Common:
         store: how it was made.
         n_passages, dimension: rows and columns.
         ordinals: uint32 (n,), of each row; None when row r is first + r.
+        fitted_on: vectors that its codes were fitted on, 0 for a stand-in; also where it does not say.
     """
 
     store: StoreSettings
     n_passages: int
     dimension: int
     ordinals: NDArray[np.uint32] | None
+    fitted_on: int = 0
 
 
 def part_writer(
@@ -71,16 +73,19 @@ def common_of(file: ArrayFile) -> Common:
     meta: Mapping[str, Any] = file.meta
     try:
         store = StoreSettings.from_json(meta["store"])
-        n_passages, dimension = meta["n_passages"], meta["dimension"]
+        n_passages, dimension, fitted_on = meta["n_passages"], meta["dimension"], meta.get("fitted_on", 0)
         if type(n_passages) is not int or type(dimension) is not int:
             raise ValueError(f"its sizes are {n_passages!r} and {dimension!r}")
+        if type(fitted_on) is not int or not 0 <= fitted_on < 1 << 31:
+            raise ValueError(f"it was fitted on {fitted_on!r} vectors")
     except (KeyError, TypeError, ValueError) as error:
         raise IndexCorrupt(file.path, f"is no dense part: {error}") from error
     if not 0 <= n_passages < 1 << 31 or not 1 <= dimension <= _MAX_DIMENSION:
         raise IndexCorrupt(file.path, f"says it holds {n_passages} vectors of {dimension} dimensions")
     if "ordinal" not in file.arrays:
-        return Common(store, n_passages, dimension, None)
-    return Common(store, n_passages, dimension, array_of(file, "ordinal", np.uint32, (n_passages,)))
+        return Common(store, n_passages, dimension, None, fitted_on)
+    ordinals = array_of(file, "ordinal", np.uint32, (n_passages,))
+    return Common(store, n_passages, dimension, ordinals, fitted_on)
 
 
 def array_of(file: ArrayFile, name: str, dtype: DTypeLike, shape: tuple[int, ...]) -> NDArray[Any]:

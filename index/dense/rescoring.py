@@ -9,7 +9,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Scoring", "below", "in_order", "merged", "rescored"]
+from .part import Found
+
+__all__ = ["Scoring", "below", "followed", "in_order", "merged", "rescored"]
 
 Scoring = Callable[[NDArray[np.int64]], NDArray[np.float32]]
 """int64 (n,) ordinals -> float32 (n,) better scores, in that order."""
@@ -57,6 +59,15 @@ def below(floor: np.float32, ids: NDArray[np.int64], scores: NDArray[np.float32]
         return scores
     moved = (scores.astype(np.float64) - (float(scores[0]) - float(_next_below(floor)))).astype(np.float32)
     return in_order(ids, moved)
+
+
+def followed(found: Found, more: Found) -> Found:
+    """All of `found`, then what is new in `more`, its scores moved below."""
+    if not len(found.rows):
+        return more
+    new = ~np.isin(more.rows, found.rows)
+    scores = below(found.scores[-1], more.rows[new], more.scores[new])
+    return Found(np.concatenate([found.rows, more.rows[new]]), np.concatenate([found.scores, scores]))
 
 
 def in_order(ids: NDArray[np.int64], scores: NDArray[np.float32]) -> NDArray[np.float32]:

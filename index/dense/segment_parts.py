@@ -45,6 +45,10 @@ class DenseParts:
         self._open: dict[str, DensePart] = {}
         self._lock = threading.Lock()
 
+    def fitted_on(self, name: str) -> int:
+        """On how many vectors the part of this name was fitted (fitting.py), without opening it."""
+        return common_of(self.files[name]).fitted_on
+
     def __getitem__(self, name: str) -> DensePart:
         with self._lock:
             if name not in self._open:

@@ -13,7 +13,7 @@ from spaniel.index.dense.part import PART_KIND, Target, common_meta
 from spaniel.index.dense.settings import Codes, StoreSettings
 from spaniel.index.format import ArrayFile, write_arrays
 from spaniel.index.fs import RealFS
-from spaniel.retrieval.errors import IndexCorrupt, InvalidInput
+from spaniel.retrieval.errors import IndexCorrupt
 
 KINDS: tuple[Codes, ...] = ("sign", "centred", "rotation", "itq", "learned")
 
@@ -81,16 +81,6 @@ def test_merging_keeps_every_score(tmp_path: Path, rescore: str) -> None:
     np.testing.assert_allclose(c.vectors(rows), np.concatenate([a.vectors(of_a), b.vectors(of_b)]), atol=1e-5)
 
 
-def test_parts_fitted_apart_are_not_merged(tmp_path: Path) -> None:
-    store = StoreSettings()
-    a = stored(tmp_path / "dense_x-00000001-0.bin", vectors(130, 24), store)
-    b = stored(tmp_path / "dense_x-00000001-1.bin", vectors(70, 24, seed=1), store)
-    with pytest.raises(InvalidInput, match="fitted apart"):
-        binary.merge(
-            Target(RealFS(), tmp_path / "dense_x-00000001-2.bin", store, 24), [(a, np.arange(3)), (b, np.arange(3))]
-        )
-
-
 LISTED = StoreSettings(factor=True, rescore="none", lists=7)
 
 
@@ -119,7 +109,9 @@ def test_few_lists_hold_most_of_the_best_and_a_filter_never_shortens_a_result(tm
     allowed = np.zeros(900, bool)
     allowed[[1, 5, 700]] = True
     assert sorted(part.scan(rows[:1], 10, allowed, n_probe=1)[0].rows) == [1, 5, 700]
-    assert len(part.scan(rows[:1], 900, n_probe=1)[0].rows) == 900
+    every, some = (part.scan(rows[:1], k, n_probe=1)[0] for k in (900, 20))
+    assert sorted(every.rows) == list(range(900)) and (np.diff(every.scores) <= 0).all()
+    np.testing.assert_array_equal(every.rows[:20], some.rows)
 
 
 @pytest.mark.parametrize("n", [0, 1, 5, 64])
