@@ -1,7 +1,8 @@
 """Merging all segments into one: the dead are dropped, ordinals stay, and documents may be put in a better order.
 
-Sparse parts are decoded term by term and merged like the runs of a build; passages and the rows of dense parts are
-copied as they are. All are checked against their checksums before, so that damage is never copied under a fresh one.
+Sparse parts are decoded term by term and merged like the runs of a build; passages and vectors are copied as they are;
+codes of vectors too, unless they are fitted again (`dense/fitting.py`). All are checked against their checksums before,
+so that damage is never copied under a fresh one.
 
 The order of documents inside the sparse part is free: similar ones side by side make block bounds tight. Recursive
 graph bisection finds such an order (`sparse/reorder.py`); ordinals, and so all results, stay the same.
@@ -43,7 +44,8 @@ def optimize(
 ) -> Manifest:
     """Merge all segments into one; gives the new manifest, or the old one when there is nothing to gain.
 
-    Every search gives the same passages and scores as before.
+    Every search gives the same passages and scores as before, but for what a dense search estimates from codes: these
+    may be fitted again, and then other candidates are scored. Scores from vectors stay what they were, to the bit.
 
     Args:
         reorder: also put documents into an order in which pruning works best; takes longer. A single segment that has

@@ -1,4 +1,4 @@
-"""The dense parts of several segments as those of one: nothing is encoded or fitted again."""
+"""The dense parts of several segments as those of one: nothing is encoded again; fitting.py says what is fitted."""
 
 from collections.abc import Mapping
 
@@ -29,7 +29,8 @@ def merged_parts(
         segments: by ascending ordinals, at least one passage alive.
         ordinals: uint32 (n,), of the living, ascending.
 
-    Cost: one copy of the stored vectors; memory some MiB, and what the kind of store says.
+    Cost: one copy of the stored vectors, and fitting and coding where that is done again; memory some MiB, and what the
+    kind of store says.
     """
     consecutive = int(ordinals[-1]) - int(ordinals[0]) + 1 == len(ordinals)
     living = [_living_rows(segment) for segment in segments]
