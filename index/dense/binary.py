@@ -75,7 +75,7 @@ def merge(target: Target, parts: Sequence[tuple[DensePart, NDArray[np.int64]]]) 
     n, has_vectors = sum(len(rows) for _, rows in mine), store.rescore != "none"
     first_alike = [next(i for i, (other, _) in enumerate(mine) if same(part, other)) for part, _ in mine]
     kept = keeps(mine, first_alike, has_vectors=has_vectors)
-    copied = [place == kept for place in first_alike]
+    copied = [place == first_alike[kept] for place in first_alike]
     best, vectors = mine[kept][0], StackedRows(mine)
     if refits(best, _possible(store, n), alike=all(copied), has_vectors=has_vectors):
         fit, copied = _fit(store, vectors), [False] * len(mine)

@@ -122,7 +122,11 @@ def merge(target: Target, parts: Sequence[tuple[DensePart, NDArray[np.int64]]]) 
     arrays = [part.fitted.arrays() for part, _ in ours]
     first_alike = [next(i for i, other in enumerate(arrays) if _equal(own, other)) for own in arrays]
     kept = keeps(ours, first_alike, has_vectors=True)
-    copied, best, possible = [place == kept for place in first_alike], ours[kept][0], _possible(target.store, n)
+    copied, best, possible = (
+        [place == first_alike[kept] for place in first_alike],
+        ours[kept][0],
+        _possible(target.store, n),
+    )
     with one_thread():
         if refits(best, possible, alike=all(copied), has_vectors=True):
             fitted, copied = _fitted(target.store, StackedRows(ours)), [False] * len(ours)

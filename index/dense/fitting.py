@@ -33,7 +33,7 @@ class FittedPart(DensePart, Protocol):
     """A part of a kind that fits.
 
     Attributes:
-        fitted_on: vectors that were looked at; 0 for a stand-in, and for files that do not say.
+        fitted_on: vectors that were looked at, 0 for a stand-in. Files that do not say count as fitted on all they hold.
     """
 
     @property
@@ -58,7 +58,7 @@ def takes_over(like: FittedPart, n_new: int, possible: int, *, has_vectors: bool
 
 
 def keeps(parts: Rows[P], same: Sequence[int], *, has_vectors: bool) -> int:
-    """Which part's fit is kept in a merge that does not fit again: its place; the first of equals.
+    """The place of the part whose fit is kept in a merge that does not fit again; the first of equals.
 
     Args:
         same: for each part, the place of the first one that is fitted as it is.
@@ -69,10 +69,10 @@ def keeps(parts: Rows[P], same: Sequence[int], *, has_vectors: bool) -> int:
     fitted_on = [part.fitted_on for part, _ in parts]
 
     def rank(place: int) -> tuple[float, float]:
-        weight = _weight(rows[place], fitted_on[place])
+        weight = _weight(rows[same[place]], fitted_on[place])
         return (fitted_on[place], weight) if has_vectors else (weight, fitted_on[place])
 
-    return max(sorted(set(same)), key=rank)
+    return max(range(len(parts)), key=rank)
 
 
 def refits(best: FittedPart, possible: int, *, alike: bool, has_vectors: bool) -> bool:

@@ -33,14 +33,14 @@ class Common:
         store: how it was made.
         n_passages, dimension: rows and columns.
         ordinals: uint32 (n,), of each row; None when row r is first + r.
-        fitted_on: vectors that its codes were fitted on, 0 for a stand-in; also where it does not say.
+        fitted_on: vectors that its codes were fitted on, 0 for a stand-in; all it holds where it does not say.
     """
 
     store: StoreSettings
     n_passages: int
     dimension: int
     ordinals: NDArray[np.uint32] | None
-    fitted_on: int = 0
+    fitted_on: int
 
 
 def part_writer(
@@ -73,7 +73,11 @@ def common_of(file: ArrayFile) -> Common:
     meta: Mapping[str, Any] = file.meta
     try:
         store = StoreSettings.from_json(meta["store"])
-        n_passages, dimension, fitted_on = meta["n_passages"], meta["dimension"], meta.get("fitted_on", 0)
+        n_passages, dimension, fitted_on = (
+            meta["n_passages"],
+            meta["dimension"],
+            meta.get("fitted_on", meta["n_passages"]),
+        )
         if type(n_passages) is not int or type(dimension) is not int:
             raise ValueError(f"its sizes are {n_passages!r} and {dimension!r}")
         if type(fitted_on) is not int or not 0 <= fitted_on < 1 << 31:
