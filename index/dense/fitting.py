@@ -33,7 +33,8 @@ class FittedPart(DensePart, Protocol):
     """A part of a kind that fits.
 
     Attributes:
-        fitted_on: vectors that were looked at, 0 for a stand-in. Files that do not say count as fitted on all they hold.
+        fitted_on: vectors that were looked at, 0 for a stand-in. Files that do not say count as fitted on all that
+            they hold.
     """
 
     @property
