@@ -12,11 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from spaniel.models.encoders.base import Encoder
 from spaniel.retrieval.errors import InvalidInput
 
 from .analysis import AnalyzerSpec
-from .dense.encoding import NOTHING, Encoding, Model, Store, encoders_for, new_dense, opened
+from .dense.encoding import NOTHING, Encoding, Given, Model, Store, encoders_for, new_dense, opened
 from .index import Index, open_index
 from .ingest_values import Limits, OnDuplicate
 from .input import InputOptions, Problem
@@ -156,7 +155,7 @@ def add(
     on_error: Literal["fail", "skip"] = "fail",
     on_problem: Callable[[Problem], None] | None = None,
     on_progress: OnProgress | None = None,
-    encoder: Encoder | None = None,
+    encoder: Given = None,
     embedding_cache: str | os.PathLike[str] | None = None,
     memory_bytes: int = 512 << 20,
     checkpoint_s: float = 5.0,
@@ -167,7 +166,8 @@ def add(
     Every dense part of the index gets their vectors.
 
     Args:
-        encoder: for the dense parts that were made with its model; those of the others are opened.
+        encoder: for the dense parts that were made with its model, or a mapping from the name of a part to its
+            encoder; the models of the other parts are opened from where the index says they are.
 
     Raises:
         IndexNotFound: there is no index to add to.
@@ -185,7 +185,7 @@ def extend(
     options: InputOptions,
     limits: Limits,
     report: Reporter,
-    encoder: Encoder | None = None,
+    encoder: Given = None,
     cache: Path | None = None,
 ) -> Index:
     """Add a stream to an index, and open the result: what `add` does once it knows what is asked."""

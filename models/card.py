@@ -6,6 +6,7 @@ where a search with the wrong one ends.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from shlex import quote
 from typing import Any, Literal
 
 from spaniel.retrieval.errors import ModelError
@@ -103,5 +104,9 @@ def check_same(made_with: ModelCard, given: ModelCard, where: str) -> None:
     found = made_with.differences(given)
     if found:
         error = ModelError(f"{where}: made with {made_with.name!r}, asked with {given.name!r}: {'; '.join(found)}")
-        error.hint = f"use {made_with.source!r}, or encode the index anew: spaniel index add-dense INDEX {given.source}"
+        again = f"spaniel index add-dense INDEX {quote(given.source)}"
+        error.hint = (
+            f"use {made_with.source!r}; or encode the index anew: {again} with --overwrite in place of the present "
+            f"vectors, with --name NAME beside them"
+        )
         raise error

@@ -3,7 +3,7 @@
 Names and meanings are those of `open_encoder` and `StoreSettings`. What is not given is left to them.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -27,10 +27,12 @@ __all__ = [
     "RESCORE",
     "STORES",
     "STORE_NAMES",
+    "encoder_option",
     "given_among",
     "model_options",
     "open_elsewhere",
     "open_model",
+    "places_of",
     "store_of",
     "store_options",
     "tell_cut",
@@ -163,6 +165,38 @@ def open_elsewhere(console: Console, index: "Index", name: str, place: str) -> "
     card = replace(index.settings.dense[name].model, source=place)
     with console.progress() as line:
         return open_encoder(card, on_progress=_teller(console, line))
+
+
+encoder_option = click.option(
+    "--encoder",
+    multiple=True,
+    callback=lambda context, parameter, given: given or None,
+    metavar="[NAME=]MODEL",
+    help="Where a model is, if no longer where the index was made; it must be the same. Once for each of several.",
+)
+
+
+def places_of(index: "Index", given: Sequence[str], meant: str | None = None) -> dict[str, str]:
+    """Name of vectors -> where their model is, from what `--encoder` was given.
+
+    Args:
+        meant: whose model one without a name is; that of the only vectors when None.
+
+    Raises:
+        click.UsageError: one without a name where the index holds several models or none, or two for one name.
+    """
+    names, found = index.dense_names, dict[str, str]()
+    for each in given:
+        name, equals, place = each.partition("=")
+        if not equals or name not in names:  # a folder or a URL may have an = of its own
+            if meant is None and len(names) != 1:
+                there = f"; put NAME= before it, of {', '.join(names)}" if names else ""
+                raise click.UsageError(f"--encoder {each}: the index holds {len(names)} models, not one{there}")
+            name, place = meant or names[0], each
+        if name in found:
+            raise click.UsageError(f"--encoder: two places for the model of {name}")
+        found[name] = place
+    return found
 
 
 def _teller(console: Console, line: ProgressLine) -> Callable[[str], None]:

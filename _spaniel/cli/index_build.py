@@ -1,7 +1,7 @@
 """`spaniel index build` and `spaniel index add`."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,10 +13,12 @@ from .console import Console, printable, with_console
 from .dense_options import (
     MODEL_NAMES,
     STORE_NAMES,
+    encoder_option,
     given_among,
     model_options,
     open_elsewhere,
     open_model,
+    places_of,
     store_of,
     store_options,
     tell_cut,
@@ -152,12 +154,10 @@ def _encoder_of(console: Console, options: dict[str, Any]) -> Iterator[None]:
 @click.command()
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 @click.argument("index")
-@click.option(
-    "--encoder", metavar="MODEL", help="Where the model is, if no longer where the index was made; it must be the same."
-)
+@encoder_option
 @_reading_options
 @with_console
-def add(console: Console, sources: tuple[str, ...], index: str, encoder: str | None, **options: Any) -> None:
+def add(console: Console, sources: tuple[str, ...], index: str, encoder: Sequence[str] | None, **options: Any) -> None:
     """Add documents to an index.
 
     They become a new segment, in one commit. Readers go on with what they opened; analyser, fields and models are those
@@ -170,10 +170,10 @@ def add(console: Console, sources: tuple[str, ...], index: str, encoder: str | N
     with open_index(index) as opened, ExitStack() as stack:
         holds_texts = opened.settings.analyzer is not None
         if encoder is not None:
-            if len(opened.dense_names) != 1:
-                raise click.UsageError(f"--encoder: the index holds {len(opened.dense_names)} models, not one")
-            made_with = open_elsewhere(console, opened, opened.dense_names[0], encoder)
-            options["encoder"] = stack.enter_context(made_with)
+            options["encoder"] = {
+                name: stack.enter_context(open_elsewhere(console, opened, name, place))
+                for name, place in places_of(opened, encoder).items()
+            }
         kept = stack.pop_all()
     if not holds_texts:
         _run(console, add_vectors, sources, index, _options_of_vectors(options))

@@ -13,7 +13,7 @@ import click
 from spaniel.retrieval.errors import MissingExtra, ModelError
 
 from .console import Console
-from .dense_options import open_elsewhere
+from .dense_options import encoder_option, open_elsewhere, places_of
 
 if TYPE_CHECKING:
     from spaniel.index.index import Index
@@ -51,11 +51,7 @@ _OPTIONS = [
         help="Words, vectors (binary: only if so kept), or both [hybrid when the index holds one model, else bm25].",
     ),
     click.option("--model", metavar="NAME", help="Which vectors of an index that holds several."),
-    click.option(
-        "--encoder",
-        metavar="MODEL",
-        help="Where the model is, if no longer where the index was made; it must be the same.",
-    ),
+    encoder_option,
     click.option(
         "--candidates",
         type=click.IntRange(min=1),
@@ -163,8 +159,8 @@ def _with_vectors(
 ) -> "Retriever | Pipeline":
     name = _part(index, options["model"], binary=chosen == "binary")
     given = {option: options[option] for option in ("candidates", "nprobe", "ef") if options[option] is not None}
-    if options["encoder"] is not None:
-        given["encoder"] = open_elsewhere(console, index, name, options["encoder"])
+    if (place := places_of(index, options["encoder"] or (), name).get(name)) is not None:
+        given["encoder"] = open_elsewhere(console, index, name, place)
     if chosen == "hybrid":
         return index.hybrid(k, dense=name, threads=threads, **given)
     return index.dense(name, k, threads=threads, **given)

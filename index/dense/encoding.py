@@ -22,10 +22,12 @@ from .part import DensePart
 from .segment_parts import write_part
 from .settings import DenseSettings, StoreSettings, checked_name
 
-__all__ = ["NOTHING", "Encoding", "Model", "Store", "encoders_for", "new_dense", "opened", "partial_vectors"]
+__all__ = ["NOTHING", "Encoding", "Given", "Model", "Store", "encoders_for", "new_dense", "opened", "partial_vectors"]
 
 Model: TypeAlias = str | Path | ModelCard | Encoder
 Store: TypeAlias = str | StoreSettings
+Given: TypeAlias = Encoder | Mapping[str, Encoder] | None
+"""An encoder for every dense part it fits, or one for each name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,25 +114,36 @@ def opened(model: Model) -> Iterator[Encoder]:
 
 
 @contextmanager
-def encoders_for(
-    settings: Mapping[str, DenseSettings], given: Encoder | None, where: str
-) -> Iterator[dict[str, Encoder]]:
-    """An encoder for each dense part of an index: `given` where it fits, else opened from the model's card.
+def encoders_for(settings: Mapping[str, DenseSettings], given: Given, where: str) -> Iterator[dict[str, Encoder]]:
+    """An encoder for each dense part of an index: what is given for it, else opened from the model's card.
 
     Raises:
-        ModelError: `given` fits none of the parts, or a model is not what it was.
-        InvalidInput, MissingExtra: a model cannot be opened.
+        ModelError: a single encoder fits none of the parts, one given by name does not fit, or a model is not what it
+            was.
+        InvalidInput: a name that no part has, or a model that cannot be opened.
+        MissingExtra: a model cannot be opened.
     """
-    fits = {name for name, dense in settings.items() if given and not dense.model.differences(given.card)}
-    if given is not None and settings and not fits:
-        check_same(next(iter(settings.values())).model, given.card, where)
+    chosen = _chosen(settings, given, where)
     with ExitStack() as stack:
         found: dict[str, Encoder] = {}
         for name, dense in settings.items():
-            encoder = given if given is not None and name in fits else stack.enter_context(opened(dense.model))
+            encoder = chosen[name] if name in chosen else stack.enter_context(opened(dense.model))
             check_same(dense.model, encoder.card, where)
             found[name] = encoder
         yield found
+
+
+def _chosen(settings: Mapping[str, DenseSettings], given: Given, where: str) -> Mapping[str, Encoder]:
+    """Name -> encoder, of the parts that were given one."""
+    if isinstance(given, Encoder):
+        fits = {name: given for name, dense in settings.items() if not dense.model.differences(given.card)}
+        if settings and not fits:
+            check_same(next(iter(settings.values())).model, given.card, where)
+        return fits
+    if unknown := sorted(set(given or {}) - set(settings)):
+        there = ", ".join(settings) or "none"
+        raise InvalidInput("encoder", f"{where} holds no vectors called {unknown[0]!r}; there are: {there}")
+    return given or {}
 
 
 def _texts(passages: Path, first: int) -> Iterator[tuple[int, str]]:

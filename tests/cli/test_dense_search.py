@@ -118,3 +118,20 @@ def test_a_model_that_has_moved(spaniel: Run, hybrid: Path, tmp_path: Path, mode
     spaniel("index", "add-dense", hybrid, "toy-2", "--name", "other")
     refused = spaniel("index", "add", tmp_path / "more.jsonl", hybrid, "--encoder", "toy-here", "--json")
     assert refused.code == 2 and "holds 2 models" in refused.error["message"]
+
+
+def test_two_models_that_have_moved(spaniel: Run, hybrid: Path, tmp_path: Path, models: list[dict[str, Any]]) -> None:
+    assert spaniel("index", "add-dense", hybrid, "toy-2", "--name", "other").code == 0
+    (tmp_path / "more.jsonl").write_text('{"_id": "fish", "text": "Fish tanks need a permit."}\n')
+    del models[:]
+    places = ["--encoder", "other=there-2", "--encoder", "toy=toy-here"]
+    done = spaniel("index", "add", tmp_path / "more.jsonl", hybrid, *places)
+    assert done.code == 0, done.err
+    assert sorted(asked["model"] for asked in models) == ["there-2", "toy-here"]
+    del models[:]
+    search = ["search", hybrid, "dogs", "--retriever", "dense", "--model", "other", "--json"]
+    assert found(spaniel(*search, *places))
+    assert found(spaniel(*search, "--encoder", "there-2"))  # no name: that of the vectors searched
+    assert [asked["model"] for asked in models] == ["there-2", "there-2"]
+    twice = spaniel(*search, *places, "--encoder", "other=again")
+    assert twice.code == 2 and "two places for the model of other" in twice.error["message"]

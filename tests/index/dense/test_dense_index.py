@@ -144,7 +144,8 @@ class TestErrors:
     def test_another_model(self, path: Path) -> None:
         with pytest.raises(ModelError, match="made with 'toy', asked with 'toy': sha256") as error:
             add(documents(20, 2), path, encoder=ToyEncoder(seed=1))
-        assert "add-dense" in error.value.hint
+        for word in ("add-dense", "--overwrite", "--name"):
+            assert word in error.value.hint
 
     def test_vectors_that_are_none(self, path: Path) -> None:
         class Broken(ToyEncoder):
@@ -220,3 +221,15 @@ def test_replacing_a_part(tmp_path: Path) -> None:
     other = ToyEncoder(8, seed=3)
     add_dense(path, other, store="float16", overwrite=True).close()
     assert_finds(path, {"toy": other}, documents(0, 8))
+
+
+def test_encoders_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "kb"
+    build(documents(0, 20), path, dense=ToyEncoder(), store="float32").close()
+    add_dense(path, ToyEncoder(seed=1), name="other").close()
+    add(documents(20, 2), path, encoder={"toy": ToyEncoder(), "other": ToyEncoder(seed=1)}).close()
+    assert verify(path).ok
+    with pytest.raises(InvalidInput, match="no vectors called 'none'; there are: toy, other"):
+        add(documents(30, 2), path, encoder={"none": ToyEncoder()})
+    with pytest.raises(ModelError, match="asked with 'toy'"):
+        add(documents(30, 2), path, encoder={"toy": ToyEncoder(seed=1), "other": ToyEncoder(seed=1)})
