@@ -8,7 +8,9 @@ be known for this.
 The *contrast* is how many spreads a passage's similarity to itself stands above that to others. Text that a model can
 read has 5 or more (all-MiniLM-L6-v2 on eleven English collections: 4.7 to 11). Text of a language that it was not
 trained on comes out as much the same vector everywhere (Russian 2.8, Arabic 1.6): what differences there are say
-little, and the unit grows, so that they count less. Figures are in docs/hybrid.md.
+little, and the unit grows, so that they count less. Where passages are about anything under the sun, the contrast is
+high because the spread is low; the unit is never less than the spread of a contrast of 8, so that an ordinary match
+does not count for more than it would elsewhere. Figures are in docs/hybrid.md.
 """
 
 from collections.abc import Sequence
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Similarities", "similarities"]
 
-_ENOUGH = 5.0
+_ENOUGH, _PLENTY = 5.0, 8.0
 _SAMPLE = 512
 
 
@@ -40,8 +42,8 @@ class Similarities:
 
     @property
     def unit(self) -> float:
-        """The spread, and more of it where the contrast is low: by the square of what is lacking."""
-        return self.spread * max(1.0, _ENOUGH / max(self.contrast, 0.1)) ** 2
+        """The spread, and more of it where the contrast is high, or low: then by the square of what is lacking."""
+        return self.spread * max(1.0, self.contrast / _PLENTY, (_ENOUGH / max(self.contrast, 0.1)) ** 2)
 
 
 def similarities(segments: Sequence["DenseSegment"], sample: int = _SAMPLE) -> Similarities:

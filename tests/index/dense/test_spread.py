@@ -41,9 +41,9 @@ def test_units_of_a_retriever() -> None:
 def test_vectors_that_all_point_one_way_count_less() -> None:
     """A common direction is added that drowns the rest: the spread hardly changes, the contrast falls."""
     rng = np.random.default_rng(5)
-    apart = rng.normal(size=(200, 64))
+    apart = rng.normal(size=(200, 48))
     lengths = rng.normal(2.0, 1.0, size=(200, 1)) * np.linalg.norm(apart, axis=1, keepdims=True)
-    alike = apart + lengths * np.eye(64)[0]
+    alike = apart + lengths * np.eye(48)[0]
     units, spreads = [], []
     for made in (apart, alike):
         vectors = (made / np.linalg.norm(made, axis=1, keepdims=True)).astype(np.float32)
@@ -59,3 +59,10 @@ def test_a_scale_of_the_vectors_is_one_of_the_unit() -> None:
     one, ten = (similarities([DenseSegment(MemoryPart(scale * VECTORS))]) for scale in (1, 10))
     assert ten.contrast == pytest.approx(one.contrast, rel=1e-5)
     assert ten.unit == pytest.approx(100 * one.unit, rel=1e-5)
+
+
+def test_vectors_far_apart_have_a_least_unit() -> None:
+    """Three quarters of the way from other passages to itself, in six units."""
+    found = similarities([DenseSegment(MemoryPart(unit_vectors(200, 384, 2)))])
+    assert found.contrast > 15
+    assert SPREADS * found.unit == pytest.approx(0.75, abs=0.02)
