@@ -6,7 +6,7 @@ anything needs it. Between passages and queries it is about a fifth lower, whate
 be known for this.
 
 The *contrast* is how many spreads a passage's similarity to itself stands above that to others. Text that a model can
-read has 5 or more (all-MiniLM-L6-v2 on eleven English collections: 4.7 to 11). Text of a language that it was not
+read has 5 or more (all-MiniLM-L6-v2 on twelve English collections: 4.7 to 12). Text of a language that it was not
 trained on comes out as much the same vector everywhere (Russian 2.8, Arabic 1.6): what differences there are say
 little, and the unit grows, so that they count less. Where passages are about anything under the sun, the contrast is
 high because the spread is low; the unit is never less than the spread of a contrast of 8, so that an ordinary match
