@@ -8,7 +8,8 @@ The key comes from the environment and is never kept: SPANIEL_EMBEDDINGS_KEY, or
 SPANIEL_EMBEDDINGS_KEY_FILE; OPENAI_API_KEY for that company's host alone.
 
 An index names the endpoint it was made with. Lest an index from a stranger send queries and the key to the stranger, a
-URL that comes from an index is used only for this machine and for hosts listed in SPANIEL_EMBEDDINGS_HOSTS.
+URL that comes from an index is used only for this machine and for hosts listed in SPANIEL_EMBEDDINGS_HOSTS; and the key
+only for listed ones, since any program may listen on this machine.
 """
 
 import math
@@ -17,7 +18,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urldefrag, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit, urlunsplit
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,7 @@ from spaniel.retrieval.errors import InvalidInput, ModelError
 from .base import Encoded, Encoder, Kind
 from .http_json import LOOPBACK, Poster, Refused
 
-__all__ = ["EndpointEncoder", "check_trusted", "endpoint_key", "endpoint_url", "probe_dimension"]
+__all__ = ["EndpointEncoder", "check_trusted", "endpoint_key", "endpoint_url", "is_listed", "probe_dimension"]
 
 _MAX_TEXTS = 64
 _MAX_LETTERS = 200_000
@@ -81,22 +82,36 @@ def endpoint_url(source: str) -> tuple[str, str]:
     """(URL to post to, name of the model) of "https://host/v1#model".
 
     Raises:
-        InvalidInput: no model named, or something in the URL that must not be kept in an index.
+        InvalidInput: no URL, no model named, or something in the URL that must not be kept in an index.
 
     Example:
         >>> endpoint_url("http://localhost:8080/v1#bge-small")
         ('http://localhost:8080/v1/embeddings', 'bge-small')
     """
-    url, model = urldefrag(source)
-    parts = urlsplit(url)
+    parts = _split(source)
+    url, model = urlunsplit(parts._replace(fragment="")), parts.fragment
     if not model:
         raise InvalidInput("endpoint", f"{url!r} names no model", hint=f"put its name behind a #: {url}#MODEL")
-    if parts.username or parts.password or any(name != "api-version" for name, _ in parse_qsl(parts.query)):
+    if parts.username or parts.password or _secrets(parts.query):
         hint = "put the key into SPANIEL_EMBEDDINGS_KEY"
         raise InvalidInput("endpoint", "a URL with a user, password or parameters would be kept in the index", hint)
     path = parts.path.rstrip("/")
     path = path if path.endswith("/embeddings") else path + "/embeddings"
     return urlunsplit((parts.scheme, parts.netloc, path, parts.query, "")), model
+
+
+def _split(source: str) -> SplitResult:
+    try:
+        parts = urlsplit(source)
+        _ = parts.port
+    except ValueError as error:
+        raise InvalidInput("endpoint", f"{source!r} is no URL ({error})") from error
+    return parts
+
+
+def _secrets(query: str) -> bool:
+    """Whether anything but the version of the interface stands there; a bare word may be a key."""
+    return any(name != "api-version" for name, _ in parse_qsl(query, keep_blank_values=True))
 
 
 def endpoint_key(url: str) -> str:
@@ -123,12 +138,17 @@ def check_trusted(source: str) -> None:
     Raises:
         ModelError: neither this machine, nor a host in SPANIEL_EMBEDDINGS_HOSTS (names with commas between).
     """
-    host = urlsplit(source).hostname or ""
-    named = [name.strip().lower() for name in os.environ.get("SPANIEL_EMBEDDINGS_HOSTS", "").split(",")]
-    if host not in LOOPBACK and host not in named:
+    host = _split(source).hostname or ""
+    if host not in LOOPBACK and not is_listed(source):
         error = ModelError(f"this index would send queries to {host!r}, which it names and you have not")
         error.hint = f"if you trust it, set SPANIEL_EMBEDDINGS_HOSTS={host}, or pass open_encoder({source!r}) yourself"
         raise error
+
+
+def is_listed(source: str) -> bool:
+    """Whether SPANIEL_EMBEDDINGS_HOSTS lists the host of this URL."""
+    named = [name.strip().lower() for name in os.environ.get("SPANIEL_EMBEDDINGS_HOSTS", "").split(",")]
+    return (_split(source).hostname or "").lower() in named
 
 
 def probe_dimension(poster: Poster, model: str) -> int:
@@ -154,23 +174,30 @@ def _pieces(texts: Sequence[str]) -> list[list[str]]:
 
 
 def _request(poster: Poster, model: str, texts: Sequence[str], dimension: int | None) -> Encoded:
+    with poster.masking():  # what a server says with its answer may repeat the key
+        return _answered(poster, model, texts, dimension)
+
+
+def _answered(poster: Poster, model: str, texts: Sequence[str], dimension: int | None) -> Encoded:
     limit = (1 << 20) + len(texts) * (dimension or _MAX_DIMENSION) * _BYTES_PER_NUMBER
     try:
         answer = poster.post({"model": model, "input": list(texts), "encoding_format": "float"}, max_bytes=limit)
     except Refused as error:
         if error.status in (401, 403):
             error.hint = "put the key into SPANIEL_EMBEDDINGS_KEY, or into the file SPANIEL_EMBEDDINGS_KEY_FILE names"
+            error.hint += "; for an endpoint that an index names, list its host in SPANIEL_EMBEDDINGS_HOSTS"
         raise
-    vectors = _vectors(poster.url, answer, len(texts), dimension)
+    vectors = _vectors(poster, answer, len(texts), dimension)
     return Encoded(vectors, _tokens(answer))
 
 
-def _vectors(url: str, answer: Any, n_texts: int, dimension: int | None) -> NDArray[np.float32]:
+def _vectors(poster: Poster, answer: Any, n_texts: int, dimension: int | None) -> NDArray[np.float32]:
     """float32 (n_texts, d) in the order of the texts."""
+    url = poster.url
     data = answer.get("data") if isinstance(answer, dict) else None
     if not isinstance(data, list) or not all(isinstance(entry, dict) for entry in data):
         said = answer.get("error") if isinstance(answer, dict) else None
-        raise ModelError(f'{url}: an answer without "data"' + (f": {str(said)[:300]}" if said else ""))
+        raise ModelError(f'{url}: an answer without "data"' + (f": {poster.masked(str(said))[:300]}" if said else ""))
     if len(data) != n_texts:
         raise ModelError(f"{url}: {len(data)} vectors for {n_texts} texts")
     places = [entry.get("index", place) for place, entry in enumerate(data)]

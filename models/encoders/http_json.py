@@ -1,41 +1,77 @@
 """POST some JSON, get some JSON: with a key, time limits, tries that wait longer each time, and bounded answers.
 
 The key goes to the host that was named and nowhere else: redirects are refused, and so is sending it without TLS to
-another machine. It never stands in a message.
+another machine; requests to this machine go through no proxy. It never stands in a message.
+
+A limit of urllib holds for one read, and a server that sends a byte now and then would keep it waiting for ever. So a
+timer closes the connection when the time for the whole is over.
 """
 
 import http.client
 import json
+import socket
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from threading import Event, Timer
 from typing import Any
 from urllib.parse import urlsplit
 
-from spaniel.retrieval.errors import InvalidInput, LimitExceeded, ModelError
+from spaniel.models.text import clean
+from spaniel.retrieval.errors import InvalidInput, LimitExceeded, ModelError, SpanielError
 
 __all__ = ["LOOPBACK", "Poster", "Refused"]
 
 _AGAIN = (408, 409, 425, 429, 500, 502, 503, 504)
 _LONGEST_WAIT_S = 60.0
 _EXCERPT = 300
+_SAID_BYTES = 4096
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class Refused(ModelError):
-    """The server answered with an HTTP status that no second try will change; `status` has it."""
+    """The server answered with an HTTP status, `status`, that is none of success; `wait_s` is what it asks to wait."""
 
-    def __init__(self, what: str, status: int) -> None:
+    def __init__(self, what: str, status: int, wait_s: float | None = None) -> None:
         super().__init__(what)
-        self.status = status
+        self.status, self.wait_s = status, wait_s
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> None:
         return None  # urllib then raises HTTPError with the 3xx
+
+
+class _Opened(urllib.request.AbstractHTTPHandler):
+    """Keeps the sockets of the connections it opens."""
+
+    sockets: list[socket.socket]
+
+    def do_open(self, http_class: Any, req: Any, **options: Any) -> Any:
+        def connection(host: str, **more: Any) -> Any:
+            made = http_class(host, **more)
+            connect = made.connect
+
+            def connected() -> None:
+                connect()
+                self.sockets.append(made.sock)
+
+            made.connect = connected
+            return made
+
+        return super().do_open(connection, req, **options)
+
+
+class _Http(_Opened, urllib.request.HTTPHandler):
+    pass
+
+
+class _Https(_Opened, urllib.request.HTTPSHandler):
+    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +82,7 @@ class Poster:
         url: http or https.
         key: sent as a bearer token; empty for none.
         timeout_s: for connecting, and for each read.
+        limit_s: for one `post` in all, tries and waits included.
         tries: requests in all before giving up on a server that is busy, failing or out of reach.
         sleep: how to wait between them; tests put something else here.
 
@@ -56,6 +93,7 @@ class Poster:
     url: str
     key: str = field(default="", repr=False)
     timeout_s: float = 60.0
+    limit_s: float = 600.0
     tries: int = 5
     sleep: Callable[[float], None] = time.sleep
 
@@ -76,19 +114,41 @@ class Poster:
             ModelError: no answer after all tries, or one that is no JSON.
             LimitExceeded: an answer of more than `max_bytes`.
         """
-        data = json.dumps(body).encode()
+        with self.masking():
+            return self._post(json.dumps(body).encode(), max_bytes)
+
+    @contextmanager
+    def masking(self) -> Iterator[None]:
+        """Errors of the block say nothing of the key, whatever a server made of it."""
+        try:
+            yield
+        except SpanielError as error:
+            error.args = tuple(self.masked(each) if isinstance(each, str) else each for each in error.args)
+            error.hint = self.masked(error.hint)
+            raise
+
+    def masked(self, text: str) -> str:
+        """The text without the key, as it is and as Python or JSON would write it; and fit to be printed."""
+        for form in (self.key, repr(self.key)[1:-1], json.dumps(self.key)[1:-1]) if self.key else ():
+            text = text.replace(form, "***")
+        return clean(text)
+
+    def _post(self, data: bytes, max_bytes: int) -> Any:
+        end = time.monotonic() + self.limit_s
         for attempt in range(1, self.tries + 1):
             try:
-                return self._once(data, max_bytes)
-            except urllib.error.HTTPError as error:
-                with error:
-                    what, asked = self._told(error), _asked_wait_s(error.headers.get("Retry-After"))
-                if error.code not in _AGAIN:
-                    raise Refused(what, error.code) from None
+                return self._once(data, max_bytes, end)
+            except Refused as error:
+                if error.status not in _AGAIN:
+                    raise
+                what, asked = str(error), error.wait_s
             except (OSError, http.client.HTTPException) as error:  # URLError and TimeoutError are OSErrors
-                what, asked = f"{self.url}: no answer ({getattr(error, 'reason', None) or error!r})", None
+                reason = getattr(error, "reason", None) or error
+                what, asked = f"{self.url}: no answer ({reason!r})", None
+                if self._here and isinstance(reason, ConnectionRefusedError):
+                    raise _nobody(what) from None
             wait = min(30.0, 0.5 * 2**attempt) if asked is None else asked
-            if attempt == self.tries or wait > _LONGEST_WAIT_S:
+            if attempt == self.tries or wait > _LONGEST_WAIT_S or time.monotonic() + wait > end:
                 break
             self.sleep(wait)
         tried = f"it asks to wait {wait:.0f} s" if wait > _LONGEST_WAIT_S else f"{attempt} tries"
@@ -96,12 +156,23 @@ class Poster:
         failed.hint = "try again later; a build goes on where it stopped"
         raise failed
 
-    def _once(self, data: bytes, max_bytes: int) -> Any:
+    @property
+    def _here(self) -> bool:
+        return urlsplit(self.url).hostname in LOOPBACK
+
+    def _once(self, data: bytes, max_bytes: int, end: float) -> Any:
         request = urllib.request.Request(self.url, data, {"Content-Type": "application/json", "User-Agent": "spaniel"})
         if self.key:
             request.add_unredirected_header("Authorization", f"Bearer {self.key}")
-        with urllib.request.build_opener(_NoRedirects).open(request, timeout=self.timeout_s) as response:
-            answer = response.read(max_bytes + 1)
+        timeout_s = max(0.001, min(self.timeout_s, end - time.monotonic()))
+        with self._opener(end) as opener:
+            try:
+                with opener.open(request, timeout=timeout_s) as response:
+                    answer = response.read(max_bytes + 1)
+            except urllib.error.HTTPError as error:
+                with error:
+                    asked = _asked_wait_s(error.headers.get("Retry-After"))
+                    raise Refused(self._told(error), error.code, asked) from None
         if len(answer) > max_bytes:
             raise LimitExceeded(f"{self.url}: bytes of an answer", len(answer), max_bytes)
         try:
@@ -109,14 +180,52 @@ class Poster:
         except (ValueError, RecursionError) as error:
             raise ModelError(f"{self.url}: an answer that is no JSON ({error})") from error
 
-    def _told(self, error: urllib.error.HTTPError) -> str:
-        """Status and the beginning of what the server says, without the key should it repeat it."""
+    @contextmanager
+    def _opener(self, end: float) -> Iterator[urllib.request.OpenerDirector]:
+        """What opens a URL; its connections are closed when the time is over, and what follows is a TimeoutError."""
+        handlers = _Http(), _Https()
+        sockets: list[socket.socket] = []
+        late = Event()
+        for handler in handlers:
+            handler.sockets = sockets
+
+        def over() -> None:
+            late.set()
+            for each in sockets:
+                with suppress(OSError):
+                    socket.socket.shutdown(each, socket.SHUT_RDWR)  # of TLS too, without its goodbye
+
+        timer = Timer(max(0.0, end - time.monotonic()), over)
+        timer.daemon = True
+        timer.start()
+        direct = [urllib.request.ProxyHandler({})] if self._here else []  # a proxy would see the key
         try:
-            said = error.read(4096).decode("utf-8", "replace")
+            yield urllib.request.build_opener(_NoRedirects, *handlers, *direct)
+        except (OSError, http.client.HTTPException):
+            if late.is_set():
+                raise TimeoutError(f"no whole answer within {self.limit_s:g} s") from None
+            raise
+        finally:
+            timer.cancel()
+        if late.is_set():
+            raise TimeoutError(f"no whole answer within {self.limit_s:g} s")
+
+    def _told(self, error: urllib.error.HTTPError) -> str:
+        """Status and the beginning of what the server says."""
+        try:
+            said = error.read(_SAID_BYTES).decode("utf-8", "replace")
         except (OSError, http.client.HTTPException):
             said = ""
-        said = " ".join((said.replace(self.key, "***") if self.key else said).split())[:_EXCERPT]
+        if len(said.encode()) >= _SAID_BYTES:  # the key may stand at the cut
+            said = said[: -len(self.key) or None]
+        said = " ".join(self.masked(said).split())[:_EXCERPT]
         return f"{self.url}: the server answers {error.code} {error.reason}" + (f": {said}" if said else "")
+
+
+def _nobody(what: str) -> ModelError:
+    error = ModelError(what)
+    error.hint = "start the server; nothing listens there now"
+    return error
 
 
 def _asked_wait_s(header: str | None) -> float | None:
@@ -124,10 +233,11 @@ def _asked_wait_s(header: str | None) -> float | None:
     if not header:
         return None
     try:
-        return max(0.0, float(header))
+        seconds = float(header)
+        return max(0.0, seconds) if seconds == seconds else None
     except ValueError:
         pass
     try:
         return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
-    except ValueError:
+    except (ValueError, OverflowError):
         return None

@@ -25,7 +25,7 @@ from spaniel.retrieval.cache import cache_folder
 from spaniel.retrieval.errors import InvalidInput, ModelError
 
 from .base import Encoder
-from .endpoint import EndpointEncoder, check_trusted, endpoint_key, endpoint_url, probe_dimension
+from .endpoint import EndpointEncoder, check_trusted, endpoint_key, endpoint_url, is_listed, probe_dimension
 from .http_json import Poster
 from .onnx import OnnxEncoder, OnnxFiles
 from .sentence_transformer import SentenceTransformersEncoder, load
@@ -54,6 +54,7 @@ class _Options:
     cache: Path
     offline: bool
     say: Callable[[str], None]
+    of_an_index: bool = False
 
 
 def open_encoder(
@@ -139,6 +140,7 @@ def _as_card(card: ModelCard, options: _Options, precision: Precision | None) ->
         query_prompt=card.query_prompt,
         passage_prompt=card.passage_prompt,
         dimension=card.dimension,
+        of_an_index=True,
     )
 
 
@@ -158,7 +160,7 @@ def _open_endpoint(source: str, options: _Options) -> Encoder:
     if options.offline:
         raise ModelError(f"{source}: the network is not to be used")
     url, model = endpoint_url(source)
-    poster = Poster(url, endpoint_key(url))
+    poster = Poster(url, endpoint_key(url) if not options.of_an_index or is_listed(source) else "")
     card = ModelCard(
         name=model,
         source=source,

@@ -1,7 +1,9 @@
 """Embedding endpoints: what is sent, in which order it comes back, and every way an answer can be wrong."""
 
 import socket
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -166,11 +168,22 @@ def test_a_key_never_travels_in_the_clear() -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["http://h/v1", "http://user:pw@h/v1#m", "https://h/v1?key=abc#m"],
+    [
+        "http://h/v1",
+        "http://user:pw@h/v1#m",
+        "https://h/v1?key=abc#m",
+        "https://h/v1?sk-SECRET#m",
+        "https://h/v1?token=#m",
+        "https://h/v1?api-version=1&sk-SECRET#m",
+        "http://[::1/v1#m",
+        "https://h:99999/v1#m",
+    ],
 )
 def test_urls_that_cannot_be_kept(url: str) -> None:
     with pytest.raises(InvalidInput):
         endpoint_url(url)
+    with pytest.raises((InvalidInput, ModelError)):
+        open_encoder(ModelCard("m", url, "endpoint", "", 4))
 
 
 def test_urls() -> None:
@@ -245,8 +258,11 @@ def test_nobody_there() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
-        with pytest.raises(ModelError, match=r"no answer .*refused.*; 3 tries"):
-            opened(EmbeddingServer(url=url)).encode(["a"], kind="query")
+        waits: list[float] = []
+        with pytest.raises(ModelError, match=r"no answer .*refused") as caught:
+            opened(EmbeddingServer(url=url), waits).encode(["a"], kind="query")
+        assert waits == [], "who starts no server here waits for none"
+        assert "start the server" in caught.value.hint
 
 
 def test_a_server_that_says_nothing() -> None:
@@ -256,6 +272,88 @@ def test_a_server_that_says_nothing() -> None:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
         with pytest.raises(ModelError, match=r"no answer .*timed out"):
             opened(EmbeddingServer(url=url), timeout_s=0.05).encode(["a"], kind="query")
+
+
+@contextmanager
+def raw_server(answer: Callable[[socket.socket], None]) -> Iterator[str]:
+    """A server that says what `answer` writes, once; its URL."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+
+        def serve() -> None:
+            with suppress(OSError):
+                connection, _ = listening.accept()
+                with connection:
+                    connection.recv(1 << 16)
+                    answer(connection)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
+        with suppress(OSError):
+            listening.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+@pytest.mark.parametrize("status", [200, 400])
+def test_a_server_that_never_comes_to_an_end(status: int) -> None:
+    def drip(connection: socket.socket) -> None:
+        connection.sendall(f"HTTP/1.1 {status} OK\r\nContent-Length: 1000000\r\n\r\n".encode())
+        while True:  # until the other side has closed
+            connection.sendall(b" ")
+            threading.Event().wait(0.005)
+
+    with raw_server(drip) as url:
+        poster = Poster(f"{url}/embeddings", timeout_s=5, limit_s=0.2, tries=2, sleep=lambda wait_s: None)
+        with pytest.raises(ModelError, match=r"no answer .*within 0\.2 s|answers 400"):
+            poster.post({}, max_bytes=1 << 20)
+
+
+def test_the_key_stands_in_no_message(server: EmbeddingServer) -> None:
+    for said in (SECRET, "x" * 290 + SECRET):
+        server.change = lambda good, said=said: {"error": {"message": f"bad key {said}"}}
+        with pytest.raises(ModelError, match='without "data"') as caught:
+            opened(server, key=SECRET).encode(["a"], kind="query")
+        assert SECRET[:6] not in str(caught.value)
+    for line in (
+        f"HTTP/1.1 400 denied {SECRET}",
+        f"XX {SECRET}",
+        f"HTTP/1.1 200 OK\r\nA: {SECRET}\r\nContent-Length: x",
+    ):
+        with raw_server(lambda connection, line=line: connection.sendall(f"{line}\r\n\r\n".encode())) as url:
+            with pytest.raises(ModelError) as caught:
+                Poster(f"{url}/embeddings", SECRET, tries=1).post({}, max_bytes=1000)
+            assert SECRET not in str(caught.value)
+
+
+def test_a_server_s_words_can_be_printed(server: EmbeddingServer) -> None:
+    server.change = lambda good: b'{"error": "\\ud800"}'
+    with pytest.raises(ModelError, match='without "data"') as caught:
+        opened(server).encode(["a"], kind="query")
+    str(caught.value).encode()
+
+
+def test_a_proxy_does_not_see_what_stays_on_this_machine(
+    server: EmbeddingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(EmbeddingServer()) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url.removesuffix("/v1"))
+        assert opened(server, key=SECRET).encode(["a"], kind="query").shape == (1, 4)
+        assert proxy.asked == []
+
+
+def test_an_index_gets_no_key_for_a_port_of_this_machine(
+    server: EmbeddingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPANIEL_EMBEDDINGS_KEY", SECRET)
+    card = open_encoder(f"{server.url}#toy").card
+    assert server.asked[-1][1]["Authorization"] == f"Bearer {SECRET}"
+    open_encoder(card).encode(["a"], kind="query")
+    assert "Authorization" not in server.asked[-1][1]
+    monkeypatch.setenv("SPANIEL_EMBEDDINGS_HOSTS", "127.0.0.1")
+    open_encoder(card).encode(["a"], kind="query")
+    assert server.asked[-1][1]["Authorization"] == f"Bearer {SECRET}"
 
 
 def test_offline_means_offline(server: EmbeddingServer) -> None:
