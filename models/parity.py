@@ -69,19 +69,29 @@ def sample_texts() -> list[str]:
     return Path(__file__).with_name("sample.txt").read_text("utf-8").splitlines()
 
 
-def run_sample(graph: Path, tokenizer: Path, *, pairs: bool, longest: int) -> Outputs:
-    """All outputs of a graph for every text of the sample, each alone, so that there is no padding.
+def run_sample(
+    graph: Path,
+    tokenizer: Path,
+    *,
+    pairs: bool,
+    longest: int,
+    texts: Sequence[str] | None = None,
+    output: str | None = None,
+) -> Outputs:
+    """Outputs of a graph for every text, each alone, so that there is no padding.
 
     Args:
         pairs: read each text together with the next one, as a classifier does.
         longest: tokens after which a text is cut.
+        texts: those of the sample when None.
+        output: the only one that is wanted; all when None.
     """
     session = open_session(graph)
-    names = [each.name for each in session.get_outputs()]
+    names = [each.name for each in session.get_outputs() if output in (None, each.name)]
     wanted = [each.name for each in session.get_inputs()]
     return [
         dict(zip(names, session.run(names, {name: fed[name] for name in wanted}), strict=True))
-        for fed in _inputs(tokenizer, pairs=pairs, longest=min(longest, _MAX_TOKENS))
+        for fed in _inputs(tokenizer, sample_texts() if texts is None else texts, pairs, min(longest, _MAX_TOKENS))
     ]
 
 
@@ -102,12 +112,11 @@ def _cosine(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
         return float(first @ second / np.sqrt((first @ first) * (second @ second)))
 
 
-def _inputs(path: Path, *, pairs: bool, longest: int) -> Iterator[Mapping[str, NDArray[np.int64]]]:
+def _inputs(path: Path, texts: Sequence[str], pairs: bool, longest: int) -> Iterator[Mapping[str, NDArray[np.int64]]]:
     """What the graph reads of each text, int64 (1, t)."""
     tokenizer: Any = require("tokenizers", extra="cpu").Tokenizer.from_file(str(path))
     tokenizer.no_padding()
     tokenizer.enable_truncation(longest)
-    texts = sample_texts()
     read: Sequence[Any] = [*pairwise(texts)] if pairs else texts
     for each in read:
         encoded = tokenizer.encode(*each) if pairs else tokenizer.encode(each)

@@ -15,6 +15,7 @@ Codes = NDArray[np.int8]
 _LARGEST = 127
 _MOVED = 0.6  # of the difficulty, from activations to weights: 0.5 to 0.7 did equally well on all-MiniLM-L6-v2
 _LEAST = 1e-6
+_NOTHING = 1e-30  # below it a step would be no normal float32, and its inverse might be infinite
 
 
 def columns(weight: NDArray[np.float32]) -> tuple[Codes, NDArray[np.float32]]:
@@ -45,5 +46,5 @@ def smoothing(peaks: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArra
 
 
 def _scales(largest: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Of a step, 1 where all values are 0."""
-    return np.where(largest > 0, largest / np.float32(_LARGEST), np.float32(1)).astype(np.float32)
+    """Of a step, 1 where all values are as good as 0."""
+    return np.where(largest > _NOTHING, largest / np.float32(_LARGEST), np.float32(1)).astype(np.float32)

@@ -41,5 +41,11 @@ def export(console: Console, directory: str, out: str | None, **options: Any) ->
     sizes = ", ".join(f"{name} {quantity(size)}" for name, size in graphs.items())
     found = {"path": str(exported.path), "graphs": graphs, "manifest": dict(exported.manifest)}
     parity = exported.manifest.get("parity")
-    near = f"; int8 to fp32: {parity['measure']} at least {parity['least']:.4f}" if isinstance(parity, dict) else ""
+    near = f"; int8 to fp32: {_told(parity)}" if isinstance(parity, dict) else ""
     console.emit({**found, "seconds": round(seconds, 3)}, f"{exported.path}: {sizes}, {seconds:.1f} s{near}")
+
+
+def _told(parity: dict[str, Any]) -> str:
+    """What the gate of int8 measured."""
+    told = f"{parity['measure']} at least {parity['least']:.4f}"
+    return f"{told}, nDCG@10 of its ranking {parity['ranking']['ndcg@10']:.4f}" if "ranking" in parity else told

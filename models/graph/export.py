@@ -22,7 +22,8 @@ from typing import Any, Literal, cast, get_args
 import numpy as np
 
 from spaniel.models.card import Pooling
-from spaniel.models.parity import LEAST_COSINE, Parity, parity, run_sample
+from spaniel.models.parity import LEAST_COSINE, parity, run_sample, sample_texts
+from spaniel.models.ranking import LEAST_NDCG, passages, ranked
 from spaniel.retrieval.errors import InvalidInput, ModelError
 from spaniel.retrieval.types import JSON
 
@@ -78,6 +79,7 @@ def export(
     normalise: bool | None = None,
     precision: Precision = "fp32",
     least_cosine: float = LEAST_COSINE,
+    least_ndcg: float = LEAST_NDCG,
     on_progress: Progress | None = None,
 ) -> Exported:
     """Write the model in `directory` as ONNX into the folder `out`.
@@ -89,7 +91,8 @@ def export(
             (n, t, dimension).
         pooling, normalise: instead of what modules.json says; for the head "pool".
         precision: "fp32", "int8" or "both". int8 is compared with fp32 on a sample of texts and refused if a cosine is
-            below `least_cosine`; the comparison stands in the manifest.
+            below `least_cosine` or, for the head "pool", its ranking of the sample's pieces has an nDCG@10 below
+            `least_ndcg` (`ranking.py`); both stand in the manifest.
         on_progress: called with what is being done.
 
     Returns:
@@ -100,8 +103,8 @@ def export(
         InvalidInput: `out` is there and something else, or an argument cannot be.
         MissingExtra: onnx, or for int8 onnxruntime, is not installed.
 
-    Cost: a second for a model of 23 million weights in fp32, two more for int8. Weights are read one by one; the graph,
-    as large as the weights in its precision, is in memory twice while it is written.
+    Cost: a second for a model of 23 million weights in fp32, three more for int8. Weights are read one by one; the
+    graph, as large as the weights in its precision, is in memory twice while it is written.
     """
     _check(head, pooling, precision)
     source, target, say = Path(directory), Path(out), on_progress or (lambda stage: None)
@@ -118,11 +121,12 @@ def export(
         if (there := _there(target, definition)) is not None:
             return there
         with _folder_whole(target) as folder:
-            measured = _graphs(plan, weights, folder, source / "tokenizer.json", precision, least_cosine, say)
+            gate = _Gate(source / "tokenizer.json", plan, least_cosine, least_ndcg)
+            measured = _graphs(plan, weights, folder, gate, precision, say)
             _copy(source, folder, modules)
             files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
             manifest = definition | {
-                "parity": None if measured is None else measured.to_json(),
+                "parity": measured,
                 "files": {name: _digest(folder / name) for name in files},
             }
             (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
@@ -140,9 +144,47 @@ def _check(head: str, pooling: str | None, precision: str) -> None:
             raise InvalidInput(name, f"{value!r} is not one of {', '.join(allowed)}")
 
 
+@dataclass(frozen=True, slots=True)
+class _Gate:
+    """What int8 has to pass."""
+
+    tokenizer: Path
+    plan: Plan
+    least_cosine: float
+    least_ndcg: float
+
+    def sample(self, graph: Path) -> list[dict[str, Any]]:
+        """All outputs of a graph for the texts of the sample."""
+        pairs = self.plan.head == "classify"
+        return run_sample(graph, self.tokenizer, pairs=pairs, longest=self.plan.config.longest)
+
+    def vectors(self, graph: Path) -> Any:
+        """float32 (n, d) of the passages that are ranked; None for a head that ranks nothing by vectors."""
+        if self.plan.head != "pool":
+            return None
+        texts, output = passages(sample_texts()), OUTPUTS["pool"]
+        longest = self.plan.config.longest
+        made = run_sample(graph, self.tokenizer, pairs=False, longest=longest, texts=texts, output=output)
+        return np.concatenate([each[output] for each in made])
+
+    def check(self, reference: tuple[Any, Any], given: tuple[Any, Any]) -> dict[str, JSON]:
+        """What was measured, from (outputs for the sample, vectors) of the fp32 and of the int8 graph.
+
+        Raises:
+            ModelError: it is too far from fp32.
+        """
+        near = parity(reference[0], given[0], OUTPUTS[self.plan.head])
+        near.check(self.least_cosine, "int8")
+        if given[1] is None:
+            return near.to_json()
+        alike = ranked(reference[1], given[1])
+        alike.check(self.least_ndcg, "int8")
+        return near.to_json() | {"ranking": alike.to_json()}
+
+
 def _graphs(
-    plan: Plan, weights: Weights, folder: Path, tokenizer: Path, precision: Precision, tolerance: float, say: Progress
-) -> Parity | None:
+    plan: Plan, weights: Weights, folder: Path, gate: _Gate, precision: Precision, say: Progress
+) -> dict[str, JSON] | None:
     """Write the graphs that were asked for; what the gate measured if int8 is among them."""
     if precision != "int8":
         say("building the graph")
@@ -154,17 +196,14 @@ def _graphs(
     model, outputs = watched(plan, weights)
     _write(model, folder / "watched.onnx")
     del model
-    pairs, longest = plan.head == "classify", plan.config.longest
-    reference = run_sample(folder / "watched.onnx", tokenizer, pairs=pairs, longest=longest)
+    reference, truth = gate.sample(folder / "watched.onnx"), gate.vectors(folder / "watched.onnx")
     (folder / "watched.onnx").unlink()
     peaks = {layer: np.max([each[name] for each in reference], axis=0) for layer, name in outputs.items()}
     say("building the int8 graph")
     _write(quantised(plan, weights, peaks), folder / GRAPHS["int8"])
     say("comparing int8 with fp32")
-    given = run_sample(folder / GRAPHS["int8"], tokenizer, pairs=pairs, longest=longest)
-    measured = parity(reference, given, OUTPUTS[plan.head])
-    measured.check(tolerance, "int8")
-    return measured
+    int8 = folder / GRAPHS["int8"]
+    return gate.check((reference, truth), (gate.sample(int8), gate.vectors(int8)))
 
 
 def _definition(source: Path, weights: Weights, plan: Plan, precision: Precision) -> dict[str, JSON]:

@@ -74,6 +74,12 @@ def test_sample_has_short_and_long_texts() -> None:
     assert len(words) >= 20 and min(words) < 8 and max(words) > 60
 
 
+def test_weights_too_small_for_a_step() -> None:
+    for value in (0.0, 1e-45, 1e-43, 1e-35):
+        codes, scales = quantize.columns(np.full((5, 7), value, np.float32))
+        assert not codes.any() and (scales == 1).all()
+
+
 FLOATS = st.floats(-100, 100, width=32)
 
 
