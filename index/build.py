@@ -10,12 +10,14 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 from spaniel.retrieval.errors import InvalidInput
 
 from .analysis import AnalyzerSpec
 from .dense.encoding import NOTHING, Encoding, Given, Model, Store, encoders_for, new_dense, opened
+from .dense.given_vectors import VectorsById, given_for
 from .index import Index, open_index
 from .ingest_values import Limits, OnDuplicate
 from .input import InputOptions, Problem
@@ -156,6 +158,7 @@ def add(
     on_problem: Callable[[Problem], None] | None = None,
     on_progress: OnProgress | None = None,
     encoder: Given = None,
+    vectors: VectorsById | None = None,
     embedding_cache: str | os.PathLike[str] | None = None,
     memory_bytes: int = 512 << 20,
     checkpoint_s: float = 5.0,
@@ -168,6 +171,8 @@ def add(
     Args:
         encoder: for the dense parts that were made with its model, or a mapping from the name of a part to its
             encoder; the models of the other parts are opened from where the index says they are.
+        vectors: name -> (ids, floats (n, d)), for dense parts whose vectors were made elsewhere. Every passage that is
+            added has to have one; those of others are left out.
 
     Raises:
         IndexNotFound: there is no index to add to.
@@ -176,7 +181,8 @@ def add(
     options = _input_options(input_options, id_field, text_field, title_field, on_error, on_problem)
     limits = Limits(on_duplicate, memory_bytes, checkpoint_s, threads)
     cache = Path(embedding_cache) if embedding_cache is not None else None
-    return extend(open_stream(sources, options), path, options, limits, Reporter(on_progress), encoder, cache)
+    report, stream = Reporter(on_progress), open_stream(sources, options)
+    return extend(stream, path, options, limits, report, encoder, cache, vectors or {})
 
 
 def extend(
@@ -187,18 +193,20 @@ def extend(
     report: Reporter,
     encoder: Given = None,
     cache: Path | None = None,
+    vectors: VectorsById = MappingProxyType({}),
 ) -> Index:
     """Add a stream to an index, and open the result: what `add` does once it knows what is asked."""
     with begin(Path(path)) as txn:
         assert txn.base is not None
         base = txn.base
         settings = IndexSettings.from_json(base.settings, txn.path / MANIFEST_NAME)
+        given = given_for(settings.dense, vectors)
         with (
-            encoders_for(settings.dense, encoder, str(path)) as encoders,
+            encoders_for(settings.dense, encoder, str(path), given) as encoders,
             closing(Segments(txn.path, base, settings.dense)) as older,
         ):
             segments, next_ordinal = write_segment(
-                txn, stream, settings, options, limits, report, older=older, encoding=Encoding(encoders, cache)
+                txn, stream, settings, options, limits, report, older=older, encoding=Encoding(encoders, cache, given)
             )
         if next_ordinal > base.next_ordinal:
             txn.commit(replace(base, next_ordinal=next_ordinal, segments=segments))

@@ -1,7 +1,7 @@
 """Encoding the passages of a new segment: which encoders an index needs, and the dense parts they make."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +18,8 @@ from spaniel.models.text import passage_text
 from spaniel.retrieval.errors import InvalidInput
 
 from .embeddings import EmbeddingCache, embed
-from .part import DensePart
+from .given_vectors import GivenVectors
+from .part import DensePart, Vectors
 from .segment_parts import write_part
 from .settings import DenseSettings, StoreSettings, checked_name
 
@@ -35,12 +36,13 @@ class Encoding:
     """How the dense parts of new segments come about.
 
     Attributes:
-        encoders: one for each dense part of the index, by its name.
+        encoders: for each dense part of the index, by its name, unless its vectors are given.
         cache: folder that keeps vectors beyond this command; None for the working folder of the transaction.
     """
 
     encoders: Mapping[str, Encoder] = field(default_factory=dict)
     cache: Path | None = None
+    given: Mapping[str, GivenVectors] = field(default_factory=dict)
 
     def parts(
         self,
@@ -60,17 +62,27 @@ class Encoding:
         Args:
             passages: the finished file of the segment's passages.
             like: parts of the same names in older segments.
+
+        Raises:
+            InvalidInput: a passage has none of the given vectors.
         """
         written = {}
         for name, dense in settings.items():
-            folder, fs = partial_vectors(txn, self.cache)
-            with EmbeddingCache(folder, dense.model, fs) as cache:
-                texts = _texts(passages, first)
-                done = _Told(report, n_passages)
-                vectors = embed(texts, n_passages, self.encoders[name], cache, done)
+            if name in self.given:
+                vectors: Vectors = self.given[name].of_new(_ids(passages, first), n_passages)
+            else:
+                folder, fs = partial_vectors(txn, self.cache)
+                with EmbeddingCache(folder, dense.model, fs) as cache:
+                    done = _Told(report, n_passages)
+                    vectors = embed(_texts(passages, first), n_passages, self.encoders[name], cache, done)
             written[name] = write_part(txn, name, dense, vectors, like=like.get(name))
         return written
 
+
+_GIVE_OR_DROP = (
+    'give them too, from Python: add(..., vectors={{"{name}": (ids, array)}}); or do without: '
+    "spaniel index drop-dense {where} {name}"
+)
 
 NOTHING = Encoding()
 """For an index without dense parts."""
@@ -105,8 +117,9 @@ def opened(model: Model) -> Iterator[Encoder]:
         yield model
         return
     if isinstance(model, ModelCard) and model.runtime == "vectors":
-        reason = f"the vectors of {model.name!r} were made elsewhere, and nothing here can encode more"
-        raise InvalidInput("dense", reason, hint="drop this dense part, add, then add the vectors of all passages")
+        raise InvalidInput(
+            "dense", f"the vectors of {model.name!r} were made elsewhere, and nothing here can encode more"
+        )
     from spaniel.models.encoders.open import open_encoder  # type: ignore[import-untyped, unused-ignore]
 
     with open_encoder(model) as encoder:
@@ -114,8 +127,13 @@ def opened(model: Model) -> Iterator[Encoder]:
 
 
 @contextmanager
-def encoders_for(settings: Mapping[str, DenseSettings], given: Given, where: str) -> Iterator[dict[str, Encoder]]:
+def encoders_for(
+    settings: Mapping[str, DenseSettings], given: Given, where: str, without: Collection[str] = ()
+) -> Iterator[dict[str, Encoder]]:
     """An encoder for each dense part of an index: what is given for it, else opened from the model's card.
+
+    Args:
+        without: parts that need none.
 
     Raises:
         ModelError: a single encoder fits none of the parts, one given by name does not fit, or a model is not what it
@@ -127,6 +145,11 @@ def encoders_for(settings: Mapping[str, DenseSettings], given: Given, where: str
     with ExitStack() as stack:
         found: dict[str, Encoder] = {}
         for name, dense in settings.items():
+            if name in without:
+                continue
+            if dense.model.runtime == "vectors" and name not in chosen:
+                reason = f"the vectors of {name!r} were made elsewhere, and nothing here can encode more"
+                raise InvalidInput("dense", reason, hint=_GIVE_OR_DROP.format(name=name, where=where))
             encoder = chosen[name] if name in chosen else stack.enter_context(opened(dense.model))
             check_same(dense.model, encoder.card, where)
             found[name] = encoder
@@ -144,6 +167,15 @@ def _chosen(settings: Mapping[str, DenseSettings], given: Given, where: str) -> 
         there = ", ".join(settings) or "none"
         raise InvalidInput("encoder", f"{where} holds no vectors called {unknown[0]!r}; there are: {there}")
     return given or {}
+
+
+def _ids(passages: Path, first: int) -> list[tuple[int, str]]:
+    """(row, id) of every passage in a file."""
+    store = Passages(passages)
+    try:
+        return [(ordinal - first, passage.id) for ordinal, passage in store.scan()]
+    finally:
+        store.close()
 
 
 def _texts(passages: Path, first: int) -> Iterator[tuple[int, str]]:

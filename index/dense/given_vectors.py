@@ -1,6 +1,7 @@
 """Vectors that were made elsewhere, each with the id of its passage, as the vectors of an index's passages."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +13,12 @@ from spaniel.retrieval.errors import InvalidInput
 
 from .embeddings import CachedVectors
 from .part import Vectors
+from .settings import DenseSettings
 
-__all__ = ["GivenVectors"]
+__all__ = ["GivenVectors", "VectorsById", "given_for"]
+
+VectorsById: TypeAlias = Mapping[str, tuple[Sequence[str], NDArray[np.floating]]]
+"""Name of a dense part -> ids of passages, and their vectors, floats (n, d)."""
 
 _ROWS_AT_ONCE = 8192
 _LENGTH_SLACK = 1e-3
@@ -70,8 +75,39 @@ class GivenVectors:
 
     def vectors(self, txn: Transaction, segment: OpenSegment) -> Vectors:
         """One vector for each row of the segment; for the dead, that of a neighbour."""
-        places = np.full(segment.record.n_passages, -1, dtype=np.int32)
-        for row, passage in _living(segment):
+        return self._of(_living(segment), segment.record.n_passages)
+
+    def of_new(self, passages: Sequence[tuple[int, str]], n_rows: int) -> Vectors:
+        """One vector for each row of a new segment; those of passages it does not hold are left out.
+
+        Args:
+            passages: (row, id) of those that are there.
+
+        Raises:
+            InvalidInput: a passage has none.
+        """
+        missing = [passage for _, passage in passages if passage not in self._place]
+        if missing:
+            reason = f"{len(missing)} of the passages added have no vector in {self.card.name!r}"
+            raise InvalidInput("vectors", f"{reason}, the first is {missing[0]!r}")
+        return self._of(passages, n_rows)
+
+    def check_like(self, made: ModelCard) -> None:
+        """They can stand beside the vectors that are there.
+
+        Raises:
+            InvalidInput: of another dimension, or not of length 1 where those are.
+        """
+        here = self.card.dimension
+        if here != made.dimension:
+            reason = f"have {here} dimensions, those of {made.name!r} in the index {made.dimension}"
+            raise InvalidInput("vectors", reason)
+        if made.normalised and not self.card.normalised:
+            raise InvalidInput("vectors", f"are not all of length 1, as those of {made.name!r} in the index are")
+
+    def _of(self, passages: Iterable[tuple[int, str]], n_rows: int) -> Vectors:
+        places = np.full(n_rows, -1, dtype=np.int32)
+        for row, passage in passages:
             places[row] = self._place[passage]
         return CachedVectors(self._vectors, places)
 
@@ -87,6 +123,25 @@ class GivenVectors:
             lengths = np.sqrt((some.astype(np.float64) ** 2).sum(axis=1))
             normalised = normalised and bool((np.abs(lengths - 1) < _LENGTH_SLACK).all())
         return normalised
+
+
+def given_for(settings: Mapping[str, DenseSettings], given: VectorsById) -> dict[str, GivenVectors]:
+    """Vectors for new passages of an index, checked.
+
+    Raises:
+        InvalidInput: as `GivenVectors` and `check_like`; or there is no dense part of this name whose vectors were made
+            elsewhere.
+    """
+    found = {}
+    for name, (ids, vectors) in given.items():
+        made = settings[name].model if name in settings else None
+        if made is None or made.runtime != "vectors":
+            takes = [each for each, dense in settings.items() if dense.model.runtime == "vectors"]
+            reason = f"{name!r} is no dense part with vectors made elsewhere; the index has {takes}"
+            raise InvalidInput("vectors", reason)
+        found[name] = GivenVectors(vectors, ids, made.name)
+        found[name].check_like(made)
+    return found
 
 
 def _living(segment: OpenSegment) -> "list[tuple[int, str]]":

@@ -16,7 +16,7 @@ from spaniel.index.optimize import optimize
 from spaniel.models.encoders.base import Encoder
 from spaniel.models.text import passage_text
 from spaniel.retrieval.errors import InvalidInput, ModelError
-from spaniel.retrieval.types import Document
+from spaniel.retrieval.types import Document, Query
 
 WORDS = ["index", "store", "commit", "rename", "query", "score", "reader", "writer", "crash", "disk", "byte", "page"]
 EXACT = ("float32", "float16", "int8")
@@ -198,21 +198,53 @@ class TestErrors:
             add_dense(path)
 
 
-def test_given_vectors_are_found_and_nothing_can_be_added(tmp_path: Path) -> None:
+def test_given_vectors_are_found_and_more_can_be_given(tmp_path: Path) -> None:
     path = tmp_path / "kb"
     build(documents(0, 6), path).close()
-    vectors = np.eye(6)
+    vectors = np.eye(9)
     order = [3, 1, 0, 5, 4, 2]
     add_dense(path, vectors=vectors[order], ids=[f"d{n}" for n in order], store="float16", name="mine").close()
     assert verify(path).ok
     with open_index(path) as index:
         [best] = index.passages.open[0].dense("mine").scan(vectors[4:5].astype(np.float32), 1)
         assert (best.rows.tolist(), best.scores.tolist()) == ([4], [1.0])
-    with pytest.raises(InvalidInput, match="were made elsewhere"):
-        add(documents(10, 1), path)
+    before = (path / "MANIFEST").read_bytes()
+    with pytest.raises(InvalidInput, match="'mine' were made elsewhere") as error:
+        add(documents(6, 1), path)
+    assert "vectors=" in error.value.hint and f"drop-dense {path} mine" in error.value.hint
+    ids = [f"d{n}" for n in range(9)]
+    for given, reason in (
+        ({"mine": (ids[:6], vectors[:6])}, "1 of the passages added have no vector in 'mine', the first is 'd6'"),
+        ({"mine": (ids, np.eye(9, 4))}, "have 4 dimensions, those of 'mine' in the index 9"),
+        ({"mine": (ids, 2 * vectors)}, "not all of length 1"),
+        ({"other": (ids, vectors)}, "no dense part .* the index has \\['mine'\\]"),
+        ({"mine": (ids, vectors[:8])}, "8 of them for 9 ids"),
+    ):
+        with pytest.raises(InvalidInput, match=reason):
+            add(documents(6, 1), path, vectors=given)
+        assert (path / "MANIFEST").read_bytes() == before
+    more = [*documents(6, 3), *documents(7, 1, seed=2), *documents(2, 1, seed=2)]
+    add(more, path, on_duplicate="replace", vectors={"mine": (ids, vectors[::-1])}).close()
     delete(path, ["d4"])
-    optimize(path)
-    assert verify(path).ok
+    for _ in range(2):
+        assert verify(path).ok
+        with open_index(path) as index:
+            asked = [Query(str(n), "", vector=vectors[n].astype(np.float32)) for n in range(9)]
+            found = [index.passages.ids(ranking.ids) for ranking in index.dense("mine").search(asked, k=1)]
+        assert [each for [each] in found][:4] == ["d0", "d1", "d6", "d3"]
+        assert found[6] == ["d2"] and found[5] == ["d5"]
+        optimize(path)
+
+
+def test_given_vectors_beside_a_model(tmp_path: Path) -> None:
+    path, encoder = tmp_path / "kb", ToyEncoder()
+    build(documents(0, 3), path, dense=encoder, store="float32").close()
+    add_dense(path, vectors=np.eye(3), ids=["d0", "d1", "d2"], name="mine").close()
+    add(documents(3, 1), path, encoder=encoder, vectors={"mine": (["d3"], np.ones((1, 3)) / 3**0.5)}).close()
+    drop_dense(path, "mine")
+    assert_finds(path, {"toy": encoder}, [*documents(0, 3), *documents(3, 1)])
+    with pytest.raises(InvalidInput, match="'toy' is no dense part with vectors made elsewhere"):
+        add(documents(4, 1), path, encoder=encoder, vectors={"toy": (["d4"], np.ones((1, 32)))})
 
 
 def test_replacing_a_part(tmp_path: Path) -> None:
