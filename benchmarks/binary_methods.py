@@ -119,7 +119,8 @@ def ours(part: BinaryPart) -> Search:
 
 
 def listed(part: BinaryPart, n_probe: int) -> Search:
-    return lambda queries, k: np.stack([found.rows for found in part.scan(queries, k, n_probe=n_probe)])
+    asked = part.tuned(nprobe=n_probe)
+    return lambda queries, k: np.stack([found.rows for found in asked.scan(queries, k)])
 
 
 def rescored(part: BinaryPart, candidates: int = 50) -> Search:

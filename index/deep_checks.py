@@ -12,7 +12,7 @@ import numpy as np
 from spaniel.retrieval.errors import MissingExtra
 
 from .dense.kinds import store_module
-from .dense.part import PART_KIND
+from .dense.part import PART_KIND, Inspected
 from .dense.part_file import common_of
 from .format import ArrayFile
 from .manifest import FileEntry, Segment
@@ -89,6 +89,8 @@ def check_dense(path: Path, entry: FileEntry, segment: Segment, end_ordinal: int
         part = store_module(common.store.kind).open(file, common.store)
     except MissingExtra:
         return
+    if isinstance(part, Inspected):
+        part.check()
     for start in range(0, n, _VECTORS_AT_ONCE):
         rows = np.arange(start, min(start + _VECTORS_AT_ONCE, n))
         wrong = rows[~np.isfinite(part.vectors(rows)).all(axis=1)]

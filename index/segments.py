@@ -18,6 +18,7 @@ from spaniel.retrieval.errors import IndexCorrupt, InvalidInput
 from spaniel.retrieval.types import Passage
 
 from .dense.part import DensePart
+from .dense.rows import Rows
 from .dense.segment_parts import DenseParts
 from .dense.settings import DenseSettings
 from .manifest import Manifest, Segment
@@ -94,17 +95,10 @@ class OpenSegment:
         alive[self.sparse.ordinals - self.record.first_ordinal] = self.live
         return alive
 
-    def ordinals_of_rows(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The ordinals of these rows of a dense part."""
-        return rows + self.record.first_ordinal if self.row_ordinals is None else self.row_ordinals[rows]
-
-    def rows_of(self, ordinals: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The rows of those ordinals that are in this segment, in the order given; others are left out."""
-        if self.row_ordinals is None:
-            rows = ordinals - self.record.first_ordinal
-            return rows[(rows >= 0) & (rows < self.record.n_passages)]
-        rows = np.minimum(np.searchsorted(self.row_ordinals, ordinals), max(self.record.n_passages - 1, 0))
-        return rows[self.row_ordinals[rows] == ordinals] if self.record.n_passages else rows[:0]
+    @property
+    def rows(self) -> Rows:
+        """Whose vectors the rows of a dense part are."""
+        return Rows(self.record.n_passages, self.record.first_ordinal, self.row_ordinals, self.live_rows)
 
     @cached_property
     def live(self) -> NDArray[np.bool_]:

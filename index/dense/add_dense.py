@@ -182,4 +182,4 @@ def living_texts(segment: OpenSegment) -> Iterator[tuple[int, str]]:
     for ordinal, passage in segment.passages.scan():
         wanted = np.array([ordinal])
         if segment.living(wanted)[0]:
-            yield int(segment.rows_of(wanted)[0]), passage_text(passage.title, passage.text)
+            yield int(segment.rows.rows_of(wanted)[1][0]), passage_text(passage.title, passage.text)

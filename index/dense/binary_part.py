@@ -59,57 +59,52 @@ class BinaryPart:
         other._n_probe = nprobe
         return other
 
-    def scan(
-        self,
-        queries: NDArray[np.float32],
-        k: int,
-        allowed: NDArray[np.bool_] | None = None,
-        *,
-        n_probe: int | None = None,
-        threads: int = 1,
-    ) -> list[Found]:
+    def scan(self, queries: NDArray[np.float32], k: int, allowed: NDArray[np.bool_] | None = None) -> list[Found]:
         """See `DensePart.scan`: exactly the best rows by the score that binary_reference.py defines.
 
-        Args:
-            n_probe: with lists, how many are visited, the nearest; by default a sixteenth, at least 8. As many more as
-                `allowed` lets through fewer rows. Where fewer than k rows were found in these, those of the other lists
-                follow, their scores moved below.
-            threads: for several queries; one uses one.
+        With lists, only the nearest are visited (`tuned` says how many, by default a sixteenth, at least 8), and as
+        many more as `allowed` lets through fewer rows. Where they hold fewer than k rows, what all lists hold follows,
+        its scores moved below, so that a smaller k gives a prefix.
 
         Raises:
             InvalidQuery: a query so large that its numbers overflow.
+            IndexCorrupt: the search met a row that does not exist or that the lists name twice.
 
         Cost: one pass over the codes, which a group of queries shares. The interpreter is free meanwhile.
         """
         rows = np.ascontiguousarray(queries, dtype=np.float32)
         bits = None if allowed is None else _bitmap(allowed)
         n_allowed = self.n_passages if allowed is None else int(np.count_nonzero(allowed))
-        wanted, probes = min(k, max(n_allowed, 1)), self._probes(n_probe, n_allowed)
-        found = self._search(rows, wanted, probes, bits, threads)
+        wanted, probes = min(k, max(n_allowed, 1)), self._probes(n_allowed)
+        found = self._search(rows, wanted, probes, bits)
         short = [i for i, one in enumerate(found) if len(one.rows) < min(wanted, n_allowed)]
         if probes and short:
-            for i, one in zip(short, self._search(rows[short], wanted, 0, bits, threads), strict=True):
-                both = followed(found[i], one)  # so that fewer wanted gives a prefix
-                found[i] = Found(both.rows[:wanted], both.scores[:wanted])
+            for i, more in zip(short, self._search(rows[short], wanted, 0, bits), strict=True):
+                whole = followed(found[i], more)
+                found[i] = Found(whole.rows[:wanted], whole.scores[:wanted])
         return found
 
-    def _search(
-        self, rows: NDArray[np.float32], k: int, n_probe: int, bits: NDArray[np.uint64] | None, threads: int
-    ) -> list[Found]:
+    def check(self) -> None:
+        """See `Inspected`: the lists name every row once."""
+        _ = self._place_of if self.lists is not None else None
+
+    def _search(self, rows: NDArray[np.float32], k: int, n_probe: int, bits: NDArray[np.uint64] | None) -> list[Found]:
         try:
-            return [Found(*one) for one in self._scan.search(rows, k, n_probe, bits, threads)]
+            found = [Found(*one) for one in self._scan.search(rows, k, n_probe, bits, 1)]
         except OverflowError as error:
             raise InvalidQuery(f"a vector's numbers are too large to be searched with: {error}") from error
         except IndexError as error:
             raise IndexCorrupt(self._path, f"array 'row' names {error}") from error
+        if self.lists is not None and any(len(np.unique(one.rows)) < len(one.rows) for one in found):
+            raise IndexCorrupt(self._path, "array 'row' names a row twice")
+        return found
 
-    def _probes(self, n_probe: int | None, n_allowed: int) -> int:
+    def _probes(self, n_allowed: int) -> int:
         """How many lists are visited; 0 for all."""
         if self.lists is None:
             return 0
         n_lists = self.lists.centres.shape[1]
-        n_probe = self._n_probe if n_probe is None else n_probe
-        asked = max(-(-n_lists // 16), 8) if n_probe is None else max(n_probe, 1)
+        asked = max(-(-n_lists // 16), 8) if self._n_probe is None else self._n_probe
         more = -(-asked * self.n_passages // max(n_allowed, 1))
         return more if more < n_lists else 0
 

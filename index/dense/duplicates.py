@@ -75,9 +75,7 @@ def duplicate_groups(source: HasVectors, ordinals: NDArray[np.int64], *, thresho
 
 def _living(segment: "OpenSegment") -> NDArray[np.int64]:
     """Ordinals of the passages that can be found."""
-    alive = segment.live_rows
-    rows = np.arange(segment.record.n_passages) if alive is None else np.flatnonzero(alive)
-    return segment.ordinals_of_rows(rows)
+    return segment.rows.ordinals_of(segment.rows.living())
 
 
 def _joined(members: dict[int, list[int]], group: Sequence[int]) -> list[int]:

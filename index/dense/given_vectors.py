@@ -146,5 +146,5 @@ def given_for(settings: Mapping[str, DenseSettings], given: VectorsById) -> dict
 
 def _living(segment: OpenSegment) -> "list[tuple[int, str]]":
     """(row, id) of the living passages."""
-    rows = np.arange(segment.record.n_passages) if segment.live_rows is None else np.flatnonzero(segment.live_rows)
-    return list(zip(rows.tolist(), segment.passages.ids(segment.ordinals_of_rows(rows)), strict=True))
+    rows = segment.rows.living()
+    return list(zip(rows.tolist(), segment.passages.ids(segment.rows.ordinals_of(rows)), strict=True))

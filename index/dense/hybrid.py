@@ -41,7 +41,8 @@ def hybrid(
         raise InvalidInput("hybrid", "rrf takes no weights")
     deep = depth if depth is not None else max(DEPTH, k or 0)
     words = index.bm25(deep, threads=threads)
-    vectors = index.dense(dense, deep, threads=threads, candidates=candidates or 2 * deep, **searching)
+    again = 2 * deep if candidates is None else candidates
+    vectors = index.dense(dense, deep, threads=threads, candidates=again, **searching)
     chosen = fusion or ("calibrated" if has_ceiling(words) else "convex")
     how: Fuse | FusePerQuery
     match chosen:

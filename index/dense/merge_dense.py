@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from spaniel.index.manifest import FileEntry
 from spaniel.index.progress import Progress, Reporter
-from spaniel.index.segments import OpenSegment, Segments
+from spaniel.index.segments import Segments
 from spaniel.index.store import Transaction
 
 from .segment_parts import merge_part, part_name
@@ -33,16 +33,10 @@ def merged_parts(
     kind of store says.
     """
     consecutive = int(ordinals[-1]) - int(ordinals[0]) + 1 == len(ordinals)
-    living = [_living_rows(segment) for segment in segments]
+    living = [segment.rows.living() for segment in segments]
     files = {}
     for name, dense in settings.items():
         report(Progress("merging vectors", len(ordinals)))
         parts = [(segment.dense(name), rows) for segment, rows in zip(segments, living, strict=True) if len(rows)]
         files[part_name(name)] = merge_part(txn, name, dense, parts, None if consecutive else ordinals)
     return files
-
-
-def _living_rows(segment: OpenSegment) -> NDArray[np.int64]:
-    if segment.live_rows is None:
-        return np.arange(segment.record.n_passages)
-    return np.flatnonzero(segment.live_rows)

@@ -19,7 +19,7 @@ from spaniel.index.manifest import FileEntry
 
 from .settings import StoreSettings
 
-__all__ = ["PART_KIND", "DensePart", "Found", "StoreModule", "Target", "Tunable", "Vectors", "common_meta"]
+__all__ = ["PART_KIND", "DensePart", "Found", "Inspected", "StoreModule", "Target", "Tunable", "Vectors", "common_meta"]
 
 PART_KIND = "dense"
 """Kind of the array file; the part's name in the manifest is `dense-NAME`."""
@@ -95,6 +95,19 @@ class Tunable(Protocol):
 
         Raises:
             InvalidInput: below 1.
+        """
+        ...
+
+
+@runtime_checkable
+class Inspected(Protocol):
+    """A part with more to check than opening it does."""
+
+    def check(self) -> None:
+        """Read what opening leaves unread and `vectors` does not need; for `verify`.
+
+        Raises:
+            IndexCorrupt: it cannot be.
         """
         ...
 

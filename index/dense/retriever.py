@@ -7,7 +7,7 @@ look. Each query is encoded by itself, so that its vector does not depend on its
 
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spaniel.index.sparse.retriever import MAX_K, Matching, checked_k
+from spaniel.index.sparse.retriever import Matching, checked_k
 from spaniel.models.card import ModelCard, check_same
 from spaniel.models.encoders.base import Encoder
 from spaniel.retrieval.calibration import SPREADS
@@ -29,11 +29,14 @@ from spaniel.retrieval.types import Query, QueryLike, Ranking, as_queries
 
 from .part import DensePart, Found
 from .rescoring import merged, rescored
+from .rows import Rows
 from .spread import Similarities, similarities
 
 __all__ = ["DenseRetriever", "DenseSegment", "OpenEncoder"]
 
 OpenEncoder = Callable[[ModelCard], Encoder]
+_Sought = tuple[NDArray[np.float32], NDArray[np.int64]]
+"""The vector of a query, float32 (d,), and the ordinals that it must not find, int64 (m,)."""
 _AT_ONCE = 64
 """Queries given to a store in one call: enough to share a pass over its rows, few enough to share out over threads."""
 
@@ -56,32 +59,17 @@ class DenseSegment:
     live: NDArray[np.bool_] | None = None
     path: Path = Path()
 
-    def ordinals_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """int64, the shape of rows."""
-        if self.ordinals is None:
-            return rows + self.first_ordinal
-        found: NDArray[np.int64] = self.ordinals[rows]
-        return found
-
-    def rows_of(self, ordinals: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Which of the ordinals (n,) are here, as places in it int64 (m,), and their rows int64 (m,)."""
-        n = self.part.n_passages
-        if self.ordinals is None:
-            rows = ordinals - self.first_ordinal
-            here = (rows >= 0) & (rows < n)
-        elif n == 0:
-            return np.zeros(0, np.int64), np.zeros(0, np.int64)
-        else:
-            rows = np.minimum(np.searchsorted(self.ordinals, ordinals), n - 1)
-            here = self.ordinals[rows] == ordinals
-        return np.flatnonzero(here), rows[here].astype(np.int64)
+    @property
+    def rows(self) -> Rows:
+        """Whose vectors the part's rows are."""
+        return Rows(self.part.n_passages, self.first_ordinal, self.ordinals, self.live)
 
     def allowed(self, ordinals: NDArray[np.int64] | None) -> NDArray[np.bool_] | None:
         """Rows that are alive and, when ordinals are given, among them: bool (n,); None when these are all rows."""
         if ordinals is None:
             return self.live
         mask = np.zeros(self.part.n_passages, dtype=bool)
-        mask[self.rows_of(ordinals)[1]] = True
+        mask[self.rows.rows_of(ordinals)[1]] = True
         if self.live is not None:
             mask &= self.live
         return None if mask.all() else mask
@@ -126,7 +114,9 @@ class DenseRetriever(Stage):
     ) -> None:
         self.doubt = doubt
         self.name, self.depth, self.passages = name, checked_k(depth), passages
-        self.segments, self.card, self.candidates = list(segments), card, checked_k(candidates)
+        if candidates < 1:
+            raise InvalidInput("candidates", f"{candidates} must be at least 1")
+        self.segments, self.card, self.candidates = list(segments), card, candidates
         self.threads = threads if threads is not None else os.cpu_count() or 1
         if self.threads < 1:
             raise InvalidInput("threads", f"{self.threads} must be at least 1")
@@ -149,6 +139,9 @@ class DenseRetriever(Stage):
     ) -> list[Ranking]:
         """The k passages with the highest dot products, for each query; fewer only if there are fewer.
 
+        Excluded passages are left out before any is scored again, so that they take nobody's place: the best
+        `candidates` of the others are scored again, however many are excluded.
+
         Stores that estimate may miss some; see docs/dense-stores.md for how many. A query's `vector`, when given, is
         used in place of its text.
 
@@ -166,10 +159,9 @@ class DenseRetriever(Stage):
         ordinals = None if where is None or where == {} else self._ordinals(where)
         if not asked:
             return []
-        hidden = [set(ids) for ids in exclude] if exclude is not None else [set()] * len(asked)
-        most = min(k + max(map(len, hidden)), MAX_K)
-        found = self._found(self.query_vectors(asked), most, [each.allowed(ordinals) for each in self.segments])
-        return [ranking.without(ids)[:k] for ranking, ids in zip(found, hidden, strict=True)]
+        hidden = [_distinct(ids) for ids in exclude] if exclude is not None else [_distinct(())] * len(asked)
+        sought = list(zip(self.query_vectors(asked), hidden, strict=True))
+        return self._found(sought, k, [each.allowed(ordinals) for each in self.segments])
 
     def query_vectors(self, queries: Sequence[QueryLike]) -> NDArray[np.float32]:
         """What the queries are searched with: float32 (n, d).
@@ -199,7 +191,7 @@ class DenseRetriever(Stage):
         made = np.empty((len(wanted), self.card.dimension), np.float32)
         missing = np.ones(len(wanted), dtype=bool)
         for segment in self.segments:
-            places, rows = segment.rows_of(wanted)
+            places, rows = segment.rows.rows_of(wanted)
             if len(rows):
                 made[places] = segment.part.vectors(rows)
                 missing[places] = False
@@ -268,10 +260,10 @@ class DenseRetriever(Stage):
         check_same(self.card, encoder.card, self._where)
         self._encoder = encoder
 
-    def _found(self, vectors: NDArray[np.float32], k: int, allowed: list[NDArray[np.bool_] | None]) -> list[Ranking]:
-        """The k best for each row of vectors (n, d)."""
-        size = min(_AT_ONCE, -(-len(vectors) // self.threads))
-        chunks = [vectors[start : start + size] for start in range(0, len(vectors), size)]
+    def _found(self, sought: list[_Sought], k: int, allowed: list[NDArray[np.bool_] | None]) -> list[Ranking]:
+        """The k best for each query."""
+        size = min(_AT_ONCE, -(-len(sought) // self.threads))
+        chunks = [sought[start : start + size] for start in range(0, len(sought), size)]
         return [ranking for done in self._each(partial(self._chunk, k, allowed), chunks) for ranking in done]
 
     def _each(self, work: Callable[[Any], Any], items: list[Any]) -> list[Any]:
@@ -281,25 +273,32 @@ class DenseRetriever(Stage):
         with ThreadPoolExecutor(min(self.threads, len(items))) as pool:
             return list(pool.map(work, items))
 
-    def _chunk(self, k: int, allowed: list[NDArray[np.bool_] | None], vectors: NDArray[np.float32]) -> list[Ranking]:
+    def _chunk(self, k: int, allowed: list[NDArray[np.bool_] | None], sought: list[_Sought]) -> list[Ranking]:
         final = all(segment.part.final for segment in self.segments)
         most = k if final else max(k, self.candidates)
+        deep = most + max(len(hidden) for _, hidden in sought)
+        vectors = np.stack([vector for vector, _ in sought])
         columns = []
         for segment, mask in zip(self.segments, allowed, strict=True):
             n = segment.part.n_passages if mask is None else int(np.count_nonzero(mask))
             nothing = [Found(np.zeros(0, np.int64), np.zeros(0, np.float32))] * len(vectors)
-            columns.append(segment.part.scan(vectors, min(most, n), mask) if n else nothing)
+            columns.append(segment.part.scan(vectors, min(deep, n), mask) if n else nothing)
         return [
-            self._ranking(vector, [column[place] for column in columns], most, final)[:k]
-            for place, vector in enumerate(vectors)
+            self._ranking(each, [column[place] for column in columns], most, final)[:k]
+            for place, each in enumerate(sought)
         ]
 
-    def _ranking(self, vector: NDArray[np.float32], found: list[Found], most: int, final: bool) -> Ranking:
-        ids = [segment.ordinals_of(each.rows) for segment, each in zip(self.segments, found, strict=True)]
-        scores = [each.scores for each in found]
-        if not sum(map(len, ids)):
+    def _ranking(self, sought: _Sought, found: list[Found], most: int, final: bool) -> Ranking:
+        vector, hidden = sought
+        ordinals = [segment.rows.ordinals_of(each.rows) for segment, each in zip(self.segments, found, strict=True)]
+        ids = np.concatenate([np.zeros(0, np.int64), *ordinals])
+        scores = np.concatenate([np.zeros(0, np.float32), *(each.scores for each in found)])
+        if len(hidden):
+            others = ~np.isin(ids, hidden)
+            ids, scores = ids[others], scores[others]
+        if not len(ids):
             return Ranking.empty()
-        best = merged(np.concatenate(ids), np.concatenate(scores), most)
+        best = merged(ids, scores, most)
         if not final:
             best = rescored(*best, self.candidates, partial(self._rescore, vector))
         if not np.isfinite(best[1]).all():
@@ -309,11 +308,16 @@ class DenseRetriever(Stage):
     def _rescore(self, vector: NDArray[np.float32], ordinals: NDArray[np.int64]) -> NDArray[np.float32]:
         scores = np.empty(len(ordinals), np.float32)
         for segment in self.segments:
-            places, rows = segment.rows_of(ordinals)
+            places, rows = segment.rows.rows_of(ordinals)
             if len(rows):
                 scores[places] = segment.part.rescore(vector, rows)
         return scores
 
     def _damaged(self, ordinals: NDArray[np.int64]) -> Path:
         """The file that the first of the ordinals is in."""
-        return next(segment.path for segment in self.segments if len(segment.rows_of(ordinals[:1])[0]))
+        return next(segment.path for segment in self.segments if len(segment.rows.rows_of(ordinals[:1])[0]))
+
+
+def _distinct(ordinals: Iterable[int]) -> NDArray[np.int64]:
+    """int64 (m,), each once."""
+    return np.unique(np.fromiter(ordinals, dtype=np.int64))

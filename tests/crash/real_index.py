@@ -73,7 +73,7 @@ def found_by_vectors(index: Index, name: str) -> list[list[tuple[str, float]]]:
         pairs: list[tuple[float, int]] = []
         for segment in index.passages:
             [best] = segment.dense(name).scan(vector[None], 20, segment.live_rows)
-            ordinals = segment.ordinals_of_rows(best.rows)
+            ordinals = segment.rows.ordinals_of(best.rows)
             pairs += zip((-best.scores).tolist(), ordinals.tolist(), strict=True)
         pairs = sorted(pairs)[:20]
         ids = index.passages.ids([ordinal for _, ordinal in pairs])

@@ -3,6 +3,8 @@ program of its own, because what it looks for is a crash.
 
     python hostile_dense.py FOLDER FIRST_SEED LAST_SEED [KIND...]
 
+A KIND is that of a store, or `lists`: `binary` with an inverted file.
+
 Prints the seed before each file. Exits with 0 when every file gave results or an error of ours, with 1 and the
 traceback at the first that did not; a native fault ends it by a signal.
 """
@@ -20,7 +22,7 @@ from typing import Any, cast, get_args
 import numpy as np
 
 from spaniel.index.dense.kinds import store_module
-from spaniel.index.dense.part import DensePart, Target
+from spaniel.index.dense.part import DensePart, Inspected, Target
 from spaniel.index.dense.settings import StoreKind, StoreSettings
 from spaniel.index.format import ArrayFile, write_arrays
 from spaniel.index.fs import RealFS
@@ -29,6 +31,7 @@ from spaniel.retrieval.errors import SpanielError
 Arrays = dict[str, np.ndarray[Any, Any]]
 N, DIMENSION = 700, 20
 FAISS_BYTES = ("fitted", "graph")  # half of the time one of these: what a parser reads
+LISTED = StoreSettings("binary", lists=8)
 ODD_META = [0, -1, 1, 2**16, 2**31, 2**63, 10**30, 1e308, 0.0, None, "x", [], {}, True, [1, 2]]
 ODD_FLOATS = [0.0, -1.0, np.nan, np.inf, -np.inf, 3e38, 1e-45]
 
@@ -38,7 +41,7 @@ def originals(folder: Path, kinds: list[str]) -> dict[str, tuple[StoreSettings, 
     vectors = np.random.default_rng(0).standard_normal((N, DIMENSION)).astype(np.float32)
     made = {}
     for number, kind in enumerate(kinds):
-        store = StoreSettings(cast(StoreKind, kind), factor=kind == "binary", lists=8 if kind == "ivf" else 0)
+        store = LISTED if kind == "lists" else StoreSettings(cast(StoreKind, kind), lists=8 if kind == "ivf" else 0)
         ordinals = np.arange(5, 5 + 2 * N, 2, dtype=np.uint32)
         target = Target(RealFS(), folder / f"dense-{kind}-{number:08d}-0.bin", store, DIMENSION, ordinals)
         file = ArrayFile.open(target.path, kind="dense", entry=store_module(store.kind).write(target, vectors, None))
@@ -116,7 +119,10 @@ def tried(folder: Path, store: StoreSettings, meta: dict[str, Any], arrays: Arra
     path.unlink(missing_ok=True)
     write_arrays(RealFS(), path, kind="dense", meta=meta, arrays=arrays)
     try:
-        search(store_module(store.kind).open(ArrayFile.open(path, kind="dense", entry=None), store))
+        part = store_module(store.kind).open(ArrayFile.open(path, kind="dense", entry=None), store)
+        search(part)
+        if isinstance(part, Inspected):
+            part.check()
     except SpanielError:
         return
 
@@ -125,7 +131,7 @@ def main() -> int:
     faulthandler.enable()
     warnings.simplefilter("ignore")  # of numbers that are none
     folder, first, last = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-    whole = originals(folder, sys.argv[4:] or list(get_args(StoreKind)))
+    whole = originals(folder, sys.argv[4:] or [*get_args(StoreKind), "lists"])
     for seed in range(first, last):
         print(seed, flush=True)  # noqa: T201
         rng = random.Random(seed)

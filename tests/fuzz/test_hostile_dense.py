@@ -9,7 +9,7 @@ import pytest
 from crash.folders import memory_folder
 
 PROGRAM = Path(__file__).with_name("hostile_dense.py")
-OURS = ("float32", "float16", "int8", "binary")
+OURS = ("float32", "float16", "int8", "binary", "lists")
 FAISS = ("hnsw", "ivf", "pq", "rabitq")
 
 

@@ -112,7 +112,8 @@ def test_no_query_at_all_and_a_query_of_zeros() -> None:
 def test_a_batch_on_threads_is_its_queries(threads: int) -> None:
     part = random_part(9000, 100, factor=True)
     queries = np.random.default_rng(2).standard_normal((37, 100)).astype(np.float32)
-    for found, query in zip(part.scan(queries, 50, threads=threads), queries, strict=True):
+    together = [Found(*one) for one in part._scan.search(queries, 50, 0, None, threads)]
+    for found, query in zip(together, queries, strict=True):
         assert_same(found, part.scan(query[None], 50)[0])
 
 

@@ -1,5 +1,6 @@
 """The binary store's files: written, merged, opened; damage named."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from spaniel.index.dense import binary
 from spaniel.index.dense.binary_part import BinaryPart
-from spaniel.index.dense.lists import Lists
+from spaniel.index.dense.lists import NO_ROW, Lists
 from spaniel.index.dense.part import PART_KIND, Target, common_meta
 from spaniel.index.dense.settings import Codes, StoreSettings
 from spaniel.index.format import ArrayFile, write_arrays
@@ -90,7 +91,7 @@ def test_all_lists_give_what_a_part_without_lists_gives(tmp_path: Path) -> None:
     listed = stored(tmp_path / "dense_x-00000001-1.bin", rows, LISTED)
     allowed = np.random.default_rng(3).random(900) < 0.1
     for some in (None, allowed):
-        for a, b in zip(plain.scan(rows[:9], 20, some), listed.scan(rows[:9], 20, some, n_probe=7), strict=True):
+        for a, b in zip(plain.scan(rows[:9], 20, some), listed.tuned(nprobe=7).scan(rows[:9], 20, some), strict=True):
             np.testing.assert_array_equal(a.rows, b.rows)
             np.testing.assert_array_equal(a.scores, b.scores)
     every = np.arange(900)
@@ -102,14 +103,13 @@ def test_few_lists_hold_most_of_the_best_and_a_filter_never_shortens_a_result(tm
     rows = vectors(900, 40)
     part = stored(tmp_path / "dense_x-00000001-0.bin", rows, LISTED)
     for query in rows[:5]:
-        few, whole = (part.scan(query[None], 10, n_probe=n)[0] for n in (3, 7))
+        few, whole = (part.tuned(nprobe=n).scan(query[None], 10)[0] for n in (3, 7))
         assert len(set(few.rows) & set(whole.rows)) >= 4
         assert len(few.rows) == 10
-        np.testing.assert_array_equal(few.rows, part.tuned(nprobe=3).scan(query[None], 10)[0].rows)
     allowed = np.zeros(900, bool)
     allowed[[1, 5, 700]] = True
-    assert sorted(part.scan(rows[:1], 10, allowed, n_probe=1)[0].rows) == [1, 5, 700]
-    every, some = (part.scan(rows[:1], k, n_probe=1)[0] for k in (900, 20))
+    assert sorted(part.tuned(nprobe=1).scan(rows[:1], 10, allowed)[0].rows) == [1, 5, 700]
+    every, some = (part.tuned(nprobe=1).scan(rows[:1], k)[0] for k in (900, 20))
     assert sorted(every.rows) == list(range(900)) and (np.diff(every.scores) <= 0).all()
     np.testing.assert_array_equal(every.rows[:20], some.rows)
 
@@ -164,6 +164,42 @@ def test_foreign_arrays_are_named(tmp_path: Path, name: str, value: NDArray[np.g
     write_arrays(RealFS(), path, kind=PART_KIND, meta=meta, arrays={**arrays, name: value})
     with pytest.raises(IndexCorrupt, match=reason):
         binary.open(ArrayFile.open(path, kind=PART_KIND, entry=None), LISTED)
+
+
+@pytest.mark.parametrize("n_probe", [1, 2, 7])
+def test_fewer_results_are_the_first_of_more(tmp_path: Path, n_probe: int) -> None:
+    rows = vectors(300, 24)
+    part = stored(tmp_path / "dense_x-00000001-0.bin", rows, LISTED).tuned(nprobe=n_probe)
+    most = random_mask(300, 0.7)
+    for allowed in (None, most):
+        for query in rows[:8]:
+            [whole] = part.scan(query[None], 300, allowed)
+            assert len(whole.rows) == (300 if allowed is None else most.sum())
+            assert (np.diff(whole.scores) <= 0).all()
+            for k in (1, 5, 20, 40, 60, 120, 299):
+                [found] = part.scan(query[None], k, allowed)
+                assert found.rows.tolist() == whole.rows[:k].tolist()
+                assert found.scores.tolist() == whole.scores[:k].tolist()
+
+
+def random_mask(n: int, share: float) -> NDArray[np.bool_]:
+    return np.random.default_rng(4).random(n) < share
+
+
+@pytest.mark.parametrize("rescore", ["none", "int8"])
+def test_a_row_named_twice_is_met_by_searches_and_checks(tmp_path: Path, rescore: str) -> None:
+    part = stored(tmp_path / "dense_x-00000001-0.bin", vectors(300, 24), replace(LISTED, rescore=rescore))
+    assert part.lists is not None
+    part.check()
+    row = part.lists.row.copy()
+    first, second = np.flatnonzero(row != NO_ROW)[:2]
+    row[second] = row[first]
+    lists = Lists(part.lists.centres, part.lists.start, row)
+    bad = BinaryPart(part.codes, part.blocks, part.factor, 300, part.tier, lists)
+    with pytest.raises(IndexCorrupt, match="twice"):
+        bad.scan(vectors(1, 24), 300)
+    with pytest.raises(IndexCorrupt, match="twice"):
+        bad.check()
 
 
 def test_a_row_that_does_not_exist_is_named(tmp_path: Path) -> None:

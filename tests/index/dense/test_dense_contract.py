@@ -97,6 +97,19 @@ class TestBinaryAlone(Contract):
     store = StoreSettings("binary", factor=True, rescore="none")
 
 
+class TestBinaryLists(Contract):
+    store = StoreSettings("binary", lists=9)
+
+    @pytest.fixture
+    def subject(self, index: sp.Index) -> Subject:
+        """One list visited, so that most results stand in others; all scored again, for estimates there are rough."""
+        return Subject(index.dense("toy", 20, encoder=ENCODER, candidates=120, nprobe=1), QUERIES, 120)
+
+
+class TestBinaryListsAlone(TestBinaryLists):
+    store = StoreSettings("binary", rescore="none", lists=9)
+
+
 class TestHnsw(Contract):
     store = StoreSettings("hnsw")
 

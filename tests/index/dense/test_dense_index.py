@@ -36,8 +36,8 @@ def found(index: Index, name: str, encoder: Encoder, query: str, k: int = 10) ->
     pairs: list[tuple[float, int]] = []
     for segment in index.passages:
         [best] = segment.dense(name).scan(vector[None], k, segment.live_rows)
-        ordinals = segment.ordinals_of_rows(best.rows)
-        assert (segment.rows_of(ordinals) == best.rows).all()
+        ordinals = segment.rows.ordinals_of(best.rows)
+        assert (segment.rows.rows_of(ordinals)[1] == best.rows).all()
         pairs += zip((-best.scores).tolist(), ordinals.tolist(), strict=True)
     pairs = sorted(pairs)[:k]
     ids = index.passages.ids([ordinal for _, ordinal in pairs])

@@ -13,6 +13,7 @@ from spaniel.index.dense.duplicates import near_duplicates
 from spaniel.index.dense.neighbours import neighbours
 from spaniel.index.edit import delete
 from spaniel.index.index import Index, open_index
+from spaniel.index.optimize import optimize
 from spaniel.retrieval import fusion
 from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.types import Document, Ranking, as_queries
@@ -112,3 +113,21 @@ def test_a_model_of_another_language_counts_less(kb: Index, monkeypatch: pytest.
     for trained_on, factor in ((("german",), 3.0), (("german", "english"), 1.0), ((), 1.0)):
         monkeypatch.setattr("spaniel.index.dense.languages.languages_of", lambda source, known=trained_on: known)
         assert kb.dense().units(queries).tolist() == (factor * usual).tolist()
+
+
+@pytest.mark.parametrize("store", ["float32", "binary"])
+def test_optimize_changes_nothing_where_a_cluster_was_deleted(tmp_path: Path, store: str) -> None:
+    """Half of the passages say the same thing and are deleted: the similarities of what is left stay what they are."""
+    rng = np.random.default_rng(2)
+    texts = [f"red fish {rng.choice(WORDS)}" if n % 2 else " ".join(rng.choice(WORDS, size=6)) for n in range(200)]
+    made = [Document(f"d{n}", text) for n, text in enumerate(texts)]
+    build(made, tmp_path / "kb", dense=ToyEncoder(), dense_name="toy", store=store).close()  # type: ignore[arg-type]
+    delete(tmp_path / "kb", [f"d{n}" for n in range(1, 200, 2)])
+    found = []
+    for _ in range(2):
+        with open_index(tmp_path / "kb") as index:
+            units = index.dense(encoder=ToyEncoder()).units(as_queries(["dog"])).tolist()
+            rankings = index.hybrid(encoder=ToyEncoder()).search(QUERIES, k=30)
+            found.append((units, [[index.passages.ids(r.ids), r.scores.tolist()] for r in rankings]))
+        optimize(tmp_path / "kb")
+    assert found[0] == found[1]

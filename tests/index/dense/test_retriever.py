@@ -30,7 +30,9 @@ def cut(vectors: NDArray[np.float32], ends: Sequence[int], kind: type[MemoryPart
 
 
 def with_dead(segments: list[DenseSegment], dead: NDArray[np.int64]) -> list[DenseSegment]:
-    return [replace(each, live=~np.isin(each.ordinals_of(np.arange(each.part.n_passages)), dead)) for each in segments]
+    return [
+        replace(each, live=~np.isin(each.rows.ordinals_of(np.arange(each.part.n_passages)), dead)) for each in segments
+    ]
 
 
 def matching(where: Mapping[str, object]) -> NDArray[np.int64]:

@@ -26,6 +26,17 @@ def test_it_is_that_of_all_pairs() -> None:
         assert astuple(similarities(parts, sample)) == pytest.approx(astuple(similarities(whole, sample)), rel=1e-9)
 
 
+def test_the_dead_do_not_count() -> None:
+    """Half is deleted, and that half is one cluster: what is left says what it says without it."""
+    cluster = (VECTORS[:1] + 0.01 * VECTORS).astype(np.float32)
+    live = np.arange(120) >= 60
+    parts = [DenseSegment(MemoryPart(np.concatenate([cluster, VECTORS])), live=live)]
+    for sample in (10, 60, 500):
+        assert similarities(parts, sample) == similarities([DenseSegment(MemoryPart(VECTORS), 60)], sample)
+    dead = DenseSegment(MemoryPart(VECTORS), live=np.zeros(60, dtype=bool))
+    assert similarities([dead]) == Similarities()
+
+
 def test_where_there_are_no_pairs() -> None:
     assert similarities([]) == Similarities()
     for vectors in (VECTORS[:0], VECTORS[:1], np.repeat(VECTORS[:1], 5, axis=0), np.zeros((4, 16), np.float32)):
