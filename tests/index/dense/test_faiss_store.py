@@ -89,7 +89,10 @@ class Contract(RetrieverContract):
             like = segments[0].part if segments else None
             part = stored(folder, cls.kind, vectors[start:end], number, like)
             segments.append(DenseSegment(part, start, live=np.arange(start, end) % 5 > 0))
-        return DenseRetriever(segments, toy_card(), encoder=ToyEncoder(), depth=20, candidates=30, matching=_everything)
+        # Candidates enough that three excluded, whose places others take, change nothing above.
+        return DenseRetriever(
+            segments, toy_card(), encoder=ToyEncoder(), depth=20, candidates=120, matching=_everything
+        )
 
     @pytest.fixture
     def subject(self, retriever: DenseRetriever, no_exact: None) -> Subject:
