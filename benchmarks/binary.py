@@ -42,6 +42,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("binary-work"))
     parser.add_argument("--seconds", type=float, default=float("inf"), help="begin nothing new after so long")
     parser.add_argument("--seeds", type=int, default=1, help="of quality: 0, 1, ...")
+    parser.add_argument("--sets", nargs="+", default=SETS, help="of encode and quality: some of the collections")
     parser.add_argument("--n", type=int, default=1_000_000, help="of prepare and latency")
     parser.add_argument("--queries", type=int, default=200, help="of latency")
     parser.add_argument("--rounds", type=int, default=2, help="of latency")
@@ -54,7 +55,7 @@ def main() -> None:
 
 
 def encode(args: argparse.Namespace) -> None:
-    for name in SETS:
+    for name in args.sets:
         binary_quality.encode(name, args.embeddings)
 
 
@@ -63,14 +64,12 @@ def prepare(args: argparse.Namespace) -> None:
 
 
 def quality(args: argparse.Namespace) -> None:
-    path = args.work / "quality.json"
-    figures: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
-
     def steps() -> Iterator[str]:
-        for name in SETS:
-            known = figures.setdefault(name, {})
-            for done in binary_quality.quality(name, args.embeddings, args.work / "scratch", args.seeds, known):
-                path.write_text(json.dumps(figures, indent=1))
+        for name in args.sets:
+            path = args.work / f"quality-{name}.json"
+            known: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+            for done in binary_quality.quality(name, args.embeddings, args.work / f"scratch-{name}", args.seeds, known):
+                path.write_text(json.dumps(known, indent=1))
                 yield done
 
     _until(args.seconds, steps())
@@ -85,11 +84,12 @@ def latency(args: argparse.Namespace) -> None:
 
 
 def table(args: argparse.Namespace) -> None:
-    both = {name: json.loads((args.work / f"{name}.json").read_text()) for name in ("quality", "latency")}
-    timed, rows = both["latency"]["figures"], rows_of(both["quality"])
+    timings = json.loads((args.work / "latency.json").read_text())
+    judged = {name: json.loads((args.work / f"quality-{name}.json").read_text()) for name in SETS}
+    timed, rows = timings["figures"], rows_of(judged)
     text = quality_table(rows, timed) + "\n" + latency_table(timed) + "\n" + front(rows, timed)
     print(text)
-    write(args.work / "binary", {"machine": both["latency"]["machine"], **both}, text)
+    write(args.work / "binary", {"machine": timings["machine"], "quality": judged, "latency": timings}, text)
     if args.out:
         args.out.with_suffix(".svg").write_text(plot(rows, timed))
 
@@ -120,7 +120,7 @@ def quality_table(rows: dict[str, dict[str, Any]], timed: binary_million.Latency
     lines = []
     for label, row in rows.items():
         seeds = ", ".join(f"{each:.1f}" for each in row["of_seeds"]) if len(row["of_seeds"]) > 1 else ""
-        ms = [f"{timed[label][q]:.2f}" for q in ("p50", "p99")]
+        ms = [f"{timed[label][q]:.2f}" if label in timed else "" for q in ("p50", "p99")]
         figures = [f"{row['ndcg'][name]:.1f}" for name in SETS] + [f"{row['mean']:.1f}", seeds, f"{row['recall']:.3f}"]
         lines.append([label, str(METHODS[label].bytes), *figures, *ms])
     return markdown(head, lines)
@@ -138,9 +138,13 @@ def latency_table(timed: binary_million.Latency) -> str:
     return markdown(head, lines)
 
 
+def is_small(label: str) -> bool:
+    return label in METHODS and METHODS[label].bytes <= 56
+
+
 def front(rows: dict[str, dict[str, Any]], timed: binary_million.Latency) -> str:
     """Of the methods of 56 bytes and less, those that no other one beats in quality and in latency."""
-    small = {label: (rows[label]["mean"], timed[label]["p50"]) for label in METHODS if METHODS[label].bytes <= 56}
+    small = {label: (rows[label]["mean"], timed[label]["p50"]) for label in timed if is_small(label)}
     best = [
         label
         for label, (mean, ms) in small.items()
@@ -154,9 +158,10 @@ def plot(rows: dict[str, dict[str, Any]], timed: binary_million.Latency) -> str:
     points = {
         f"{label}, {METHODS[label].bytes} bytes": [(timed[label]["p50"], max(100 - row["mean"], 0.1))]
         for label, row in rows.items()
-        if METHODS[label].bytes <= 56
+        if label in timed and is_small(label)
     }
-    return log_log(points, x="p50 of one query over a million vectors, ms", y="nDCG@10 lost, percent of float")
+    x, y = "p50 of one query over a million vectors, ms", "nDCG@10 lost, percent of float"
+    return log_log(points, x=x, y=y, numbered=True)
 
 
 def _until(seconds: float, steps: Iterator[str]) -> None:

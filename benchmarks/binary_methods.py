@@ -21,7 +21,7 @@ from spaniel.index.dense.settings import StoreSettings
 from spaniel.index.format import ArrayFile
 from spaniel.index.fs import RealFS
 
-__all__ = ["INDEXES", "LISTS", "METHODS", "Floats", "Kept", "Method", "Search", "listed", "ours"]
+__all__ = ["INDEXES", "LISTS", "METHODS", "SMALL_ONLY", "Floats", "Kept", "Method", "Search", "listed", "ours"]
 
 Floats = NDArray[np.float32]
 Search = Callable[[Floats, int], NDArray[np.int64]]
@@ -227,20 +227,23 @@ INDEXES: dict[str, Kept] = {
     "itq": Ours(codes="itq", factor=False),
     "itq-factor": Ours(codes="itq", factor=True),
     "learned": Ours(codes="learned", factor=False),
-    "learned-factor": Ours(codes="learned", factor=True, rescore="int8"),
+    "learned-factor": Ours(codes="learned", factor=True),
     "learned-lists": Ours(codes="learned", factor=True, lists=LISTS),
     "bits": Bits(),
+    "planted": Faiss("planted", planted),
+    "pq-fast": Faiss("PQ96x4fs"),
     "rabitq": Faiss("RaBitQ"),
-    "rotated-rabitq": Faiss("RR384,RaBitQ"),
     "rabitq-fast": Faiss("RR384,RaBitQfs"),
     "eden": Faiss("EDEN1"),
-    "pq-fast": Faiss("PQ96x4fs"),
-    "opq-fast": Faiss("opq", opq),
-    "planted": Faiss("planted", planted),
-    "sq4": Faiss("SQ4"),
     "sq8": Faiss("SQ8"),
+    "sq4": Faiss("SQ4"),
     "float32": Whole(),
+    "rotated-rabitq": Faiss("RR384,RaBitQ"),
+    "opq-fast": Faiss("opq", opq),
+    "learned-tier": Ours(codes="learned", factor=True, rescore="int8"),
 }
+SMALL_ONLY = {"learned-tier"}
+"""Not indexed at a million: the scan is that of `learned-factor`."""
 
 METHODS: dict[str, Method] = {
     "float32 (FAISS IndexFlatIP)": Method(1536, "float32", faiss_search, slow=True),
@@ -257,7 +260,7 @@ METHODS: dict[str, Method] = {
     "ITQ + factor": Method(50, "itq-factor", ours, seeded=True),
     "learned": Method(48, "learned", ours, seeded=True),
     "learned + factor (default)": Method(50, "learned-factor", ours, seeded=True),
-    "the same, 50 candidates by int8 from disk": Method(50, "learned-factor", rescored, seeded=True),
+    "the same, 50 candidates by int8 from disk": Method(50, "learned-tier", rescored, seeded=True),
     "FAISS RaBitQ": Method(56, "rabitq", faiss_search, slow=True),
     "FAISS RR,RaBitQ": Method(56, "rotated-rabitq", faiss_search, slow=True),
     "FAISS RR,RaBitQ fast-scan": Method(56, "rabitq-fast", faiss_search),

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.format import open_memmap
 
-from .binary_methods import INDEXES, LISTS, METHODS, Floats, Search, listed, ours
+from .binary_methods import INDEXES, LISTS, METHODS, SMALL_ONLY, Floats, Search, listed, ours
 from .vectors import read
 
 __all__ = ["DEFAULT", "Latency", "latency", "million", "prepare", "quieter"]
@@ -21,6 +21,7 @@ Latency = dict[str, dict[str, float]]
 DEFAULT = "learned + factor (default)"
 _N_PROBE = (8, 16, 32, 64, 128)
 _SLOW_QUERIES = 40
+AT_SCALE = {name: index for name, index in INDEXES.items() if name not in SMALL_ONLY}
 
 
 def million(embeddings: Path, n: int, path: Path) -> None:
@@ -55,7 +56,7 @@ def prepare(embeddings: Path, work: Path, n: int) -> Iterator[str]:
         million(embeddings, n, rows_path)
         yield f"{n:,} vectors: {time.perf_counter() - began:.0f} s"
     rows = open_memmap(rows_path, mode="r")
-    for name, index in INDEXES.items():
+    for name, index in AT_SCALE.items():
         folder = _folder(work, name, n)
         if folder.exists():
             continue
@@ -68,7 +69,7 @@ def prepare(embeddings: Path, work: Path, n: int) -> Iterator[str]:
 
 
 def latency(queries: Floats, work: Path, n: int, rounds: int) -> list[Latency]:
-    """One figure for each method in each round; a round visits all of them in turn.
+    """The figures of each round; a round visits all methods in turn whose indexes `prepare` has made.
 
     One query at a time, one thread, k = 100 where nothing else is said, after 3 queries to warm up.
     """
@@ -76,10 +77,12 @@ def latency(queries: Floats, work: Path, n: int, rounds: int) -> list[Latency]:
 
     faiss.omp_set_num_threads(1)
     rows = open_memmap(work / f"vectors-{n}.npy", mode="r")
-    opened = {name: index.open(_folder(work, name, n), rows) for name, index in INDEXES.items()}
+    ready = {name: index for name, index in AT_SCALE.items() if _folder(work, name, n).exists()}
+    opened = {name: index.open(_folder(work, name, n), rows) for name, index in ready.items()}
     searches: list[tuple[str, Search, int, int]] = [
         (label, method.search(opened[method.index]), 100, _SLOW_QUERIES if method.slow else len(queries))
         for label, method in METHODS.items()
+        if method.index in opened
     ]
     mine = ours(opened["learned-factor"])
     searches += [(f"{DEFAULT}, k = {k}", mine, k, len(queries)) for k in (10, 1000)]

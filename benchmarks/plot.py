@@ -7,19 +7,22 @@ from collections.abc import Mapping, Sequence
 __all__ = ["log_log"]
 
 WIDTH, HEIGHT = 720, 420
+BESIDE = 340  # for labels beside the plot
 LEFT, RIGHT, TOP, BOTTOM = 70, 20, 20, 50
 COLOURS = ("#1f77b4", "#d95f02", "#1b9e77", "#9467bd", "#c51b7d", "#7f7f7f")
 
 
-def log_log(lines: Mapping[str, Sequence[tuple[float, float]]], *, x: str, y: str) -> str:
-    """SVG text. lines: label -> points with both coordinates above 0; x, y: names of the axes."""
+def log_log(lines: Mapping[str, Sequence[tuple[float, float]]], *, x: str, y: str, numbered: bool = False) -> str:
+    """SVG text. lines: label -> points with both coordinates above 0; x, y: names of the axes; numbered: labels stand
+    beside the plot with numbers, and the numbers at the points."""
     points = [point for line in lines.values() for point in line]
     x_axis = _Axis([p[0] for p in points], LEFT, WIDTH - RIGHT)
     y_axis = _Axis([p[1] for p in points], HEIGHT - BOTTOM, TOP)
+    width = WIDTH + BESIDE if numbered else WIDTH
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif"'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {HEIGHT}" font-family="sans-serif"'
         ' font-size="12">',
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
+        f'<rect width="{width}" height="{HEIGHT}" fill="white"/>',
     ]
     for tick in x_axis.ticks():
         at = x_axis.place(tick)
@@ -35,7 +38,11 @@ def log_log(lines: Mapping[str, Sequence[tuple[float, float]]], *, x: str, y: st
         parts += [
             f'<circle cx="{x_axis.place(a):.1f}" cy="{y_axis.place(b):.1f}" r="3" fill="{colour}"/>' for a, b in line
         ]
-        parts.append(_text(LEFT + 12, TOP + 18 + 16 * i, label, "start", colour))
+        if numbered:
+            a, b = line[-1]
+            parts.append(_text(x_axis.place(a) + 5, y_axis.place(b) - 4, str(i + 1), "start", colour))
+        legend = (WIDTH, f"{i + 1}  {label}") if numbered else (LEFT + 12, label)
+        parts.append(_text(legend[0], TOP + 18 + 16 * i, legend[1], "start", colour))
     parts.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 12, x, "middle"))
     parts.append(f'<g transform="rotate(-90 16 {HEIGHT / 2})">{_text(16, HEIGHT / 2, y, "middle")}</g>')
     return "\n".join([*parts, "</svg>\n"])
