@@ -128,6 +128,5 @@ def _rows(texts: Sequence[str], cache: EmbeddingCache, encoded: Any, title: str)
     rows = []
     for start in range(0, len(texts), _ENCODE):
         rows.append(cache.rows_of(texts[start : start + _ENCODE], encoded))
-        if start % (8 * _ENCODE) == 0:
-            print(f"{title}: {start:,} of {len(texts):,} encoded", flush=True)
+        print(f"{title}: {start + len(rows[-1]):,} of {len(texts):,} encoded", flush=True)
     return np.concatenate(rows)
