@@ -123,7 +123,7 @@ def read_config(directory: Path) -> Config:
     if not isinstance(raw, dict):
         raise ModelError(f"{directory / 'config.json'}: no object")
     model_type = raw.get("model_type")
-    if model_type not in FAMILIES:
+    if not isinstance(model_type, str) or model_type not in FAMILIES:
         error = ModelError(f"architecture {model_type!r} cannot be exported; {', '.join(FAMILIES)} can")
         error.hint = (
             "encode with sentence-transformers instead: pip install 'spaniel[torch]', runtime 'sentence-transformers'"
@@ -166,9 +166,9 @@ def _config(raw: Mapping[str, Any], model_type: str) -> Config:
 
 
 def _activation(name: object) -> str:
-    if name not in _ACTIVATIONS:
+    if not isinstance(name, str) or name not in _ACTIVATIONS:
         raise ModelError(f"activation {name!r} cannot be exported; {', '.join(_ACTIVATIONS)} can")
-    return _ACTIVATIONS[str(name)]
+    return _ACTIVATIONS[name]
 
 
 def _epsilon(raw: Mapping[str, Any], family: str) -> float:

@@ -57,6 +57,8 @@ def read_modules(directory: Path) -> Modules:
     for kind, module in zip(kinds, listed, strict=True):
         if kind not in ("Transformer", "Pooling", "Normalize"):
             raise ModelError(f"modules.json: a module {module.get('type')!r} cannot be exported")
+        if kind == "Transformer" and module.get("path") not in ("", None):
+            raise ModelError(f"modules.json: an encoder in the folder {module['path']!r} cannot be exported")
         if kind == "Pooling":
             folder = _folder(module.get("path"))
             folders.append(folder)

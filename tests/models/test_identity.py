@@ -173,6 +173,28 @@ def test_modules_from_elsewhere_are_refused(model: Path, change: dict[str, str],
         identity(folder, "sentence-transformers")
 
 
+def test_weights_in_a_folder_of_their_own_count(model: Path) -> None:
+    modules = json.loads((model / "modules.json").read_text())
+    write_json(model / "modules.json", [modules[0] | {"path": "0_Transformer"}, *modules[1:]])
+    (model / "0_Transformer").mkdir()
+    inner = model / "0_Transformer" / "model.safetensors"
+    shutil.copy(model / "model.safetensors", inner)
+    first = identity(model, "sentence-transformers")
+    append(inner)
+    assert identity(model, "sentence-transformers") != first
+    with pytest.raises(ModelError, match="'0_Transformer' cannot be exported"):
+        open_encoder(model, cache=model.parent / "c", runtime="onnx")
+
+
+@pytest.mark.parametrize("key", ["model_type", "hidden_act", "pad_token_id", "hidden_size"])
+@pytest.mark.parametrize("value", [["bert"], {"a": 1}, None, "?"])
+def test_values_of_a_configuration_of_any_type(model: Path, key: str, value: Any) -> None:
+    configure(model, {key: value})
+    with pytest.raises(ModelError):
+        open_encoder(model, cache=model.parent / "c", runtime="onnx")
+    assert len(identity(model, "sentence-transformers")) == 64
+
+
 def test_an_adapter_is_not_left_out_in_silence(model: Path) -> None:
     write_json(model / "adapter_config.json", {})
     with pytest.raises(ModelError, match="an adapter"):
