@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from spaniel.models.encoders.base import Encoder
-from spaniel.retrieval.errors import IndexCorrupt, InvalidInput, MissingExtra, ModelError
+from spaniel.retrieval.errors import IndexCorrupt, InvalidInput, InvalidQuery, MissingExtra, ModelError
 from spaniel.retrieval.pipeline import Pipeline
 from spaniel.retrieval.protocols import Exclude, Where
 from spaniel.retrieval.results import Results
@@ -122,7 +122,8 @@ class Index:
 
         Raises:
             InvalidInput: k below 1, several queries at once, or the index has been closed.
-            InvalidQuery, LimitExceeded: a query or filter that cannot be run.
+            InvalidQuery, LimitExceeded: a query or filter that cannot be run, or a query with a vector where the index
+                holds those of several models.
             ModelError, MissingExtra: the model cannot be opened; `bm25()` needs none.
         """
         self._check_open()
@@ -132,6 +133,9 @@ class Index:
         excluded = None if exclude is None else [exclude]
         if self.is_hybrid or (only.vector is not None and len(self.settings.dense) == 1):
             return self._search_both(only, k, where, excluded)
+        if only.vector is not None and self.settings.dense:
+            reason = f"the index holds vectors of {', '.join(self.dense_names)}; whose the query's is cannot be known"
+            raise InvalidQuery(f"{reason}; search with dense(name)")
         searcher = self._words = self._words or self.bm25()
         start = time.perf_counter()  # preparing the index is not part of the search
         [ranking] = searcher.search([only], k=k, where=where, exclude=excluded)

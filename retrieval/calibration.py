@@ -9,8 +9,11 @@ Each score is divided by a *unit* that its own retriever knows, and the quotient
   whose cosines all lie close together count as much as others; and more of it where vectors hardly tell passages apart
   or their model is known not to read the language (`index/dense/spread.py`, `index/dense/languages.py`).
 
-Nothing depends on how deep a list is or what else is in it, unlike z-scores and min-max, where the best of a bad list
-looks like the best of a good one. Theoretical bounds in place of observed ones are the TM2C2 of Bruch, Gai and Ingber
+What a score counts does not depend on what else its list holds, unlike z-scores and min-max, where the best of a bad
+list looks like the best of a good one. One thing does depend on how deep the lists are: a passage missing from one of
+them takes the lowest score in it (or the floor, where a list is shorter than it could be).
+
+Theoretical bounds in place of observed ones are the TM2C2 of Bruch, Gai and Ingber
 (TOIS 2023, sec. 4.2), whose bound is the lower one; here it is BM25's upper one, and the spread of the other. Measured
 against the rest in docs/hybrid.md.
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .errors import InvalidInput
 
-__all__ = ["mmr"]
+__all__ = ["checked_weight", "mmr"]
 
 
 def mmr(
@@ -34,8 +34,7 @@ def mmr(
         [0, 2, 1]
     """
     n = len(relevance)
-    if not 0 <= weight <= 1:
-        raise InvalidInput("mmr", f"weight is {weight}; it must lie between 0 and 1")
+    checked_weight(weight)
     if relevance.shape != (n,) or vectors.ndim != 2 or len(vectors) != n:
         raise InvalidInput("mmr", f"relevance {relevance.shape} and vectors {vectors.shape}; must be (n,) and (n, d)")
     wanted = n if k is None else min(k, n)
@@ -50,3 +49,14 @@ def mmr(
         similarity = np.einsum("nd,d->n", wide, wide[place])
         np.maximum(closest, similarity, out=closest)
     return taken
+
+
+def checked_weight(weight: float) -> float:
+    """The weight of relevance, itself.
+
+    Raises:
+        InvalidInput: not between 0 and 1.
+    """
+    if not 0 <= weight <= 1:
+        raise InvalidInput("mmr", f"weight is {weight}; it must lie between 0 and 1")
+    return weight

@@ -122,15 +122,14 @@ def store_of(options: dict[str, Any]) -> "StoreSettings":
         click.UsageError: an option of another kind of store.
         MissingExtra: FAISS is not installed.
     """
-    from spaniel.index.dense.settings import StoreSettings
+    from spaniel.index.dense.settings import FLAT, KINDS_OF, StoreSettings
 
     taken = {name: options.pop(name) for name in STORE_NAMES}
     kind: Any = taken.pop("store") or "binary"
-    belongs = {"codes": ("binary",), "factor": ("binary",), "lists": ("binary", "ivf")}
-    for name, kinds in belongs.items():
+    for name, kinds in KINDS_OF.items():
         if taken[name] is not None and kind not in kinds:
             raise click.UsageError(f"--{name} belongs to --store {' or '.join(kinds)}, not to {kind}")
-    if taken["rescore"] not in (None, "none") and kind in ("float32", "float16", "int8"):
+    if taken["rescore"] not in (None, "none") and kind in FLAT:
         raise click.UsageError(f"--rescore means nothing for --store {kind}, which keeps the vectors themselves")
     if kind in ("hnsw", "ivf", "pq", "rabitq"):
         require("faiss", extra="cpu")  # better now than when all is encoded

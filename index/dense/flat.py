@@ -109,6 +109,8 @@ class FlatPart:
                 scores = self.tier.unscaled(some) @ queries.T
                 if self.tier.scale is not None:
                     scores *= self.tier.scale[some, None]
+            if not np.isfinite(scores.sum()):  # sums that overflow on the way say nothing: such rows are kept
+                scores[~np.isfinite(scores)] = np.inf
             yield some.start, scores
 
     def _margin(self, query: NDArray[np.float32]) -> float:

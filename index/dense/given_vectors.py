@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from spaniel.index.segments import OpenSegment, Segments
 from spaniel.index.store import Transaction
 from spaniel.models.card import ModelCard
+from spaniel.models.encoders.base import LARGEST
 from spaniel.retrieval.errors import InvalidInput
 
 from .embeddings import CachedVectors
@@ -33,7 +34,7 @@ class GivenVectors:
         name: what the model is to be called.
 
     Raises:
-        InvalidInput: NaN or infinity, no matrix of floats, ids of another number or that come twice.
+        InvalidInput: NaN, infinity or values above 1e16, no matrix of floats, ids of another number or that come twice.
 
     Attributes:
         card: says that nobody here can encode.
@@ -117,9 +118,10 @@ class GivenVectors:
         for start in range(0, len(self._vectors), _ROWS_AT_ONCE):
             with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused
                 some = np.asarray(self._vectors[start : start + _ROWS_AT_ONCE], dtype=np.float32)
-            wrong = np.flatnonzero(~np.isfinite(some).all(axis=1))
+            wrong = np.flatnonzero(~(np.abs(some) <= LARGEST).all(axis=1))
             if len(wrong):
-                raise InvalidInput("vectors", f"that of {ids[start + int(wrong[0])]!r} holds NaN or infinity")
+                who = ids[start + int(wrong[0])]
+                raise InvalidInput("vectors", f"that of {who!r} holds NaN, infinity or values above {LARGEST:g}")
             lengths = np.sqrt((some.astype(np.float64) ** 2).sum(axis=1))
             normalised = normalised and bool((np.abs(lengths - 1) < _LENGTH_SLACK).all())
         return normalised

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from spaniel.retrieval.errors import InvalidInput
-from spaniel.retrieval.mmr import mmr
+from spaniel.retrieval.mmr import checked_weight, mmr
 from spaniel.retrieval.protocols import PassageStore
 from spaniel.retrieval.types import QueryLike, Ranking
 
@@ -32,11 +32,9 @@ class Mmr:
     name = "mmr"
 
     def __init__(self, source: HasVectors, *, weight: float = 0.7, depth: int = 50) -> None:
-        if not 0 <= weight <= 1:
-            raise InvalidInput("mmr", f"weight is {weight}; it must lie between 0 and 1")
         if depth < 1:
             raise InvalidInput("mmr", f"depth is {depth}; it must be at least 1")
-        self.source, self.weight, self.depth = source, weight, depth
+        self.source, self.weight, self.depth = source, checked_weight(weight), depth
 
     def rerank(
         self,

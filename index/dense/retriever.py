@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from spaniel.index.sparse.retriever import Matching, checked_k
 from spaniel.models.card import ModelCard, check_same
-from spaniel.models.encoders.base import Encoder
+from spaniel.models.encoders.base import LARGEST, Encoder
 from spaniel.retrieval.calibration import SPREADS
 from spaniel.retrieval.errors import IndexCorrupt, InvalidInput, InvalidQuery
 from spaniel.retrieval.pipeline import Stage
@@ -147,8 +147,8 @@ class DenseRetriever(Stage):
 
         Raises:
             InvalidInput: k below 1, or `exclude` of another length than `queries`.
-            InvalidQuery: a vector of another dimension or with NaN, a text where nobody can encode it, or a filter
-                where none can be applied.
+            InvalidQuery: a vector of another dimension, with NaN or above 1e16, a text where nobody can encode it, or a
+                filter where none can be applied.
             ModelError: the model cannot be opened, is another one by now, or fails.
             IndexCorrupt: the search met damage; not every damage is met, `verify` finds it.
         """
@@ -225,8 +225,10 @@ class DenseRetriever(Stage):
             )
         with np.errstate(over="ignore"):
             narrow = vector.astype(np.float32)
-        if not np.isfinite(narrow).all():
-            raise InvalidQuery(f"the vector of query {query.id or query.text!r} holds NaN or infinity")
+        if not (np.abs(narrow) <= LARGEST).all():
+            raise InvalidQuery(
+                f"the vector of query {query.id or query.text!r} holds NaN, infinity or values above {LARGEST:g}"
+            )
         return narrow
 
     def _encoded(self, texts: list[str]) -> list[NDArray[np.float32]]:

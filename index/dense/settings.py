@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
 from spaniel.models.card import ModelCard
 from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.types import JSON
 
-__all__ = ["Codes", "DenseSettings", "Rescore", "StoreKind", "StoreSettings", "checked_name"]
+__all__ = ["FLAT", "KINDS_OF", "Codes", "DenseSettings", "Rescore", "StoreKind", "StoreSettings", "checked_name"]
 
 StoreKind = Literal["float32", "float16", "int8", "hnsw", "ivf", "pq", "rabitq", "binary"]
 Codes = Literal["sign", "centred", "rotation", "itq", "learned"]
@@ -17,6 +17,12 @@ Rescore = Literal["none", "int8", "float16", "float32"]
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 FLAT = ("float32", "float16", "int8")
+KINDS_OF: Mapping[str, tuple[StoreKind, ...]] = {
+    "codes": ("binary",),
+    "factor": ("binary",),
+    "lists": ("binary", "ivf"),
+}
+"""Options that mean something to some kinds only. Others keep their default, so that equal stores compare equal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +41,11 @@ class StoreSettings:
         lists: of `binary` and `ivf`: lists of the inverted file; 0 for none (`binary`) or a number that fits (`ivf`).
         seed: of everything random.
 
+    An option of another kind must be left at its default. The one default that depends on the kind is `rescore`, which
+    is "none" for flat kinds.
+
     Raises:
-        InvalidInput: a value that cannot be, or that means nothing for this kind.
+        InvalidInput: a value that cannot be, or that means nothing to this kind.
     """
 
     kind: StoreKind = "binary"
@@ -51,7 +60,16 @@ class StoreSettings:
             if getattr(self, name) not in get_args(allowed):
                 known = ", ".join(get_args(allowed))
                 raise InvalidInput(f"store {name}", f"{getattr(self, name)!r} is not one of {known}")
-        if self.kind in FLAT and self.rescore != "none":
+        for name, kinds in KINDS_OF.items():
+            value = getattr(self, name)
+            if self.kind not in kinds and value != _DEFAULTS[name]:
+                raise InvalidInput(
+                    f"store {name}", f"{value!r} means nothing to {self.kind}, only to {' and '.join(kinds)}"
+                )
+        if self.kind in FLAT and self.rescore not in ("none", _DEFAULTS["rescore"]):
+            reason = f"{self.rescore!r} means nothing to {self.kind}, which keeps the vectors themselves"
+            raise InvalidInput("store rescore", reason)
+        if self.kind in FLAT:
             object.__setattr__(self, "rescore", "none")
         if self.rescore == "none" and self.kind not in (*FLAT, "binary"):
             raise InvalidInput("store rescore", f"{self.kind} needs vectors to score candidates again", hint="use int8")
@@ -74,6 +92,9 @@ class StoreSettings:
             ValueError (InvalidInput among them), TypeError: it is none.
         """
         return cls(**data)
+
+
+_DEFAULTS = {field.name: field.default for field in fields(StoreSettings)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,11 @@ from spaniel.models.card import ModelCard
 from spaniel.models.text import clean
 from spaniel.retrieval.errors import InvalidInput, ModelError
 
-__all__ = ["Encoded", "Encoder", "Kind"]
+__all__ = ["LARGEST", "Encoded", "Encoder", "Kind"]
+
+LARGEST = 1e16
+"""No value of a vector may be larger. Products of two vectors are summed in float32, which ends at 3.4e38: this leaves
+room for a million dimensions. NaN and infinity fail `abs(x) <= LARGEST` too."""
 
 Kind = Literal["query", "passage"]
 
@@ -118,7 +122,10 @@ class Encoder(ABC):
         if vectors.shape != wanted:
             raise ModelError(f"{self.card.name}: vectors of shape {vectors.shape}, expected {wanted}")
         vectors = np.ascontiguousarray(vectors, np.float32)
-        finite = np.isfinite(vectors).all(axis=1)
-        if not finite.all():
-            raise ModelError(f"{self.card.name}: the vector of text {int(np.argmin(finite))} holds NaN or infinity")
+        usable = (np.abs(vectors) <= LARGEST).all(axis=1)
+        if not usable.all():
+            number = int(np.argmin(usable))
+            raise ModelError(
+                f"{self.card.name}: the vector of text {number} holds NaN, infinity or values above {LARGEST:g}"
+            )
         return vectors

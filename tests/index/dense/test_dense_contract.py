@@ -14,7 +14,7 @@ from spaniel.index.dense.faiss_fitted import Searcher
 from spaniel.index.dense.faiss_hnsw import HnswSearcher
 from spaniel.index.dense.settings import StoreSettings
 from spaniel.models.text import passage_text
-from spaniel.retrieval.errors import InvalidInput, ModelError
+from spaniel.retrieval.errors import InvalidInput, InvalidQuery, ModelError
 
 WORDS = ["red", "green", "blue", "fish", "bird", "dog", "cat", "house", "tree", "river", "stone", "cloud"]
 QUERIES = ["red fish", "dog", "cloud stone river", "tree tree cat", "a blue house by the river"]
@@ -239,3 +239,28 @@ def test_reordered_segments_keep_rows_and_the_dead(tmp_path: Path) -> None:
         if "d50" in expected:
             sp.delete(path, ["d50"])
             expected.remove("d50")
+
+
+def test_a_vector_where_two_models_are_is_an_error(tmp_path: Path) -> None:
+    sp.build(documents(0, 30), tmp_path / "kb", dense=ENCODER, dense_name="first", store="float32").close()
+    [vector] = ENCODER.encode(["dog"], kind="query")
+    with add_dense(tmp_path / "kb", ToyEncoder(16, seed=4, name="other"), name="second", store="binary") as index:
+        with pytest.raises(InvalidQuery, match=r"first, second.*dense\(name\)"):
+            index.search(sp.Query("", "dog", vector=vector))
+        with pytest.raises(InvalidInput, match="candidates"):
+            index.hybrid(dense="first", encoder=ENCODER, candidates=0)
+
+
+@pytest.mark.parametrize("store", ["float32", "int8", "binary"])
+def test_vectors_that_are_large_but_not_too_large(tmp_path: Path, store: str) -> None:
+    """What is accepted can be searched, in the order of the dot products."""
+    sp.build(documents(0, 30), tmp_path / "kb").close()
+    ids = [f"d{n}" for n in range(30)]
+    vectors = np.eye(30, 16, dtype=np.float32) * np.float32(1e16)
+    vectors[5] *= -1
+    with add_dense(tmp_path / "kb", vectors=vectors, ids=ids, store=store) as index:  # type: ignore[arg-type]
+        [ranking] = index.dense().search([sp.Query("", "", vector=vectors[2])], k=30)
+        assert (ranking.ids[0], len(ranking)) == (2, 30)
+        assert sp.verify(tmp_path / "kb").problems == ()
+    with pytest.raises(InvalidInput, match="1e\\+16"):
+        add_dense(tmp_path / "kb", vectors=vectors * 2, ids=ids, name="more")

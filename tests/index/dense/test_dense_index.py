@@ -182,7 +182,7 @@ class TestErrors:
         wrong = vectors.copy()
         wrong[3, 1] = np.inf
         for some, names, reason in (
-            (wrong, ids, "that of 'd3' holds NaN or infinity"),
+            (wrong, ids, "that of 'd3' holds NaN, infinity or values above"),
             (vectors[:5], ids, "5 of them for 12 ids"),
             (vectors[:11], ids[:11], "1 passages of the index have no vector, the first is 'd11'"),
             (np.ones((13, 4)), [*ids, "zz"], "1 are not in the index, the first is 'zz'"),

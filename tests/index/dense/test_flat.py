@@ -107,3 +107,15 @@ def test_a_header_that_cannot_be(tmp_path: Path) -> None:
     for longest in (None, "long", -1.0):
         with pytest.raises(IndexCorrupt, match="longest"):
             flat.open(ArrayFile(file.path, file.kind, {**file.meta, "longest": longest}, file.arrays), target.store)
+
+
+@pytest.mark.parametrize("kind", ["float32", "int8"])
+def test_rows_whose_sums_overflow_on_the_way_are_kept(tmp_path: Path, kind: str) -> None:
+    vectors = np.array([[1e30, -1e30], [1, 2], [-1e30, 1e30], [3, 4]] * 5, np.float32)
+    query = np.array([1e30, 1e30], np.float32)
+    part = store(tmp_path, kind, vectors)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for k in (1, 7, 20):
+            [found] = part.scan(query[None], k)
+            assert len(found.rows) == k
+            assert same(found, plainly(part, query, k, None))

@@ -201,3 +201,16 @@ def test_scores_that_are_no_numbers_name_the_file() -> None:
 def test_options_out_of_range(options: dict[str, int]) -> None:
     with pytest.raises(InvalidInput):
         retriever(cut(VECTORS, [N]), **options)
+
+
+def test_candidates_are_named() -> None:
+    with pytest.raises(InvalidInput, match="candidates"):
+        retriever(cut(VECTORS, [N]), candidates=0)
+
+
+@pytest.mark.parametrize("value", [1.1e16, 1e20, -1e38])
+def test_a_query_whose_products_would_overflow_is_refused(value: float) -> None:
+    vector = np.zeros(32, np.float32)
+    vector[3] = value
+    with pytest.raises(InvalidQuery, match="1e\\+16"):
+        retriever(cut(VECTORS, [N])).search([Query("", "", vector=vector)])
