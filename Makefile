@@ -79,7 +79,7 @@ $(PEERS)/.done: benchmarks/peers/requirements.txt
 bench: dev $(PEERS)/.done  ## every engine in turn; BENCH="--corpus arxiv-40k --queries 300 --rounds 1" for a quick look
 	$(BIN)/python -m benchmarks.sparse $(BENCH)
 
-reproduce: dev  ## every figure of docs/reproduce.md again; ONLY="scifact nfcorpus" for some
+reproduce: dev  ## every figure of docs/reproduce.md again; ONLY="scifact nfcorpus" for some, ONLY=dense for vectors (encodes, minutes)
 	$(BIN)/python tools/reproduce.py $(ONLY)
 
 docs: dev  ## write the commands' page, check links, run the examples

@@ -57,7 +57,7 @@ def build(
     on_progress: OnProgress | None = None,
     memory_bytes: int = 512 << 20,
     checkpoint_s: float = 5.0,
-    threads: int = 1,
+    threads: int | None = None,
     overwrite: bool = False,
 ) -> Index:
     """Build an index from files, folders or documents, and open it.
@@ -82,7 +82,9 @@ def build(
         on_progress: told how far it is, a few times a second.
         memory_bytes: budget; more input spills to disk.
         checkpoint_s: seconds of work that an interruption may cost.
-        threads: with two or more, text is analysed while the next is read and stored; the index is the same.
+        threads: at most so many. With two or more, text is analysed while the next is read and stored, and as many
+            batches are encoded at once by a model that is opened here; the index is the same. None: one for text, one
+            for each core for the model.
         overwrite: replace an index that is there; its readers keep what they have opened.
 
     Raises:
@@ -103,12 +105,12 @@ def build(
         analyzer or AnalyzerSpec(language), dict(fields or {"contents": 1.0}), scorer or Scorer(), dict(columns or {})
     )
     options = _input_options(input_options, id_field, text_field, title_field, on_error, on_problem)
-    limits = Limits(on_duplicate, memory_bytes, checkpoint_s, threads)
+    limits = Limits(on_duplicate, memory_bytes, checkpoint_s, 1 if threads is None else threads)
     stream = open_stream(sources, options)
     report = Reporter(on_progress)
     if dense is None:
         return create(stream, path, settings, options, limits, report, overwrite=overwrite)
-    with opened(dense) as encoder:
+    with opened(dense, threads) as encoder:
         name, made_with = new_dense(encoder.card, dense_name, store)
         settings = replace(settings, dense={name: made_with})
         encoding = Encoding({name: encoder}, Path(embedding_cache) if embedding_cache is not None else None)
@@ -162,7 +164,7 @@ def add(
     embedding_cache: str | os.PathLike[str] | None = None,
     memory_bytes: int = 512 << 20,
     checkpoint_s: float = 5.0,
-    threads: int = 1,
+    threads: int | None = None,
 ) -> Index:
     """Add documents to an index, as one new segment, and open the result. Options as for `build`.
 
@@ -179,10 +181,10 @@ def add(
         InvalidInput, IndexLocked, OSError, ModelError, MissingExtra: as `build`; also another model than the index's.
     """
     options = _input_options(input_options, id_field, text_field, title_field, on_error, on_problem)
-    limits = Limits(on_duplicate, memory_bytes, checkpoint_s, threads)
+    limits = Limits(on_duplicate, memory_bytes, checkpoint_s, 1 if threads is None else threads)
     cache = Path(embedding_cache) if embedding_cache is not None else None
     report, stream = Reporter(on_progress), open_stream(sources, options)
-    return extend(stream, path, options, limits, report, encoder, cache, vectors or {})
+    return extend(stream, path, options, limits, report, encoder, cache, vectors or {}, threads)
 
 
 def extend(
@@ -194,6 +196,7 @@ def extend(
     encoder: Given = None,
     cache: Path | None = None,
     vectors: VectorsById = MappingProxyType({}),
+    model_threads: int | None = None,
 ) -> Index:
     """Add a stream to an index, and open the result: what `add` does once it knows what is asked."""
     with begin(Path(path)) as txn:
@@ -202,7 +205,7 @@ def extend(
         settings = IndexSettings.from_json(base.settings, txn.path / MANIFEST_NAME)
         given = given_for(settings.dense, vectors)
         with (
-            encoders_for(settings.dense, encoder, str(path), given) as encoders,
+            encoders_for(settings.dense, encoder, str(path), given, threads=model_threads) as encoders,
             closing(Segments(txn.path, base, settings.dense)) as older,
         ):
             segments, next_ordinal = write_segment(

@@ -1,6 +1,7 @@
 """Run every command of docs/reproduce.toml again and compare what comes out with what stands there.
 
     python tools/reproduce.py [COLLECTION ...]   # or `make reproduce`; exit code 1: a figure moved, 2: nothing ran
+    python tools/reproduce.py dense              # the runs with `group = "dense"`, which nothing else asks for
     python tools/reproduce.py --page             # write docs/reproduce.md from the figures
     python tools/reproduce.py --found            # print the figures found as TOML, for docs/reproduce.toml
 
@@ -32,13 +33,23 @@ _Figures = Mapping[str, Mapping[str, float]]  # pipeline -> measure -> mean
 
 @dataclass(frozen=True)
 class Run:
-    """One command and what has to come out of it."""
+    """One command and what has to come out of it; one of a group runs only when the group is named."""
 
     collection: str
     expected: _Figures
     measures: Sequence[str]
     tolerance: float
     note: str = ""
+    group: str = ""
+
+    @property
+    def title(self) -> str:
+        """Its heading on the page."""
+        return f"{self.collection}, {self.group}" if self.group else self.collection
+
+    def asked_for(self, names: Sequence[str]) -> bool:
+        """Whether these collections and groups mean it; none means everything but groups."""
+        return (self.group or self.collection) in names if names else not self.group
 
     def command(self, folder: str) -> list[str]:
         """The words of the command for a collection in this folder."""
@@ -106,7 +117,7 @@ def page(before: str, runs: Sequence[Run]) -> str:
     """The page with what stands below the mark made anew."""
     lines = []
     for run in runs:
-        lines += [f"## {run.collection}", "", *([run.note, ""] if run.note else [])]
+        lines += [f"## {run.title}", "", *([run.note, ""] if run.note else [])]
         lines += ["```text", shlex.join(run.command("shared/data")), "```", ""]
         lines += [f"| pipeline | {' | '.join(run.measures)} |", f"|---|{'--:|' * len(run.measures)}"]
         lines += [
@@ -121,6 +132,8 @@ def _published(run: Run) -> list[str]:
     """Rows of what others have published of the same collection, for the systems that we have too."""
     from spaniel.eval.collections.registry import entries, published
 
+    if run.group:  # what is published there is of other systems
+        return []
     if run.collection not in entries():
         return []
     rows: dict[str, dict[str, float]] = {}
@@ -140,7 +153,7 @@ def _row(title: str, cells: Sequence[str]) -> str:
 def main(arguments: Sequence[str]) -> int:
     """The command line; prints, and returns the exit code."""
     parser = argparse.ArgumentParser(description="Run every command of docs/reproduce.toml again.")
-    parser.add_argument("collections", nargs="*", metavar="COLLECTION", help="only these")
+    parser.add_argument("collections", nargs="*", metavar="COLLECTION", help="only these, or a group such as `dense`")
     parser.add_argument("--page", action="store_true", help="write docs/reproduce.md and run nothing")
     parser.add_argument("--found", action="store_true", help="print what comes out as TOML")
     parser.add_argument("--figures", type=Path, default=DATA, help=argparse.SUPPRESS)
@@ -149,10 +162,10 @@ def main(arguments: Sequence[str]) -> int:
     if options.page:
         PAGE.write_text(page(PAGE.read_text(encoding="utf-8"), runs), encoding="utf-8")
         return 0
-    unknown = set(options.collections) - {run.collection for run in runs}
+    unknown = set(options.collections) - {run.group or run.collection for run in runs}
     if unknown:
         parser.error(f"not in {options.figures.name}: {', '.join(sorted(unknown))}")
-    chosen = [run for run in runs if not options.collections or run.collection in options.collections]
+    chosen = [run for run in runs if run.asked_for(options.collections)]
     return _reproduce(chosen, toml=options.found)
 
 
@@ -189,6 +202,7 @@ def _print_line(each: Comparison) -> None:
 
 def _print_toml(run: Run, found: _Figures) -> None:
     lines = ["[[runs]]", f'collection = "{run.collection}"', *([f'note = "{run.note}"'] if run.note else [])]
+    lines += [f'group = "{run.group}"', f"tolerance = {run.tolerance}"] if run.group else []
     for pipeline in run.expected:
         figures = ", ".join(f'"{measure}" = {value:.4f}' for measure, value in found[pipeline].items())
         lines.append(f"expected.{pipeline} = {{ {figures} }}")

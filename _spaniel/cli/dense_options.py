@@ -153,8 +153,11 @@ def open_model(console: Console, model: str, options: dict[str, Any], **more: An
         return open_encoder(model, on_progress=_teller(console, line), **given, **more)
 
 
-def open_elsewhere(console: Console, index: "Index", name: str, place: str) -> "Encoder":
+def open_elsewhere(console: Console, index: "Index", name: str, place: str, *, threads: int | None = None) -> "Encoder":
     """The model of a dense part from another place than the index names, with the settings that it was made with.
+
+    Args:
+        threads: of the model; None for one a core.
 
     Raises:
         ModelError: it is another model; or as `open_encoder`.
@@ -163,7 +166,7 @@ def open_elsewhere(console: Console, index: "Index", name: str, place: str) -> "
 
     card = replace(index.settings.dense[name].model, source=place)
     with console.progress() as line:
-        return open_encoder(card, on_progress=_teller(console, line))
+        return open_encoder(card, threads=threads, on_progress=_teller(console, line))
 
 
 encoder_option = click.option(

@@ -67,9 +67,7 @@ _READING_OPTIONS = [
         "--threads",
         type=click.IntRange(min=1),
         metavar="N",
-        default=1,
-        show_default=True,
-        help="With two, text is analysed while the next is read; the index is the same.",
+        help="At most so many: of the model, and for text two, one of which reads ahead [model: all cores; text: 1].",
     ),
 ]
 
@@ -144,7 +142,7 @@ def _encoder_of(console: Console, options: dict[str, Any]) -> Iterator[None]:
         yield
         return
     options["store"] = store_of(options)
-    with open_model(console, model, options) as encoder:
+    with open_model(console, model, options, threads=options["threads"]) as encoder:
         options["dense"] = encoder
         tell_language(console, encoder.card, options["language"] or "english")
         yield
@@ -170,8 +168,9 @@ def add(console: Console, sources: tuple[str, ...], index: str, encoder: Sequenc
     with open_index(index) as opened, ExitStack() as stack:
         holds_texts = opened.settings.analyzer is not None
         if encoder is not None:
+            threads = options["threads"]
             options["encoder"] = {
-                name: stack.enter_context(open_elsewhere(console, opened, name, place))
+                name: stack.enter_context(open_elsewhere(console, opened, name, place, threads=threads))
                 for name, place in places_of(opened, encoder).items()
             }
         kept = stack.pop_all()

@@ -107,8 +107,11 @@ def new_dense(card: ModelCard, name: str | None, store: Store) -> tuple[str, Den
 
 
 @contextmanager
-def opened(model: Model) -> Iterator[Encoder]:
+def opened(model: Model, threads: int | None = None) -> Iterator[Encoder]:
     """The encoder that is meant; one that was opened for this is closed at the end.
+
+    Args:
+        threads: of one that is opened here; None for one a core.
 
     Raises:
         InvalidInput, ModelError, MissingExtra: it cannot be opened.
@@ -122,18 +125,24 @@ def opened(model: Model) -> Iterator[Encoder]:
         )
     from spaniel.models.encoders.open import open_encoder  # type: ignore[import-untyped, unused-ignore]
 
-    with open_encoder(model) as encoder:
+    with open_encoder(model, threads=threads) as encoder:
         yield encoder
 
 
 @contextmanager
 def encoders_for(
-    settings: Mapping[str, DenseSettings], given: Given, where: str, without: Collection[str] = ()
+    settings: Mapping[str, DenseSettings],
+    given: Given,
+    where: str,
+    without: Collection[str] = (),
+    *,
+    threads: int | None = None,
 ) -> Iterator[dict[str, Encoder]]:
     """An encoder for each dense part of an index: what is given for it, else opened from the model's card.
 
     Args:
         without: parts that need none.
+        threads: of those that are opened here; None for one a core.
 
     Raises:
         ModelError: a single encoder fits none of the parts, one given by name does not fit, or a model is not what it
@@ -150,7 +159,7 @@ def encoders_for(
             if dense.model.runtime == "vectors" and name not in chosen:
                 reason = f"the vectors of {name!r} were made elsewhere, and nothing here can encode more"
                 raise InvalidInput("dense", reason, hint=_GIVE_OR_DROP.format(name=name, where=where))
-            encoder = chosen[name] if name in chosen else stack.enter_context(opened(dense.model))
+            encoder = chosen[name] if name in chosen else stack.enter_context(opened(dense.model, threads))
             check_same(dense.model, encoder.card, where)
             found[name] = encoder
         yield found

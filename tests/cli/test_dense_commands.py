@@ -1,5 +1,6 @@
 """Vectors on the command line: made at a build or later, searched, and what goes wrong."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
@@ -33,7 +34,8 @@ def test_build_keeps_vectors(spaniel: Run, source: Path, tmp_path: Path, models:
     (model,) = done.data["models"]
     assert model["name"] == "mine"
     asked = {name: value for name, value in models[0].items() if name != "on_progress"}
-    assert asked == {"model": "toy-1", "precision": "int8", "max_length": 64, "query_prompt": "q: ", "offline": True}
+    given = {"precision": "int8", "max_length": 64, "query_prompt": "q: ", "offline": True, "threads": None}
+    assert asked == {"model": "toy-1", **given}
     with sp.open(tmp_path / "kb") as kb:
         store = kb.settings.dense["mine"].store
         assert (store.kind, store.codes, store.factor, store.rescore) == ("binary", "sign", False, "none")
@@ -71,6 +73,15 @@ def test_add_encodes_what_is_new(spaniel: Run, hybrid: Path, tmp_path: Path, mod
     assert [asked["model"] for asked in models] == ["toy-1"]
     with sp.open(hybrid) as kb:
         assert [segment.dense("toy").n_passages for segment in kb.passages] == [4, 1]
+
+
+def test_threads_bound_the_model_too(spaniel: Run, source: Path, tmp_path: Path, models: list[dict[str, Any]]) -> None:
+    kb, more = tmp_path / "kb", tmp_path / "more.jsonl"
+    assert spaniel("index", "build", source, kb, "--dense", "toy-1", "--threads", 3).code == 0
+    for word, option in (("rabbits", []), ("hares", ["--encoder", "toy-1"])):
+        more.write_text(json.dumps({"_id": word, "text": word}) + "\n", encoding="utf-8")
+        assert spaniel("index", "add", more, kb, "--threads", 2, *option).code == 0
+    assert [model["threads"] for model in models] == [3, 2, 2]
 
 
 def test_several_models(spaniel: Run, hybrid: Path) -> None:
