@@ -6,10 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from contracts.toy_encoder import ToyEncoder
+from numpy.typing import NDArray
 
 from spaniel.index.build import add, build
 from spaniel.index.check import verify
+from spaniel.index.dense import binary
 from spaniel.index.dense.add_dense import add_dense, drop_dense
+from spaniel.index.dense.lists import NO_ROW, Lists, place_rows
+from spaniel.index.dense.settings import StoreSettings
 from spaniel.index.edit import delete
 from spaniel.index.index import Index, open_index
 from spaniel.index.optimize import optimize
@@ -265,3 +269,19 @@ def test_encoders_by_name(tmp_path: Path) -> None:
         add(documents(30, 2), path, encoder={"none": ToyEncoder()})
     with pytest.raises(ModelError, match="asked with 'toy'"):
         add(documents(30, 2), path, encoder={"toy": ToyEncoder(seed=1), "other": ToyEncoder(seed=1)})
+
+
+def test_verify_sees_rows_that_lists_name_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A writer's fault, under right checksums; the second tier gives every vector all the same."""
+
+    def faulty(members: NDArray[np.int64], centres: NDArray[np.float32]) -> Lists:
+        made = place_rows(members, centres)
+        first, second = np.flatnonzero(made.row != NO_ROW)[:2]
+        made.row[second] = made.row[first]
+        return made
+
+    monkeypatch.setattr(binary, "place_rows", faulty)
+    path = tmp_path / "kb"
+    build(documents(0, 40), path, dense=ToyEncoder(), dense_name="toy", store=StoreSettings("binary", lists=3)).close()
+    [problem] = verify(path).problems
+    assert "twice" in str(problem)
