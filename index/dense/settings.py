@@ -86,12 +86,13 @@ class StoreSettings:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "StoreSettings":
-        """The inverse of `to_json`.
+        """The inverse of `to_json`. Options that mean nothing to the kind are left out: manifests were written with them.
 
         Raises:
             ValueError (InvalidInput among them), TypeError: it is none.
         """
-        return cls(**data)
+        kind = data.get("kind", "binary")
+        return cls(**{name: value for name, value in data.items() if kind in KINDS_OF.get(name, (kind,))})
 
 
 _DEFAULTS = {field.name: field.default for field in fields(StoreSettings)}
