@@ -86,7 +86,7 @@ class StoreSettings:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "StoreSettings":
-        """The inverse of `to_json`. Options that mean nothing to the kind are left out: manifests were written with them.
+        """The inverse of `to_json`. Options that mean nothing to the kind, in older manifests, are left out.
 
         Raises:
             ValueError (InvalidInput among them), TypeError: it is none.
