@@ -37,6 +37,17 @@ _JOURNAL_VERSION = 1
 _JOURNAL_LIMIT_BYTES = 1 << 30
 _RUN_KIND = "sparse-run"
 _DROPPED_KIND = "dropped-passages"
+_IN_WORDS = {
+    "command": "ways of adding, or of meeting an id twice (--on-duplicate)",
+    "index": "documents to add to",
+    "analyzer": "words (--language)",
+    "fields": "fields",
+    "scorer": "parameters of its scorer",
+    "columns": "columns",
+    "sources": "sources, or they have changed since",
+    "options": "options of reading",
+}
+"""What a part of the fingerprint is, after "other"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +174,7 @@ class Partial:
             record = self._read_journal()
             differing = _first_difference(record.pop("fingerprint"), self._fingerprint)
             if differing:
-                self.note = f"the unfinished build that was found had another {differing}; starting afresh"
+                self.note = f"the unfinished build that was found had other {_IN_WORDS[differing]}; starting afresh"
                 return None
             checkpoint = _checkpoint_from(record)
             for run in checkpoint.runs:

@@ -96,10 +96,14 @@ def _new_segment(
 def _fingerprint(
     txn: Transaction, stream: DocumentStream, settings: IndexSettings, limits: Limits, *, adding: bool
 ) -> dict[str, str]:
-    """What must be the same for an interrupted command to go on; objects of the caller never are."""
+    """What must be the same for an interrupted command to go on; objects of the caller never are.
+
+    Models and stores are not among it: the working files hold texts and words, and vectors under their model's name.
+    """
     index: JSON = [txn.base.index_id, txn.base.generation] if txn.base else None
     command: JSON = ["add" if adding else "build", limits.on_duplicate, _BUILDER_VERSION]
     same = stream.fingerprint()
     if not stream.resumable:
         same["sources"] = secrets.token_hex(16)
-    return command_fingerprint(command=command, index=index, settings=settings.to_json(), **same)
+    text = {name: value for name, value in settings.to_json().items() if name != "dense"}
+    return command_fingerprint(command=command, index=index, **text, **same)

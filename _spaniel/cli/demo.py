@@ -16,7 +16,7 @@ from spaniel.retrieval.errors import MissingExtra, ModelError
 from .console import Console, with_console
 from .dense_options import open_model
 from .index_build import show_progress
-from .sizes import index_size
+from .sizes import counted, index_size
 
 if TYPE_CHECKING:
     from spaniel.index.index import Index
@@ -73,7 +73,7 @@ def demo(console: Console, folder: str, dense: bool) -> int:
     seconds = time.perf_counter() - start
     with index:
         info = index.info()
-        console.note(f"{path}: {info['passages']:,} passages, {index_size(info)}, built in {seconds:.2f} s\n")
+        console.note(f"{path}: {counted(info['passages'], 'passage')}, {index_size(info)}, built in {seconds:.2f} s\n")
         found = [_ask(console, index, question, where) for question, where in _QUESTIONS]
     console.emit({"index": str(path), "info": info, "build_seconds": round(seconds, 3), "searches": found})
     console.note(_next_steps(source, path))

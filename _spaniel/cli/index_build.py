@@ -25,7 +25,7 @@ from .dense_options import (
     tell_language,
 )
 from .progress import ProgressLine
-from .sizes import index_size
+from .sizes import counted, index_size
 
 if TYPE_CHECKING:
     from spaniel.index.progress import Progress
@@ -145,8 +145,10 @@ def _encoder_of(console: Console, options: dict[str, Any]) -> Iterator[None]:
     with open_model(console, model, options, threads=options["threads"]) as encoder:
         options["dense"] = encoder
         tell_language(console, encoder.card, options["language"] or "english")
-        yield
-        tell_cut(console, encoder)
+        try:
+            yield
+        finally:  # of an interrupted build too: the one that goes on does not encode these texts again
+            tell_cut(console, encoder)
 
 
 @click.command()
@@ -231,7 +233,7 @@ def _run(
         problems.tell()
     with index:
         info = index.info()
-    counts = f"{info['passages']:,} passages of {info['documents']:,} documents"
+    counts = f"{counted(info['passages'], 'passage')} of {counted(info['documents'], 'document')}"
     text = f"{path}: {counts}, {index_size(info)}, {seconds:.1f} s"
     console.emit({"path": path, **info, "skipped": n_skipped, "seconds": round(seconds, 3)}, text)
 

@@ -3,6 +3,7 @@
 import click
 
 from .console import Console, with_console
+from .sizes import counted
 
 __all__ = ["export_ciff", "import_ciff"]
 
@@ -41,4 +42,4 @@ def import_ciff(console: Console, file: str, index: str, impacts: bool, overwrit
 
     with import_(file, index, impacts=impacts, overwrite=overwrite) as opened:
         info = opened.info()
-    console.emit({"path": index, **info}, f"{index}: {info['passages']:,} passages")
+    console.emit({"path": index, **info}, f"{index}: {counted(info['passages'], 'passage')}")

@@ -9,7 +9,7 @@ import click
 from .console import Console, with_console
 from .dense_options import model_options, open_model, store_of, store_options, tell_cut, tell_language
 from .index_build import show_progress
-from .sizes import index_size
+from .sizes import counted, index_size
 
 __all__ = ["add_dense", "drop_dense"]
 
@@ -55,7 +55,7 @@ def add_dense(console: Console, index: str, model: str, **options: Any) -> None:
     with opened:
         info = opened.info()
         name = options["name"] or [name for name, dense in opened.settings.dense.items() if dense.model == card][-1]
-    text = f"{index}: {info['passages']:,} passages by {card.name} as {store.kind}, {index_size(info)}, {seconds:.1f} s"
+    text = f"{index}: {counted(info['passages'], 'passage')} by {card.name} as {store.kind}, {index_size(info)}, {seconds:.1f} s"
     console.emit({"path": index, "name": name, **info, "seconds": round(seconds, 3)}, text)
 
 

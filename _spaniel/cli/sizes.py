@@ -1,4 +1,4 @@
-"""Bytes in words."""
+"""Bytes and counts in words."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from spaniel.retrieval.types import JSON
 
-__all__ = ["index_size", "quantity"]
+__all__ = ["counted", "index_size", "quantity"]
 
 
 def index_size(info: "Mapping[str, JSON]") -> str:
@@ -24,3 +24,8 @@ def quantity(size_bytes: int) -> str:
             break
         size /= 1000
     return f"{size:.0f} {unit}" if unit == "B" else f"{size:.3g} {unit}"
+
+
+def counted(n: int, what: str) -> str:
+    """`1 passage`, `3,200 passages`."""
+    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"

@@ -26,7 +26,7 @@ from spaniel.models.text import passage_text
 from spaniel.retrieval.errors import InvalidInput
 
 from .embeddings import EmbeddingCache, embed
-from .encoding import Model, Store, new_dense, opened, partial_vectors
+from .encoding import Model, Store, going_on, new_dense, opened, partial_vectors
 from .given_vectors import GivenVectors
 from .part import DensePart, Vectors
 from .segment_parts import open_written, part_name, write_part
@@ -169,6 +169,8 @@ class _Encoded:
     def vectors(self, txn: Transaction, segment: OpenSegment) -> Vectors:
         folder, fs = partial_vectors(txn, self._cache)
         with EmbeddingCache(folder, self.card, fs) as cache:
+            if fs is not None and not self._before and len(cache):
+                self._report(going_on(len(cache), self._total))
             found = embed(living_texts(segment), segment.record.n_passages, self._encoder, cache, self._tell)
         self._before += segment.record.n_passages - segment.record.n_deleted
         return found

@@ -23,7 +23,18 @@ from .part import DensePart, Vectors
 from .segment_parts import write_part
 from .settings import DenseSettings, StoreSettings, checked_name
 
-__all__ = ["NOTHING", "Encoding", "Given", "Model", "Store", "encoders_for", "new_dense", "opened", "partial_vectors"]
+__all__ = [
+    "NOTHING",
+    "Encoding",
+    "Given",
+    "Model",
+    "Store",
+    "encoders_for",
+    "going_on",
+    "new_dense",
+    "opened",
+    "partial_vectors",
+]
 
 Model: TypeAlias = str | Path | ModelCard | Encoder
 Store: TypeAlias = str | StoreSettings
@@ -73,6 +84,8 @@ class Encoding:
             else:
                 folder, fs = partial_vectors(txn, self.cache)
                 with EmbeddingCache(folder, dense.model, fs) as cache:
+                    if fs is not None and len(cache):
+                        report(going_on(len(cache), n_passages))
                     done = _Told(report, n_passages)
                     vectors = embed(_texts(passages, first), n_passages, self.encoders[name], cache, done)
             written[name] = write_part(txn, name, dense, vectors, like=like.get(name))
@@ -86,6 +99,12 @@ _GIVE_OR_DROP = (
 
 NOTHING = Encoding()
 """For an index without dense parts."""
+
+
+def going_on(n_encoded: int, n_passages: int) -> Progress:
+    """Says how many texts an interrupted command has left encoded."""
+    note = f"going on after {n_encoded:,} texts that were encoded before"
+    return Progress("encoding", 0, total_documents=n_passages, note=note)
 
 
 def partial_vectors(txn: Transaction, cache: Path | None) -> tuple[Path, FS | None]:

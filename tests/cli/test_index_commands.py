@@ -65,7 +65,7 @@ def test_malformed_records(spaniel: Run, tmp_path: Path) -> None:
     assert f"{source}:2" in skipped.err
     assert f"{source}:3" in skipped.err
     assert "2 malformed records skipped" in skipped.err
-    assert "1 passages" in skipped.out
+    assert "1 passage of 1 document," in skipped.out
 
 
 @pytest.mark.parametrize(("rule", "found"), [("replace", "second"), ("skip", "first")])

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from spaniel.index.dense.settings import StoreSettings
 from spaniel.index.edit import delete
 from spaniel.index.index import Index, open_index
 from spaniel.index.optimize import optimize
-from spaniel.models.encoders.base import Encoder
+from spaniel.models.encoders.base import Encoded, Encoder, Kind
 from spaniel.models.text import passage_text
 from spaniel.retrieval.errors import InvalidInput, ModelError
 from spaniel.retrieval.types import Document, Query
@@ -249,6 +250,37 @@ def test_given_vectors_beside_a_model(tmp_path: Path) -> None:
     assert_finds(path, {"toy": encoder}, [*documents(0, 3), *documents(3, 1)])
     with pytest.raises(InvalidInput, match="'toy' is no dense part with vectors made elsewhere"):
         add(documents(4, 1), path, encoder=encoder, vectors={"toy": (["d4"], np.ones((1, 32)))})
+
+
+class Interrupted(ToyEncoder):
+    """Encodes some texts, then is interrupted; counts them."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.n, self.most = 0, most
+
+    def _encoded(self, texts: list[str], kind: Kind) -> Encoded:
+        if self.n + len(texts) > self.most:
+            raise KeyboardInterrupt
+        self.n += len(texts)
+        return super()._encoded(texts, kind)
+
+
+@pytest.mark.parametrize("again", [{"store": "int8"}, {"store": "int8", "columns": {"year": "integer"}}])
+def test_another_store_loses_nothing_of_an_interrupted_build(tmp_path: Path, again: dict[str, Any]) -> None:
+    path, source = tmp_path / "kb", tmp_path / "docs.tsv"
+    source.write_text("".join(f"d{n}\ttext number {n}\n" for n in range(300)))
+    with pytest.raises(KeyboardInterrupt):
+        build(source, path, dense=Interrupted(256), store="float32")
+    told: list[str] = []
+    rest = Interrupted(1000)
+    build(source, path, dense=rest, on_progress=lambda progress: told.append(progress.note), **again).close()
+    assert rest.n == 44
+    notes = [note for note in told if note]
+    afresh = "the unfinished build that was found had other columns; starting afresh"
+    assert notes[0] == (afresh if "columns" in again else "going on after 300 documents of an unfinished build")
+    assert notes[1] == "going on after 256 texts that were encoded before"
+    assert verify(path).ok
 
 
 def test_replacing_a_part(tmp_path: Path) -> None:
