@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, get_args
 
 from spaniel.models.encoders.base import Encoder
 from spaniel.retrieval.errors import IndexCorrupt, InvalidInput, InvalidQuery, MissingExtra, ModelError
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from .dense.hybrid import Fusion
 
 __all__ = ["Index", "open_index"]
+
+Asks: TypeAlias = Literal["bm25", "dense", "hybrid"]
 
 
 def open_index(path: str | os.PathLike[str]) -> "Index":
@@ -71,7 +73,7 @@ class Index:
         self.manifest, self.settings, self.passages = open_snapshot(self.path, self._load)
         self._analyzer = self.settings.open_analyzer()
         self._words: Bm25Retriever | None = None
-        self._both: Pipeline | None = None
+        self._both: dict[str | None, Pipeline] = {}
         self._encoders = OpenEncoders()
         self._older: list[Segments] = []
         self._closed = False
@@ -103,17 +105,28 @@ class Index:
 
     @property
     def is_hybrid(self) -> bool:
-        """Whether `search` asks words and vectors: it holds texts, and the vectors of exactly one model that can encode
-        a question. With several nobody can know which is meant."""
-        models = [dense.model for dense in self.settings.dense.values()]
-        return len(models) == 1 and models[0].runtime != "vectors" and self._analyzer is not None
+        """Whether `search` asks words and vectors: it holds texts, and the model added first can encode a question.
+
+        That model stays the one that is meant, whatever is added after it, until it is dropped or another is named.
+        """
+        first = next(iter(self.settings.dense.values()), None)
+        return first is not None and first.model.runtime != "vectors" and self._analyzer is not None
 
     def search(
-        self, query: QueryLike, k: int = 10, *, where: Where | None = None, exclude: Collection[int] | None = None
+        self,
+        query: QueryLike,
+        k: int = 10,
+        *,
+        where: Where | None = None,
+        exclude: Collection[int] | None = None,
+        retriever: Asks | None = None,
+        model: str | None = None,
     ) -> Results:
         """The k best passages, with their texts: by words and vectors where `is_hybrid`, else by words (BM25).
 
         Args:
+            retriever: "bm25" (words), "dense" (vectors) or "hybrid" (both), instead of that.
+            model: name of the vectors; those added first by default. Hybrid, when no retriever is given.
             where: a filter on meta, id or title; see `where.py`.
             exclude: ordinals that must not come back.
 
@@ -121,9 +134,9 @@ class Index:
             At most k hits, by descending score, ties by ascending ordinal; fewer only if fewer match.
 
         Raises:
-            InvalidInput: k below 1, several queries at once, or the index has been closed.
+            InvalidInput: k below 1, several queries at once, no such vectors, or the index has been closed.
             InvalidQuery, LimitExceeded: a query or filter that cannot be run, or a query with a vector where the index
-                holds those of several models.
+                holds those of several models and `model` does not name one.
             ModelError, MissingExtra: the model cannot be opened; `bm25()` needs none.
         """
         self._check_open()
@@ -131,12 +144,14 @@ class Index:
             raise InvalidInput("search", f"takes one query, got {type(query).__name__}; use bm25() for several")
         [only] = as_queries(query)
         excluded = None if exclude is None else [exclude]
-        if self.is_hybrid or (only.vector is not None and len(self.settings.dense) == 1):
-            return self._search_both(only, k, where, excluded)
-        if only.vector is not None and self.settings.dense:
-            reason = f"the index holds vectors of {', '.join(self.dense_names)}; whose the query's is cannot be known"
-            raise InvalidQuery(f"{reason}; search with dense(name)")
-        searcher = self._words = self._words or self.bm25()
+        asks = self._asks(only, retriever, model)
+        if asks == "hybrid":
+            return self._search_both(only, k, where, excluded, model)
+        searcher: Bm25Retriever | DenseRetriever
+        if asks == "dense":
+            searcher = self.dense(model)
+        else:
+            searcher = self._words = self._words or self.bm25()
         start = time.perf_counter()  # preparing the index is not part of the search
         [ranking] = searcher.search([only], k=k, where=where, exclude=excluded)
         found_ms = (time.perf_counter() - start) * 1e3
@@ -144,14 +159,30 @@ class Index:
         results = Results.fetch(only.text, ranking, self.passages, trace=trace, steps=[(searcher.name, ranking)])
         return results.timed((time.perf_counter() - start) * 1e3)
 
-    def _search_both(self, query: Query, k: int, where: Where | None, exclude: Exclude | None) -> Results:
+    def _asks(self, query: Query, retriever: Asks | None, model: str | None) -> Asks:
+        """What a search is by."""
+        if retriever is not None and retriever not in get_args(Asks):
+            raise InvalidInput("retriever", f"{retriever!r} is not one of {', '.join(get_args(Asks))}")
+        if retriever == "bm25" and model is not None:
+            raise InvalidInput("model", f"{model!r} means nothing to a search by words alone")
+        with_vector = query.vector is not None and len(self.settings.dense) > 0
+        if with_vector and model is None and retriever != "bm25" and len(self.settings.dense) > 1:
+            reason = f"the index holds vectors of {', '.join(self.dense_names)}; whose the query's is cannot be known"
+            raise InvalidQuery(f"{reason}; name it with model=")
+        return retriever or ("hybrid" if self.is_hybrid or model is not None or with_vector else "bm25")
+
+    def _search_both(
+        self, query: Query, k: int, where: Where | None, exclude: Exclude | None, model: str | None
+    ) -> Results:
         """`search` where there are vectors."""
         from .dense.hybrid import DEPTH
 
         if checked_k(k) > DEPTH:  # not kept: what a search finds must not depend on the searches before it
-            pipeline = self.hybrid(k)
+            pipeline = self.hybrid(k, dense=model)
+        elif model in self._both:
+            pipeline = self._both[model]
         else:
-            pipeline = self._both = self._both or self.hybrid()
+            pipeline = self._both[model] = self.hybrid(dense=model)
         start = time.perf_counter()
         try:
             [ranking], traced = pipeline.traced_search([query], k=k, where=where, exclude=exclude)
@@ -327,6 +358,37 @@ class Index:
         }
         return hybrid(self, k, depth=depth, dense=dense, fusion=fusion, weights=weights, threads=threads, **searching)
 
+    def neighbours(self, passage_id: str, k: int = 10, *, model: str | None = None) -> Results:
+        """The k passages nearest to one that is in the index, itself left out; no model is opened.
+
+        Args:
+            model: name of the vectors; those added first by default.
+
+        Raises:
+            InvalidInput: there is no such passage, k below 1, no such vectors, or the index has been closed.
+        """
+        from .dense.neighbours import neighbours
+
+        self._check_open()
+        return neighbours(self, passage_id, k=k, name=model)
+
+    def duplicates(self, threshold: float = 0.95, *, model: str | None = None) -> list[list[str]]:
+        """Groups of ids of passages that say nearly the same; nothing is deleted. See `dense/duplicates.py`.
+
+        Args:
+            threshold: cosine from which two passages count as near duplicates, above 0 and at most 1.
+            model: name of the vectors; those added first by default.
+
+        Raises:
+            InvalidInput: a threshold out of range, no such vectors, or the index has been closed.
+
+        Cost: grows with the square of the number of passages.
+        """
+        from .dense.duplicates import near_duplicates
+
+        self._check_open()
+        return near_duplicates(self, threshold=threshold, name=model)
+
     def explain_score(
         self, query: QueryLike, passage_id: str, retriever: Bm25Retriever | None = None
     ) -> dict[str, JSON]:
@@ -399,12 +461,12 @@ class Index:
         newer = Index(self.path)
         self._older.append(self.passages)
         self.manifest, self.settings, self.passages = newer.manifest, newer.settings, newer.passages
-        self._analyzer, self._words, self._both = newer._analyzer, None, None
+        self._analyzer, self._words, self._both = newer._analyzer, None, {}
         return True
 
     def close(self) -> None:
         """Close the files. Repeating it does nothing."""
-        self._closed, self._words, self._both = True, None, None
+        self._closed, self._words, self._both = True, None, {}
         self._encoders.close()
         for segments in (*self._older, self.passages):
             segments.close()

@@ -38,16 +38,16 @@ _JOURNAL_LIMIT_BYTES = 1 << 30
 _RUN_KIND = "sparse-run"
 _DROPPED_KIND = "dropped-passages"
 _IN_WORDS = {
-    "command": "ways of adding, or of meeting an id twice (--on-duplicate)",
-    "index": "documents to add to",
-    "analyzer": "words (--language)",
-    "fields": "fields",
-    "scorer": "parameters of its scorer",
-    "columns": "columns",
-    "sources": "sources, or they have changed since",
-    "options": "options of reading",
+    "command": "met ids that come twice otherwise (--on-duplicate), or was of another command",
+    "index": "was for another index, or for an older generation of it",
+    "analyzer": "had other words (--language)",
+    "fields": "had other fields",
+    "scorer": "had another scorer",
+    "columns": "had other columns",
+    "sources": "had other sources, or they have changed since",
+    "options": "had other options of reading",
 }
-"""What a part of the fingerprint is, after "other"."""
+"""What is said of an unfinished build where a part of its fingerprint differs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +174,7 @@ class Partial:
             record = self._read_journal()
             differing = _first_difference(record.pop("fingerprint"), self._fingerprint)
             if differing:
-                self.note = f"the unfinished build that was found had other {_IN_WORDS[differing]}; starting afresh"
+                self.note = f"the unfinished build that was found {_IN_WORDS[differing]}; starting afresh"
                 return None
             checkpoint = _checkpoint_from(record)
             for run in checkpoint.runs:

@@ -28,7 +28,7 @@ def add_dense(console: Console, index: str, model: str, **options: Any) -> None:
 
     MODEL is a known name (minilm), a folder in hub format, hub:owner/name, or the URL of an endpoint. The index stays
     as it is until all is encoded; after an interruption the same command goes on where it stopped. An index can hold
-    the vectors of several models, each under its name.
+    the vectors of several models, each under its name; those added first are searched until others are named.
     """
     from spaniel.index.dense.add_dense import add_dense as encode_index
     from spaniel.index.index import open_index
@@ -55,7 +55,10 @@ def add_dense(console: Console, index: str, model: str, **options: Any) -> None:
     with opened:
         info = opened.info()
         name = options["name"] or [name for name, dense in opened.settings.dense.items() if dense.model == card][-1]
-    text = f"{index}: {counted(info['passages'], 'passage')} by {card.name} as {store.kind}, {index_size(info)}, {seconds:.1f} s"
+    if len(info["models"]) > 1 and (first := info["models"][0]["name"]) != name:
+        console.note(f"searches go on with {first!r}; --model {name} asks these vectors")
+    made = f"{counted(info['passages'], 'passage')} by {card.name} as {store.kind}"
+    text = f"{index}: {made}, {index_size(info)}, {seconds:.1f} s"
     console.emit({"path": index, "name": name, **info, "seconds": round(seconds, 3)}, text)
 
 

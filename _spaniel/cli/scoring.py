@@ -48,9 +48,9 @@ _OPTIONS = [
     click.option(
         "--retriever",
         type=click.Choice(RETRIEVERS),
-        help="Words, vectors (binary: only if so kept), or both [hybrid when the index holds one model, else bm25].",
+        help="Words, vectors (binary: only if so kept), or both [hybrid where the index holds vectors, else bm25].",
     ),
-    click.option("--model", metavar="NAME", help="Which vectors of an index that holds several."),
+    click.option("--model", metavar="NAME", help="Which vectors, where the index holds several [those added first]."),
     encoder_option,
     click.option(
         "--candidates",
@@ -167,10 +167,10 @@ def _with_vectors(
 
 
 def _part(index: "Index", asked: str | None, *, binary: bool) -> str:
-    """The name of the vectors that are meant.
+    """The name of the vectors that are meant: those asked for, else those added first.
 
     Raises:
-        click.UsageError: there are none, none of this name or kind, or several and none was named.
+        click.UsageError: there are none, or none of this name or kind.
     """
     kinds = {name: settings.store.kind for name, settings in index.settings.dense.items()}
     names = [name for name, kind in kinds.items() if kind == "binary"] if binary else list(kinds)
@@ -182,8 +182,8 @@ def _part(index: "Index", asked: str | None, *, binary: bool) -> str:
             raise click.UsageError(f"--retriever binary: {asked!r} is kept as {kinds[asked]}; use --retriever dense")
         return asked
     if not names:
-        what = "binary vectors" if kinds else "vectors"
-        raise click.UsageError(f"the index holds no {what}; make some with `spaniel index add-dense INDEX minilm`")
-    if len(names) > 1:
-        raise click.UsageError(f"the index holds several models; choose with --model: {', '.join(names)}")
+        if kinds:
+            more = "or keep more of them so with `spaniel index add-dense INDEX MODEL --name NAME`"
+            raise click.UsageError(f"the index holds no binary vectors; use --retriever dense, {more}")
+        raise click.UsageError("the index holds no vectors; make some with `spaniel index add-dense INDEX minilm`")
     return names[0]

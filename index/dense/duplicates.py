@@ -37,7 +37,7 @@ def near_duplicates(index: "Index", *, threshold: float = 0.95, name: str | None
 
     Args:
         threshold: cosine, above 0 and at most 1.
-        name: by which vectors, in an index that holds several.
+        name: of the vectors; those added first by default.
 
     Raises:
         InvalidInput: a threshold out of range, or no vectors of this name.

@@ -16,7 +16,7 @@ def neighbours(index: "Index", passage_id: str, *, k: int = 10, name: str | None
     """The k passages with the highest dot product with this one, itself left out.
 
     Args:
-        name: by which vectors, in an index that holds several.
+        name: of the vectors; those added first by default.
 
     Raises:
         InvalidInput: there is no such passage, k below 1, or no vectors of this name.

@@ -18,7 +18,8 @@ def test_neighbours(spaniel: Run, hybrid: Path) -> None:
 
 
 def test_duplicates(spaniel: Run, hybrid: Path, tmp_path: Path) -> None:
-    assert spaniel("index", "duplicates", hybrid).code == 1
+    none = spaniel("index", "duplicates", hybrid)
+    assert (none.code, none.out, none.err) == (1, "", "nothing found\n")
     again = '{"_id": "copy", "title": "Office dogs", "text": "Dogs may come to the office."}\n'
     (tmp_path / "copy.jsonl").write_text(again)
     spaniel("index", "add", tmp_path / "copy.jsonl", hybrid)

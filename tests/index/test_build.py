@@ -415,8 +415,8 @@ def test_another_command_starts_afresh_and_says_so(tmp_path: Path, part: str) ->
         options["on_duplicate"] = "skip"
     with build(source, tmp_path / "kb", on_progress=told.append, **options) as index:
         assert_index_is(index, some, QUERIES)
-    said = {"sources": "sources, or they", "options": "options of reading;", "settings": "columns;"}.get(part, "ways of")
-    assert told[0].note.startswith(f"the unfinished build that was found had other {said}")
+    said = {"sources": "had other sources, or", "options": "had other options", "settings": "had other columns"}
+    assert told[0].note.startswith(f"the unfinished build that was found {said.get(part, 'met ids')}")
     assert told[0].note.endswith("; starting afresh")
 
 

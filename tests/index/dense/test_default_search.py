@@ -49,13 +49,33 @@ def test_a_search_does_not_depend_on_those_before(path: Path) -> None:
         assert [hit.score for hit in kb.search("dogs")] == [hit.score for hit in other.search("dogs")]
 
 
-def test_several_models_leave_words(path: Path) -> None:
-    sp.add_dense(path, encoder=ToyEncoder(seed=1), name="other").close()
+def scores(results: Any) -> list[tuple[str, float]]:
+    return [(hit.id, hit.score) for hit in results]
+
+
+def test_the_first_model_stays_the_one_that_is_meant(path: Path) -> None:
     with sp.open(path) as kb:
+        before = scores(kb.search("dogs"))
+    vectors = np.eye(5, 8, dtype=np.float32)
+    sp.add_dense(path, vectors=vectors, ids=[f"d{n}" for n in range(5)], name="other", store="float32").close()
+    asked = sp.Query("q", "dogs", vector=vectors[3])
+    with sp.open(path) as kb:
+        assert kb.dense_names == ("toy", "other") and kb.is_hybrid
+        assert scores(kb.search("dogs")) == before
+        assert scores(kb.search("dogs", model="toy")) == before
+        assert scores(kb.search("dogs", model="toy", retriever="dense")) == scores(kb.search("dogs", retriever="dense"))
+        assert {hit.id for hit in kb.search("dogs", retriever="bm25")} == {"d0", "d2"}
+        assert kb.search(asked, model="other", retriever="dense")[0].id == "d3"
+        assert kb.neighbours("d0")[0].score == kb.neighbours("d0", model="toy")[0].score
+        assert {hit.score for hit in kb.neighbours("d0", 2, model="other")} == {0.0}
+        assert kb.duplicates(0.9999, model="other") == []
+        for wrong in ({"model": "none"}, {"retriever": "binary"}, {"retriever": "bm25", "model": "toy"}):
+            with pytest.raises(InvalidInput):
+                kb.search("dogs", **wrong)  # type: ignore[arg-type]
+    sp.drop_dense(path, "toy")
+    with sp.open(path) as kb:
+        assert not kb.is_hybrid
         assert {hit.id for hit in kb.search("dogs")} == {"d0", "d2"}
-    sp.drop_dense(path, "other")
-    with sp.open(path) as kb:
-        assert len(kb.search("dogs")) == len(TEXTS)
 
 
 def test_a_vector_of_ones_own_needs_no_model(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
