@@ -55,7 +55,7 @@ def add_dense(console: Console, index: str, model: str, **options: Any) -> None:
     with opened:
         info = opened.info()
         name = options["name"] or [name for name, dense in opened.settings.dense.items() if dense.model == card][-1]
-    if len(info["models"]) > 1 and (first := info["models"][0]["name"]) != name:
+    if (first := next(iter(opened.settings.dense))) != name:
         console.note(f"searches go on with {first!r}; --model {name} asks these vectors")
     made = f"{counted(info['passages'], 'passage')} by {card.name} as {store.kind}"
     text = f"{index}: {made}, {index_size(info)}, {seconds:.1f} s"

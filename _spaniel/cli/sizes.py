@@ -26,6 +26,7 @@ def quantity(size_bytes: int) -> str:
     return f"{size:.0f} {unit}" if unit == "B" else f"{size:.3g} {unit}"
 
 
-def counted(n: int, what: str) -> str:
-    """`1 passage`, `3,200 passages`."""
+def counted(n: "JSON", what: str) -> str:
+    """`1 passage`, `3,200 passages`; n as `Index.info()` gives it."""
+    assert isinstance(n, int)
     return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
