@@ -69,9 +69,8 @@ def read_manifest(path: str | Path) -> Manifest:
         _refuse_lost_manifest(path)
         if path.exists() and not path.is_dir():
             raise IndexNotFound(path, "it is a file, and an index is a directory: check the path") from error
-        if path.is_dir() and any(_is_ours(name) for name in _names(path)):
-            hint = "an unfinished build is there: run the same `spaniel index build` again to finish it"
-            raise IndexNotFound(path, hint) from error
+        if path.is_dir() and any(_is_ours(name) and name != LOCK_NAME for name in _names(path)):
+            raise IndexNotFound(path, _unfinished(path)) from error
         raise IndexNotFound(path) from error
 
 
@@ -290,6 +289,28 @@ class Transaction:
                 continue
             except OSError as error:
                 _log.warning("could not remove %s: %s; the next commit will", self.path / name, error)
+
+
+def _unfinished(path: Path) -> str:
+    """What to do about a build that has committed nothing yet: its process is at work, or has ended.
+
+    The lock is not tried: whoever holds it for a moment to look makes a writer fail that comes in this moment.
+    """
+    with suppress(OSError, ValueError, OverflowError):
+        pid = int((path / LOCK_NAME).read_bytes()[:20])
+        if pid > 0 and pid != os.getpid() and _runs(pid):
+            return f"process {pid} is building it: wait for it to end"
+    return "an unfinished build is there: run the same `spaniel index build` again to finish it"
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        return True
+    return True
 
 
 def _make_directory(path: Path, fs: FS) -> None:

@@ -13,6 +13,7 @@ from spaniel.retrieval.trec import format_run
 from spaniel.retrieval.types import Query, Ranking
 
 from .console import Console
+from .dense_options import tell_long_questions
 from .queries import read_queries
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def search_batch(
         rate = len(queries) / max(seconds, 1e-9)
         text = f"{run_file}: {n_hits:,} hits of {len(queries):,} queries, {seconds:.2f} s ({rate:,.0f} queries/s)"
         console.emit({**found, "seconds": round(seconds, 3)}, text)
+    tell_long_questions(console, retriever)
     if n_empty:
         console.note(f"{n_empty:,} queries found nothing")
     return 0 if n_hits else 1

@@ -37,6 +37,7 @@ __all__ = [
     "store_options",
     "tell_cut",
     "tell_language",
+    "tell_long_questions",
 ]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -221,7 +222,20 @@ def tell_cut(console: Console, encoder: "Encoder") -> None:
     if n_cut := encoder.usage()["truncated"]:
         length = f" than {encoder.card.max_length} tokens" if encoder.card.max_length else " than the model reads"
         texts = "text was" if n_cut == 1 else "texts were"
-        console.note(f"{n_cut:,} {texts} longer{length}; what comes after was not encoded")
+        console.note(
+            f"{n_cut:,} {texts} longer{length}; what comes after was not encoded; split long ones to have it all"
+        )
+
+
+def tell_long_questions(console: Console, retriever: object) -> None:
+    """Say how many questions were longer than the model reads."""
+    from spaniel.retrieval.protocols import Metered
+
+    n_cut = retriever.usage().get("truncated", 0) if isinstance(retriever, Metered) else 0
+    if n_cut == 1:
+        console.note("the question is longer than the model reads: vectors see its beginning only")
+    elif n_cut:
+        console.note(f"{n_cut:,} questions are longer than the model reads: vectors see their beginnings only")
 
 
 def tell_language(console: Console, card: "ModelCard", analyzer: str) -> None:

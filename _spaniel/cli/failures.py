@@ -1,5 +1,6 @@
 """Every error as words (or JSON) on stderr, and as an exit code."""
 
+import errno
 import json
 import os
 import sys
@@ -39,12 +40,21 @@ def describe(error: BaseException) -> Failure:
         return Failure(name, error.format_message().rstrip("."), hint, 2)
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename is not None else ""
-        return Failure(name, f"{where}{error.strerror}", "", 2)
+        return Failure(name, f"{where}{error.strerror}", _who_may(error), 2)
     if isinstance(error, MemoryError):
         return Failure(name, "out of memory", "a smaller --memory makes a build use less", 2)
     return Failure(
         name, f"internal error: {name}: {error}", "this is a defect of spaniel; --debug shows where it happened", 2
     )
+
+
+def _who_may(error: OSError) -> str:
+    """What to do where something may not be read or written."""
+    if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return ""
+    if str(error.filename).endswith("/write.lock"):
+        return "searching needs no writing, changing does: make the index's folder writable, or copy it to one that is"
+    return "check who may read and write there"
 
 
 def report(error: BaseException, arguments: Sequence[str]) -> int:

@@ -113,6 +113,8 @@ def _in_words(model: dict[str, Any], store: dict[str, Any]) -> str:
     """`384 dimensions of minilm (fp32), kept as binary (learned), int8 behind it`."""
     codes = f" ({store['codes']}{', with factor' if store['factor'] else ''})" if store["kind"] == "binary" else ""
     behind = f", {store['rescore']} behind it" if store["rescore"] != "none" else ""
+    if model["runtime"] == "vectors":
+        return f"{model['dimension']} dimensions, made elsewhere, kept as {store['kind']}{codes}{behind}"
     made = f"{model['dimension']} dimensions of {model['source']} ({model['precision']})"
     return f"{made}, kept as {store['kind']}{codes}{behind}"
 

@@ -7,6 +7,7 @@ from click.core import ParameterSource
 
 from . import values
 from .console import Console, with_console
+from .dense_options import tell_long_questions
 from .scoring import LIKELIHOODS, retriever_of, scoring_options, words_instead
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ def _one(console: Console, index: "Index", query: str, options: dict[str, Any]) 
     k = options["k"] or _K
     retriever = retriever_of(console, index, options, k=k)
     results = Pipeline(retriever)(query, k=k, where=options["where"])
+    tell_long_questions(console, retriever)
     reasons = _reasons(index, query, results, retriever) if options["explain"] else []
     if console.json:
         found = results.to_dict()

@@ -59,7 +59,10 @@ def _from_json(line: str, number: int, titles: bool) -> tuple[str, str]:
     title = record.get("title") or ""
     if text is None and title:
         text, title = title, ""
-    if not isinstance(text, str) or not isinstance(title, str):
+    for name, value in (("text", text), ("title", title)):
+        if value is not None and not isinstance(value, str):
+            raise ValueError(f"its {name} is {json.dumps(value)[:40]}; it must be a string")
+    if text is None:
         raise ValueError(f"no text ({', '.join(_TEXT_NAMES)})")
     id_ = next((record[name] for name in ID_NAMES if name in record), number)
     if not isinstance(id_, str | int):

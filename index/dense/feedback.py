@@ -21,7 +21,7 @@ from spaniel.retrieval.pipeline import Stage
 from spaniel.retrieval.protocols import Exclude, PassageStore, Retriever, Where
 from spaniel.retrieval.types import Query, QueryLike, Ranking, as_queries
 
-from .retriever import DenseRetriever
+from .retriever import DenseRetriever, for_those_that_ask, says_something
 from .spread import similarities
 
 __all__ = ["Feedback", "rocchio"]
@@ -108,6 +108,10 @@ class Feedback(Stage):
         are hidden from the results, and what a query gets beside them must not change.
         """
         asked = as_queries(queries)
+        if not all(map(says_something, asked)):
+            return for_those_that_ask(
+                asked, exclude, lambda some, hide: self.search(some, k=k, exclude=hide, where=where)
+            )
         if not asked:
             return []
         vectors = self.dense.query_vectors(asked)

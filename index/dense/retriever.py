@@ -143,7 +143,7 @@ class DenseRetriever(Stage):
         `candidates` of the others are scored again, however many are excluded.
 
         Stores that estimate may miss some; see docs/dense-stores.md for how many. A query's `vector`, when given, is
-        used in place of its text.
+        used in place of its text. A query without either, or of blanks alone, finds nothing.
 
         Raises:
             InvalidInput: k below 1, or `exclude` of another length than `queries`.
@@ -157,6 +157,10 @@ class DenseRetriever(Stage):
         if exclude is not None and len(exclude) != len(asked):
             raise InvalidInput("exclude", f"{len(exclude)} sets for {len(asked)} queries; there must be one for each")
         ordinals = None if where is None or where == {} else self._ordinals(where)
+        if not all(map(says_something, asked)):
+            return for_those_that_ask(
+                asked, exclude, lambda some, hide: self.search(some, k=k, exclude=hide, where=where)
+            )
         if not asked:
             return []
         hidden = [_distinct(ids) for ids in exclude] if exclude is not None else [_distinct(())] * len(asked)
@@ -323,3 +327,22 @@ class DenseRetriever(Stage):
 def _distinct(ordinals: Iterable[int]) -> NDArray[np.int64]:
     """int64 (m,), each once."""
     return np.unique(np.fromiter(ordinals, dtype=np.int64))
+
+
+def says_something(query: Query) -> bool:
+    """Whether there is anything to search for. A model has a vector for blanks too, near to whatever it likes."""
+    return query.vector is not None or bool(query.text.strip())
+
+
+def for_those_that_ask(
+    queries: Sequence[Query],
+    exclude: Exclude | None,
+    search: Callable[[list[Query], Exclude | None], list[Ranking]],
+) -> list[Ranking]:
+    """What `search` finds for the queries that say something, nothing for the others, in their order."""
+    places = [place for place, query in enumerate(queries) if says_something(query)]
+    found = [Ranking.empty() for _ in queries]
+    hidden = None if exclude is None else [exclude[place] for place in places]
+    for place, ranking in zip(places, search([queries[place] for place in places], hidden), strict=True):
+        found[place] = ranking
+    return found

@@ -4,13 +4,17 @@ A folder whose architecture can be exported becomes an ONNX graph once, kept in 
 weights; another with an ONNX graph of its own runs that; anything else goes to sentence-transformers.
 """
 
+import errno
 import fcntl
+import logging
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Lock
 from typing import Literal
 
 from spaniel.models.card import ModelCard, Pooling, check_same
@@ -33,6 +37,9 @@ from .sentence_transformer import SentenceTransformersEncoder, load
 __all__ = ["Precision", "open_encoder"]
 
 Precision = Literal["fp32", "int8"]
+_log = logging.getLogger(__name__)
+_MAKING = Lock()
+_OWN: dict[Path, tempfile.TemporaryDirectory[str]] = {}
 _RUNTIMES = ("onnx", "sentence-transformers", "endpoint")
 
 
@@ -300,20 +307,39 @@ def _exported(folder: ModelFolder, modules: Modules, sha256: str, options: _Opti
             if (found := _whole(out, options)) is not None:
                 return found
             shutil.rmtree(out, ignore_errors=True)
-            options.say(f"making the ONNX graph of {folder.path}")
-            export(
-                folder.path,
-                out,
-                pooling=modules.pooling,
-                normalise=modules.normalise,
-                precision=options.precision,
-                on_progress=options.say,
-            )
+            _export(folder, out, modules, options)
     except OSError as error:
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            return _exported_where_it_can(out, folder, modules, options)
         failed = ModelError(f"{out}: the graph cannot be kept there ({error.strerror})")
         failed.hint = "name another folder with SPANIEL_CACHE, or make room"
         raise failed from error
     return read_folder(out)
+
+
+def _export(folder: ModelFolder, out: Path, modules: Modules, options: _Options) -> None:
+    options.say(f"making the ONNX graph of {folder.path}")
+    export(
+        folder.path,
+        out,
+        pooling=modules.pooling,
+        normalise=modules.normalise,
+        precision=options.precision,
+        on_progress=options.say,
+    )
+
+
+def _exported_where_it_can(out: Path, folder: ModelFolder, modules: Modules, options: _Options) -> ModelFolder:
+    """For a cache that cannot be written: the export that is there already, else one that this process keeps."""
+    if (found := _whole(out, options)) is not None:
+        return found
+    with _MAKING:
+        if out not in _OWN:
+            _log.warning("%s cannot be written: this process makes the model's graph for itself", out.parent)
+            holder = tempfile.TemporaryDirectory(prefix="spaniel-model-")
+            _export(folder, Path(holder.name) / "graph", modules, options)
+            _OWN[out] = holder  # removed when the process ends
+        return read_folder(Path(_OWN[out].name) / "graph")
 
 
 def _whole(out: Path, options: _Options) -> ModelFolder | None:

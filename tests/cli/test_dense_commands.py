@@ -1,15 +1,18 @@
 """Vectors on the command line: made at a build or later, searched, and what goes wrong."""
 
+import errno
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
 
+import numpy as np
 import pytest
 from contracts.toy_encoder import ToyEncoder
 
 import spaniel as sp
 from spaniel.cli import dense_options
+from spaniel.index import store
 from spaniel.index.dense.settings import Codes, Rescore, StoreKind
 from spaniel.models.encoders import open as opening
 from spaniel.models.known import languages_of
@@ -154,3 +157,20 @@ def test_what_known_models_read() -> None:
         assert languages_of(source) == ["english"]
     for source in ("multilingual-e5-small", "/a/folder", "hub:some/body"):
         assert not languages_of(source)
+
+
+def test_info_of_vectors_made_elsewhere(spaniel: Run, kb: Path) -> None:
+    ids = ["keys", "dogs", "cats", "esc"]
+    sp.add_dense(kb, vectors=np.eye(4, 8, dtype=np.float32), ids=ids, name="mine", store="float32").close()
+    assert "8 dimensions, made elsewhere, kept as float32" in spaniel("index", "info", kb).out
+
+
+def test_a_folder_that_cannot_be_written_has_a_hint(
+    spaniel: Run, hybrid: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(path: Path) -> int:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path / "write.lock"))
+
+    monkeypatch.setattr(store, "_take_lock", refused)
+    done = spaniel("index", "drop-dense", hybrid, "toy", "--json")
+    assert done.code == 2 and "make the index's folder writable" in done.error["hint"]

@@ -1,6 +1,7 @@
 """Searching by words, vectors or both: `search --retriever`, what is meant when nobody says, and what cannot be."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,9 @@ import pytest
 from contracts.toy_encoder import ToyEncoder
 
 import spaniel as sp
+from spaniel.index.dense.feedback import Feedback
 from spaniel.models.encoders import open as opening
+from spaniel.models.encoders.base import Encoded, Kind
 from spaniel.retrieval.errors import MissingExtra
 
 Run = Callable[..., Any]
@@ -138,3 +141,36 @@ def test_two_models_that_have_moved(spaniel: Run, hybrid: Path, tmp_path: Path, 
     assert [asked["model"] for asked in models] == ["there-2", "there-2"]
     twice = spaniel(*search, *places, "--encoder", "other=again")
     assert twice.code == 2 and "two places for the model of other" in twice.error["message"]
+
+
+@pytest.mark.parametrize("retriever", ["bm25", "dense", "hybrid"])
+def test_a_blank_question_finds_nothing(spaniel: Run, hybrid: Path, tmp_path: Path, retriever: str) -> None:
+    for blank in ("", " \t\u3000 "):
+        done = spaniel("search", hybrid, blank, "--retriever", retriever)
+        assert (done.code, done.out, done.err) == (1, "", "nothing found\n")
+    (tmp_path / "q.tsv").write_text("1\t \n2\tdogs\n3\t\n")
+    done = spaniel("search", hybrid, "--queries", tmp_path / "q.tsv", "--retriever", retriever)
+    assert done.code == 0 and {line.split()[0] for line in done.out.splitlines()} == {"2"}
+    assert "2 queries found nothing" in done.err
+    with sp.open(hybrid) as kb:
+        vector = ToyEncoder(seed=1).encode(["dogs"], kind="query")[0]
+        assert kb.search(sp.Query("q", " ", vector=vector), retriever="dense")
+        fed = Feedback(kb.dense())
+        assert [len(ranking) for ranking in fed.search(["", "dogs"], exclude=[[0], [0]])] == [0, 3]
+
+
+def test_a_question_that_is_too_long(
+    spaniel: Run, hybrid: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = ToyEncoder._encoded
+
+    def cut(self: ToyEncoder, texts: list[str], kind: Kind) -> Encoded:
+        return replace(usual(self, texts, kind), truncated=sum(len(text) > 20 for text in texts))
+
+    monkeypatch.setattr(ToyEncoder, "_encoded", cut)
+    said = "the question is longer than the model reads: vectors see its beginning only\n"
+    assert spaniel("search", hybrid, "dogs " * 5).err == said
+    assert spaniel("search", hybrid, "dogs", "--retriever", "dense").err == ""
+    assert spaniel("search", hybrid, "dogs " * 5, "--json").err == ""
+    (tmp_path / "q.tsv").write_text("1\tdogs and cats of the office\n2\tdogs\n3\tno cats, but dogs in the office\n")
+    assert "2 questions are longer" in spaniel("search", hybrid, "--queries", tmp_path / "q.tsv").err

@@ -75,7 +75,7 @@ def test_nothing_to_encode(spaniel: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "out", "said"),
     [
-        ('{"text": 3}\n', "out.npy", "in.jsonl:1: no text"),
+        ('{"text": 3}\n', "out.npy", "in.jsonl:1: its text is 3; it must be a string"),
         ('{"text": "a", "id": [1]}\n', "out.npy", "neither a string nor a whole number"),
         ("[1]\n", "out.npy", "not a JSON object"),
         ('{"text": "a"}\n', "out.csv", "ends neither in .npy nor in .jsonl"),

@@ -124,8 +124,21 @@ def test_unfinished_build_is_no_index_and_says_so(tmp_path: Path) -> None:
         with pytest.raises(IndexNotFound) as caught:
             read_manifest(tmp_path)
         assert "unfinished build" in caught.value.hint
+        (tmp_path / "write.lock").write_text(f"{os.getppid()}\n")  # as if that were the writer
+        with pytest.raises(IndexNotFound) as caught:
+            read_manifest(tmp_path)
+        assert caught.value.hint == f"process {os.getppid()} is building it: wait for it to end"
     assert names(tmp_path) == {"write.lock", "partial"}
     assert commit_segment(tmp_path, 1, create=True).generation == 1
+
+
+def test_a_lock_alone_is_no_unfinished_build(tmp_path: Path) -> None:
+    with begin(tmp_path, create=True):
+        pass
+    assert names(tmp_path) == {"write.lock"}
+    with pytest.raises(IndexNotFound) as caught:
+        read_manifest(tmp_path)
+    assert caught.value.hint.startswith("build one")
 
 
 def test_segment_files_without_manifest_are_a_lost_index(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Encoders over small models: settings from the files, settings that were asked for, batches, threads, cards."""
 
+import errno
 import json
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ import pytest
 from contracts.small_model import WORDS, small_bert, write_json
 
 from spaniel.models.card import ModelCard
+from spaniel.models.encoders import open as opening
 from spaniel.models.encoders.open import open_encoder
 from spaniel.models.graph.export import export
 from spaniel.models.text import clean
@@ -233,3 +235,23 @@ def test_a_graph_that_does_not_fit_its_card(folder: Path, cache: Path) -> None:
     card = open_encoder(folder, cache=cache).card
     with pytest.raises(ModelError, match="dimension"):
         open_encoder(replace(card, dimension=25), cache=cache)
+
+
+def test_a_cache_that_is_read_only(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refused(out: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    with open_encoder(folder, cache=tmp_path / "writable") as usual:
+        wanted = usual.encode(["w1 w2"], kind="query")
+    monkeypatch.setattr(opening, "_alone", refused)
+    with open_encoder(folder, cache=tmp_path / "writable") as there:  # what is there is used
+        assert (there.encode(["w1 w2"], kind="query") == wanted).all()
+    assert not caplog.records
+    for _ in range(2):
+        with open_encoder(folder, cache=tmp_path / "none") as own:
+            assert own.card == usual.card
+            assert (own.encode(["w1 w2"], kind="query") == wanted).all()
+    assert [record.getMessage().count("cannot be written") for record in caplog.records] == [1]
+    assert not list((tmp_path / "none").glob("models/*-*"))

@@ -16,7 +16,7 @@ from spaniel.models.card import ModelCard
 from spaniel.retrieval.errors import IndexCorrupt, InvalidInput, InvalidQuery, ModelError
 from spaniel.retrieval.types import Query, Ranking
 
-QUERIES = ["red fish", "dog", "", "cloud stone river", "tree tree cat", "a blue house by the river", "dog"]
+QUERIES = ["red fish", "dog", "stone", "cloud stone river", "tree tree cat", "a blue house by the river", "dog"]
 N = 130
 
 
@@ -214,3 +214,12 @@ def test_a_query_whose_products_would_overflow_is_refused(value: float) -> None:
     vector[3] = value
     with pytest.raises(InvalidQuery, match="1e\\+16"):
         retriever(cut(VECTORS, [N])).search([Query("", "", vector=vector)])
+
+
+def test_blanks_find_nothing() -> None:
+    subject = retriever(cut(VECTORS, [N]))
+    hidden = [[], [], [int(subject.search(["dog"], k=1)[0].ids[0])], []]
+    found = subject.search(["", " \t", "dog", Query("q", "", vector=VECTORS[0])], k=3, exclude=hidden)
+    assert [len(ranking) for ranking in found] == [0, 0, 3, 3]
+    assert found[2] == subject.search(["dog"], k=4)[0][1:]
+    assert subject.search([""]) == subject.search(["\u3000"]) == [Ranking.empty()]
