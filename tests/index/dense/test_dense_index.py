@@ -269,7 +269,7 @@ class Interrupted(ToyEncoder):
 @pytest.mark.parametrize("again", [{"store": "int8"}, {"store": "int8", "columns": {"year": "integer"}}])
 def test_another_store_loses_nothing_of_an_interrupted_build(tmp_path: Path, again: dict[str, Any]) -> None:
     path, source = tmp_path / "kb", tmp_path / "docs.tsv"
-    source.write_text("".join(f"d{n}\ttext number {n}\n" for n in range(300)))
+    source.write_text("id\ttext\n" + "".join(f"d{n}\ttext number {n}\n" for n in range(300)))
     with pytest.raises(KeyboardInterrupt):
         build(source, path, dense=Interrupted(256), store="float32")
     told: list[str] = []
