@@ -7,7 +7,7 @@ where a search with the wrong one ends.
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from shlex import quote
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from spaniel.retrieval.errors import ModelError
 from spaniel.retrieval.types import JSON
@@ -17,7 +17,11 @@ __all__ = ["ModelCard", "Pooling", "check_same"]
 Pooling = Literal["mean", "cls", "last", ""]
 Runtime = Literal["onnx", "sentence-transformers", "endpoint", "vectors"]
 
+Precision = Literal["fp32", "int8"]
+
 _MAX_DIMENSION = 1 << 16
+_MAX_LENGTH = 1 << 20
+_MAX_LETTERS = {"name": 1024, "source": 4096, "sha256": 128, "query_prompt": 1 << 16, "passage_prompt": 1 << 16}
 _NOT_COMPARED = ("name", "source", "runtime", "precision")
 _KINDS = {
     "name": str,
@@ -61,7 +65,7 @@ class ModelCard:
     max_length: int = 0
     query_prompt: str = ""
     passage_prompt: str = ""
-    precision: Literal["fp32", "int8"] = "fp32"
+    precision: Precision = "fp32"
 
     def differences(self, other: "ModelCard") -> list[str]:
         """One clause for each thing that makes the vectors of the two incomparable."""
@@ -78,7 +82,7 @@ class ModelCard:
         """The inverse of `to_json`.
 
         Raises:
-            ValueError: a key is missing, unknown or of another type.
+            ValueError: a key is missing or unknown, or its value is of another type or none of those it can have.
         """
         if set(data) != set(_KINDS):
             raise ValueError(f"a model has the keys {sorted(_KINDS)}, not {sorted(data)}")
@@ -87,6 +91,14 @@ class ModelCard:
                 raise ValueError(f"{name} of a model is {data[name]!r}; it must be of type {kind.__name__}")
         if not 1 <= data["dimension"] <= _MAX_DIMENSION:
             raise ValueError(f"dimension of a model is {data['dimension']}; it must be 1 to {_MAX_DIMENSION}")
+        if not 0 <= data["max_length"] <= _MAX_LENGTH:
+            raise ValueError(f"max_length of a model is {data['max_length']}; it must be 0 to {_MAX_LENGTH}")
+        for name, words in (("runtime", Runtime), ("pooling", Pooling), ("precision", Precision)):
+            if data[name] not in get_args(words):
+                raise ValueError(f"{name} of a model is {data[name]!r}; it must be one of {get_args(words)}")
+        for name, limit in _MAX_LETTERS.items():
+            if len(data[name]) > limit:
+                raise ValueError(f"{name} of a model has {len(data[name])} letters; {limit} are allowed")
         return cls(**data)
 
 

@@ -3,7 +3,7 @@
 config.json, tokenizer.json             required
 model.safetensors (or shards)           the weights; or model.onnx / onnx/model.onnx
 modules.json, 1_Pooling/config.json     pooling and normalisation (sentence-transformers)
-sentence_bert_config.json               max_seq_length
+sentence_bert_config.json               max_seq_length, do_lower_case
 config_sentence_transformers.json       prompts
 spaniel.json                            there when the folder is an export of ours (`graph/export.py`)
 """
@@ -15,7 +15,7 @@ from typing import Any
 
 from spaniel.retrieval.errors import ModelError
 
-from .graph.config import FAMILIES, read_json
+from .graph.config import FAMILIES, CannotExport, read_config, read_json
 from .manifest import NAME, Manifest, read_manifest
 
 __all__ = ["GRAPHS", "ModelFolder", "Prompts", "read_folder"]
@@ -28,7 +28,7 @@ GRAPHS = ("model.onnx", "model.int8.onnx")
 _FALLBACK_LENGTH = 512
 _MAX_LENGTH = 1 << 20
 _COUNTED_FROM_PADDING = ("roberta", "xlm-roberta", "camembert", "mpnet")
-_PASSAGE_NAMES = ("passage", "document", "corpus")
+_PASSAGE_NAMES = ("document", "passage", "corpus")  # in the order of sentence-transformers' encode_document
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,7 @@ class ModelFolder:
         prompts: of a query and of a passage.
         model_type: its architecture, as config.json has it; empty when that is no name.
         exported: the manifest of our export; None when the folder is no export.
+        lower: texts are put into lower case, whatever the tokenizer does.
     """
 
     path: Path
@@ -52,6 +53,7 @@ class ModelFolder:
     prompts: Prompts
     model_type: str = ""
     exported: Manifest | None = None
+    lower: bool = False
 
     @property
     def safetensors(self) -> bool:
@@ -61,8 +63,18 @@ class ModelFolder:
 
     @property
     def exportable(self) -> bool:
-        """Its graph is made here; else ONNX Runtime gets that of somebody else."""
-        return self.model_type in FAMILIES and self.safetensors
+        """Its graph is made here; else ONNX Runtime gets that of somebody else.
+
+        Raises:
+            ModelError: its config.json is damaged.
+        """
+        if self.model_type not in FAMILIES or not self.safetensors:
+            return False
+        try:
+            read_config(self.path)
+        except CannotExport:
+            return False
+        return True
 
     @property
     def tokenizer(self) -> Path:
@@ -79,12 +91,16 @@ def read_folder(path: str | Path) -> ModelFolder:
     """Read the configuration of the model in a folder.
 
     Raises:
-        ModelError: no folder, no config.json, or values that cannot be.
+        ModelError: no folder, no config.json or tokenizer.json, or values that cannot be.
     """
     folder = Path(path)
     if not folder.is_dir():
         raise ModelError(f"{folder}: no such folder")
     config = _object(folder / "config.json")
+    if not (folder / "tokenizer.json").is_file():
+        error = ModelError(f"{folder}: no tokenizer.json")
+        error.hint = "make one with transformers: AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)"
+        raise error
     longest = _longest(config)
     return ModelFolder(
         path=folder,
@@ -94,6 +110,7 @@ def read_folder(path: str | Path) -> ModelFolder:
         prompts=_prompts(folder),
         model_type=kind if isinstance(kind := config.get("model_type"), str) else "",
         exported=read_manifest(folder / NAME) if (folder / NAME).is_file() else None,
+        lower=_optional(folder / "sentence_bert_config.json").get("do_lower_case") is True,
     )
 
 
@@ -141,6 +158,6 @@ def _prompts(folder: Path) -> Prompts:
     prompts = config.get("prompts") or {}
     if not isinstance(prompts, dict) or not all(isinstance(text, str) for text in prompts.values()):
         raise ModelError(f"{path}: prompts must map names to texts")
-    default: str = prompts.get(str(config.get("default_prompt_name")), "")
-    passage = next((prompts[name] for name in _PASSAGE_NAMES if name in prompts), default)
-    return str(prompts.get("query", default)), str(passage)
+    # default_prompt_name is for texts that are neither: encode_query and encode_document do not take it either
+    passage = next((prompts[name] for name in _PASSAGE_NAMES if name in prompts), "")
+    return str(prompts.get("query", "")), str(passage)

@@ -79,16 +79,24 @@ def locate(
     text = os.fspath(model)
     if isinstance(model, str) and text in known():
         return _short_name(text, cache, offline, on_progress)
-    if text and not text.startswith("hub:") and Path(text).expanduser().is_dir():
+    if text and not text.startswith("hub:") and _is_folder(text):
         folder = Path(text).expanduser().resolve()
         return Located(folder.name, str(folder), folder)
     match = _NAME.fullmatch(text) if isinstance(model, str) else None
     if match is None or ".." in text:
-        error = ModelError(f"{text!r} is no folder and no model that is known")
+        shown = text if len(text) <= 300 else text[:300] + "..."
+        error = ModelError(f"{shown!r} is no folder and no model that is known")
         error.hint = f"give a folder in hub format, owner/name, a URL, or one of {', '.join(known())}"
         raise error
     folder = _from_hub(match[1], match[2] or "main", cache, offline, on_progress)
     return Located(match[1].rpartition("/")[2], f"hub:{text.removeprefix('hub:')}", folder, known_as(match[1]))
+
+
+def _is_folder(path: str) -> bool:
+    try:
+        return Path(path).expanduser().is_dir()
+    except (OSError, RuntimeError):  # longer than names of files may be; ~user of nobody
+        return False
 
 
 def _short_name(name: str, cache: Path, offline: bool, on_progress: Progress | None) -> Located:

@@ -49,7 +49,8 @@ def folder_identity(folder: ModelFolder, cache: Path, runtime: str) -> str:
         hashes = _exported_hashes(folder.path, folder.exported, cache)
     else:
         hashes = {name: file_sha256(folder.path / name, cache) for name in _opened(folder, runtime)}
-    return identity(hashes | {"config.json": _config_sha256(folder.path)})
+    lower = {"do_lower_case": "true"} if folder.lower else {}
+    return identity(hashes | lower | {"config.json": _config_sha256(folder.path)})
 
 
 def _opened(folder: ModelFolder, runtime: str) -> list[str]:

@@ -8,6 +8,7 @@ more than its first pages; the whole, where the stretch holds too few (it may be
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,14 +38,17 @@ class Tokenizer:
         path: a tokenizer.json.
         max_length: tokens after which a text is cut, special ones included.
         padding: the id that stands for a text without any token.
+        lower: texts are put into lower case first, which the file itself need not ask for.
 
     Raises:
         ModelError: no such file, or none that can be read.
         InvalidInput: no room for a token beside the special ones.
     """
 
-    def __init__(self, path: Path, max_length: int, *, padding: int = 0) -> None:
+    def __init__(self, path: Path, max_length: int, *, padding: int = 0, lower: bool = False) -> None:
         self._tokenizer = _opened(path)
+        if lower:
+            self._tokenizer.normalizer = _lowering(self._tokenizer.normalizer)
         special = self._tokenizer.num_special_tokens_to_add(False)
         if max_length <= special:
             raise InvalidInput("max_length", f"{max_length} leaves no room beside {special} special tokens")
@@ -92,6 +96,12 @@ def _head(text: str, letters: int) -> str:
     limit = letters + _WORD
     end = text.find(" ", letters, limit)
     return text[:limit] if end < 0 else text[:end]
+
+
+def _lowering(normaliser: Any) -> Any:
+    """The normaliser behind one that puts letters into lower case; doing so twice is doing so once."""
+    normalizers = require("tokenizers", extra="cpu").normalizers
+    return normalizers.Sequence([normalizers.Lowercase(), *([normaliser] if normaliser is not None else [])])
 
 
 def _opened(path: Path):  # type: ignore[no-untyped-def]

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TextIO
 
 import click
 
+from spaniel.models.text import clean
+
 from .console import Console, with_console
 from .dense_options import model_options, open_model, tell_cut
 
@@ -107,7 +109,9 @@ def _write_lines(stream: TextIO, ids: list[str], vectors: "NDArray[np.float32]")
     for id_, vector in zip(ids, vectors, strict=True):
         # The shortest decimal that reads back as the same float32: str() of it, not of its float64.
         numbers = ", ".join(map(str, vector))
-        stream.write(f'{{"id": {json.dumps(id_, ensure_ascii=False)}, "vector": [{numbers}]}}\n')
+        # Half a surrogate pair, which JSON can hold and UTF-8 cannot, goes out as it came in: escaped.
+        written = json.dumps(id_, ensure_ascii=clean(id_) != id_)
+        stream.write(f'{{"id": {written}, "vector": [{numbers}]}}\n')
 
 
 class _NpyRows:

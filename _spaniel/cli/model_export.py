@@ -1,6 +1,7 @@
 """`spaniel model export`."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ __all__ = ["export"]
 
 
 @click.command()
-@click.argument("directory", metavar="DIR")
+@click.argument("model")
 @click.argument("out", required=False)
 @click.option("--pooling", type=click.Choice(["mean", "cls", "last"]), help="Tokens' vectors to one [the model's].")
 @click.option(
@@ -21,21 +22,24 @@ __all__ = ["export"]
 )
 @click.option("--precision", type=click.Choice(["fp32", "int8", "both"]), help="Graphs to write [fp32].")
 @with_console
-def export(console: Console, directory: str, out: str | None, **options: Any) -> None:
+def export(console: Console, model: str, out: str | None, **options: Any) -> None:
     """Write a model as an ONNX graph, without torch.
 
-    DIR is a folder in hub format (config.json, tokenizer.json, model.safetensors) of a model of the BERT family. OUT
-    gets the graph, pooling and normalisation inside, and the files that belong to it; by default it is DIR with `-onnx`
-    put after it. An export that is there already is left as it is. An int8 graph is compared with the fp32 one on a
-    sample of texts, and refused if they are too far apart.
+    MODEL is a folder in hub format (config.json, tokenizer.json, model.safetensors) of a model of the BERT family, a
+    known name, or hub:owner/name. OUT gets the graph, pooling and normalisation inside, and the files that belong to
+    it; by default it is the folder, or the last part of the name, with `-onnx` put after it. An export
+    that is there already is left as it is. An int8 graph is compared with the fp32 one on a sample of texts, and
+    refused if they are too far apart.
     """
     from spaniel.models.graph.export import export as write_graphs
 
-    target = Path(out) if out else Path(directory.rstrip("/") + "-onnx")
     start = time.perf_counter()
     with console.progress() as line:
+        source, default = _source(model, lambda stage: line.update(stage, 0, 0))
         given = {name: value for name, value in options.items() if value is not None}
-        exported = write_graphs(directory, target, on_progress=lambda stage: line.update(stage, 0, 0), **given)
+        exported = write_graphs(
+            source, Path(out) if out else default, on_progress=lambda stage: line.update(stage, 0, 0), **given
+        )
     seconds = time.perf_counter() - start
     graphs = {path.name: path.stat().st_size for path in sorted(exported.path.glob("*.onnx"))}
     sizes = ", ".join(f"{name} {quantity(size)}" for name, size in graphs.items())
@@ -49,3 +53,15 @@ def _told(parity: dict[str, Any]) -> str:
     """What the gate of int8 measured."""
     told = f"{parity['measure']} at least {parity['least']:.4f}"
     return f"{told}, nDCG@10 of its ranking {parity['ranking']['ndcg@10']:.4f}" if "ranking" in parity else told
+
+
+def _source(model: str, say: Callable[[str], None]) -> tuple[Path, Path]:
+    """(folder of the model, where its export goes by itself: beside a folder, for a name into the present one)."""
+    folder = Path(model.rstrip("/"))
+    if folder.is_dir():
+        return folder, folder.with_name(f"{folder.resolve().name}-onnx")
+    from spaniel.models.hub import locate
+    from spaniel.retrieval.cache import cache_folder
+
+    found = locate(model, cache=cache_folder(), on_progress=say)
+    return found.folder, Path(f"{found.name}-onnx")

@@ -36,11 +36,13 @@ CUDA_BUDGET = 1 << 16  # not measured
 
 @dataclass(frozen=True, slots=True)
 class OnnxFiles:
-    """What an encoder is made of: a graph, a tokenizer.json, and the id of the padding token."""
+    """What an encoder is made of: a graph, a tokenizer.json, the id of the padding token, and whether texts are put
+    into lower case."""
 
     graph: Path
     tokenizer: Path
     padding: int = 0
+    lower: bool = False
 
 
 class OnnxEncoder(Encoder):
@@ -69,7 +71,7 @@ class OnnxEncoder(Encoder):
         budget: int | None = None,
     ) -> None:
         super().__init__(card)
-        self._tokenizer = Tokenizer(files.tokenizer, card.max_length, padding=files.padding)
+        self._tokenizer = Tokenizer(files.tokenizer, card.max_length, padding=files.padding, lower=files.lower)
         self._session = open_session(files.graph, device=device, inputs=_INPUTS)
         self._inputs = [each.name for each in self._session.get_inputs()]
         self._output, self._pool_here = _output(self._session, card, files.graph)

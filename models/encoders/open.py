@@ -19,14 +19,15 @@ from typing import Literal
 
 from spaniel.models.card import ModelCard, Pooling, check_same
 from spaniel.models.folder import ModelFolder, Prompts, read_folder
-from spaniel.models.graph.config import read_json
+from spaniel.models.graph.config import CannotExport, read_config, read_json
 from spaniel.models.graph.export import FORMAT, GRAPHS, export
-from spaniel.models.graph.modules import Modules, read_modules
+from spaniel.models.graph.modules import Modules, leaves_prompt_out, read_modules
 from spaniel.models.hub import Located, locate
 from spaniel.models.identity import folder_identity
 from spaniel.models.session import Device
+from spaniel.models.tokens import Tokenizer
 from spaniel.retrieval.cache import cache_folder
-from spaniel.retrieval.errors import InvalidInput, ModelError
+from spaniel.retrieval.errors import InvalidInput, MissingExtra, ModelError
 
 from .base import Encoder
 from .endpoint import EndpointEncoder, check_trusted, endpoint_key, endpoint_url, is_listed, probe_dimension
@@ -157,8 +158,16 @@ def _open(model: str | os.PathLike[str], options: _Options) -> Encoder:
         return _open_endpoint(text, options)
     located = locate(model, cache=options.cache, offline=options.offline, on_progress=options.say)
     folder = read_folder(located.folder)
-    runtime = options.runtime or _runtime(folder)
-    return _open_onnx(located, folder, options) if runtime == "onnx" else _open_torch(located, folder, options)
+    reason = None if options.runtime else _why_not_onnx(folder)
+    if options.runtime == "onnx" or (options.runtime is None and reason is None):
+        return _open_onnx(located, folder, options)
+    if reason is not None:
+        options.say(f"{reason}: sentence-transformers runs it")
+    try:
+        return _open_torch(located, folder, options)
+    except MissingExtra as missing:
+        missing.hint += f"; it runs models that ONNX Runtime cannot: {reason}" if reason is not None else ""
+        raise
 
 
 def _open_endpoint(source: str, options: _Options) -> Encoder:
@@ -182,13 +191,17 @@ def _open_endpoint(source: str, options: _Options) -> Encoder:
 
 
 def _open_torch(located: Located, folder: ModelFolder, options: _Options) -> Encoder:
-    pooling = _known_pooling(folder)
+    modules = _known_modules(folder)
+    pooling: Pooling = modules.pooling if modules is not None else ""
     if options.precision != "fp32" or options.pooling not in (None, pooling):
         raise InvalidInput("open_encoder", "int8 and another pooling need the runtime onnx")
     sha256 = folder_identity(folder, options.cache, "sentence-transformers")  # before anything of it is opened
-    model = load(folder.path, device=options.device, max_length=options.max_length)
+    bare = not (folder.path / "modules.json").is_file()  # then it does not look for a length either
+    asked = options.max_length or (folder.max_length if bare else None)
+    model = load(folder.path, device=options.device, max_length=asked)
     prompts = _prompts(located, folder, options)
-    normalises = any(type(module).__name__ == "Normalize" for module in model)
+    named = any(type(module).__name__ == "Normalize" for module in model)
+    normalises = modules.normalise if modules is not None else named  # a folder without modules.json says nothing
     card = ModelCard(
         name=located.name,
         source=located.source,
@@ -201,29 +214,38 @@ def _open_torch(located: Located, folder: ModelFolder, options: _Options) -> Enc
         query_prompt=prompts[0],
         passage_prompt=prompts[1],
     )
-    return SentenceTransformersEncoder(card, model, folder.tokenizer if folder.tokenizer.is_file() else None)
+    counting = Tokenizer(folder.tokenizer, card.max_length, lower=folder.lower) if card.max_length else None
+    return SentenceTransformersEncoder(card, model, counting)
 
 
-def _runtime(folder: ModelFolder) -> str:
-    """What can run the model of a folder."""
+def _why_not_onnx(folder: ModelFolder) -> CannotExport | None:
+    """Why ONNX Runtime cannot run the model of a folder, though others may; None when it can.
+
+    Raises:
+        ModelError: a file of it is damaged.
+    """
     if folder.exported is not None:
-        return "onnx"
+        return None
     try:
         read_modules(folder.path)
-    except ModelError:
-        return "sentence-transformers"
-    return "onnx" if folder.exportable or folder.foreign_graph() else "sentence-transformers"
+        if not folder.exportable and not folder.foreign_graph():
+            read_config(folder.path)
+    except CannotExport as reason:
+        return reason
+    return None
 
 
-def _known_pooling(folder: ModelFolder) -> Pooling:
-    """The pooling that the folder names; empty when it is none of ours."""
+def _known_modules(folder: ModelFolder) -> Modules | None:
+    """What comes after the encoder; None when it is something that no graph has."""
     try:
-        return read_modules(folder.path).pooling
-    except ModelError:
-        return ""
+        return read_modules(folder.path)
+    except CannotExport:
+        return None
 
 
 def _open_onnx(located: Located, folder: ModelFolder, options: _Options) -> Encoder:
+    if folder.exported is None and not folder.exportable and not folder.foreign_graph():
+        read_config(folder.path)  # names what it is that has no graph
     sha256 = folder_identity(folder, options.cache, "onnx")
     modules = _modules(folder, options)
     graph, dimension = _graph(folder, modules, sha256, options)
@@ -241,7 +263,7 @@ def _open_onnx(located: Located, folder: ModelFolder, options: _Options) -> Enco
         passage_prompt=prompts[1],
         precision=options.precision,
     )
-    files = OnnxFiles(graph, folder.tokenizer, folder.padding)
+    files = OnnxFiles(graph, folder.tokenizer, folder.padding, folder.lower)
     return OnnxEncoder(card, files, threads=options.threads, device=options.device, budget=options.budget)
 
 
@@ -272,7 +294,12 @@ def _prompts(located: Located, folder: ModelFolder, options: _Options) -> Prompt
     known = located.known
     query = (options.query_prompt, known.query_prompt if known else None, folder.prompts[0])
     passage = (options.passage_prompt, known.passage_prompt if known else None, folder.prompts[1])
-    return next(one for one in query if one is not None), next(one for one in passage if one is not None)
+    found = next(one for one in query if one is not None), next(one for one in passage if one is not None)
+    if any(found) and leaves_prompt_out(folder.path):
+        error = ModelError(f"{located.name}: its pooling leaves out the prompt, which cannot be done here")
+        error.hint = "without prompts it can be used, at a loss: query_prompt='' and passage_prompt=''"
+        raise error
+    return found
 
 
 def _graph(folder: ModelFolder, modules: Modules, sha256: str, options: _Options) -> tuple[Path, int]:

@@ -27,19 +27,19 @@ class SentenceTransformersEncoder(Encoder):
     Args:
         card: of runtime "sentence-transformers".
         model: from `load`.
-        tokenizer: its tokenizer.json, which counts tokens and cut texts; without one nothing is counted.
+        tokenizer: of its tokenizer.json, which counts tokens and cut texts; without one nothing is counted.
 
     Threads are torch's own (`torch.set_num_threads`); calls from several threads take turns.
     """
 
-    def __init__(self, card: ModelCard, model: Any, tokenizer: Path | None = None) -> None:
+    def __init__(self, card: ModelCard, model: Any, tokenizer: Tokenizer | None = None) -> None:
         super().__init__(card)
         if (card.query_prompt or card.passage_prompt) and any(
             getattr(module, "include_prompt", True) is False for module in model
         ):
             raise ModelError(f"{card.name}: its pooling leaves out the prompt, which cannot be done here")
         self._model, self._one_at_a_time = model, Lock()
-        self._tokenizer = Tokenizer(tokenizer, card.max_length) if tokenizer and card.max_length else None
+        self._tokenizer = tokenizer
 
     def _encoded(self, texts: list[str], kind: Kind) -> Encoded:
         counted = self._tokenizer(texts) if self._tokenizer else None

@@ -12,7 +12,7 @@ from typing import Any
 
 from spaniel.retrieval.errors import ModelError
 
-__all__ = ["FAMILIES", "Config", "read_config", "read_json"]
+__all__ = ["FAMILIES", "CannotExport", "Config", "read_config", "read_json"]
 
 FAMILIES = {
     "bert": "bert",
@@ -52,6 +52,10 @@ _DISTILBERT = {
     "intermediate_size": "hidden_dim",
     "hidden_act": "activation",
 }
+
+
+class CannotExport(ModelError):
+    """A sound model, as far as it was read, of a kind for which no graph is made here; others may run it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,14 +121,15 @@ def read_config(directory: Path) -> Config:
     """The configuration of the model in `directory`.
 
     Raises:
-        ModelError: no config.json, an architecture or option that cannot be exported, or a size out of bounds.
+        CannotExport: an architecture or option for which no graph is made.
+        ModelError: no config.json, or a size out of bounds.
     """
     raw = read_json(directory / "config.json")
     if not isinstance(raw, dict):
         raise ModelError(f"{directory / 'config.json'}: no object")
     model_type = raw.get("model_type")
     if not isinstance(model_type, str) or model_type not in FAMILIES:
-        error = ModelError(f"architecture {model_type!r} cannot be exported; {', '.join(FAMILIES)} can")
+        error = CannotExport(f"architecture {model_type!r} cannot be exported; {', '.join(FAMILIES)} can")
         error.hint = (
             "encode with sentence-transformers instead: pip install 'spaniel[torch]', runtime 'sentence-transformers'"
         )
@@ -167,7 +172,7 @@ def _config(raw: Mapping[str, Any], model_type: str) -> Config:
 
 def _activation(name: object) -> str:
     if not isinstance(name, str) or name not in _ACTIVATIONS:
-        raise ModelError(f"activation {name!r} cannot be exported; {', '.join(_ACTIVATIONS)} can")
+        raise CannotExport(f"activation {name!r} cannot be exported; {', '.join(_ACTIVATIONS)} can")
     return _ACTIVATIONS[name]
 
 
@@ -196,7 +201,7 @@ def _check_options(raw: Mapping[str, Any]) -> None:
         "quantization_config": (None,),
     }.items():
         if raw.get(name) not in allowed:
-            raise ModelError(f"config.json: {name} is {raw[name]!r}, which cannot be exported; {allowed[0]!r} can")
+            raise CannotExport(f"config.json: {name} is {raw[name]!r}, which cannot be exported; {allowed[0]!r} can")
 
 
 def _check_sizes(config: Config) -> None:

@@ -11,9 +11,9 @@ from typing import Any
 from spaniel.models.card import Pooling
 from spaniel.retrieval.errors import ModelError
 
-from .config import read_json
+from .config import CannotExport, read_json
 
-__all__ = ["Modules", "read_modules"]
+__all__ = ["Modules", "leaves_prompt_out", "read_modules"]
 
 _POOLINGS: dict[str, Pooling] = {"mean": "mean", "cls": "cls", "lasttoken": "last"}
 _FLAGS: dict[str, str] = {
@@ -45,7 +45,8 @@ def read_modules(directory: Path) -> Modules:
     """What comes after the encoder of the model in `directory`.
 
     Raises:
-        ModelError: a module, or a kind of pooling, that cannot be put into a graph.
+        CannotExport: a module, or a kind of pooling, that cannot be put into a graph.
+        ModelError: a file that is damaged, or a folder outside the model's.
     """
     if not (directory / "modules.json").is_file():
         return Modules()
@@ -56,9 +57,9 @@ def read_modules(directory: Path) -> Modules:
     kinds = [str(module.get("type")).rpartition(".")[2] for module in listed]
     for kind, module in zip(kinds, listed, strict=True):
         if kind not in ("Transformer", "Pooling", "Normalize"):
-            raise ModelError(f"modules.json: a module {module.get('type')!r} cannot be exported")
+            raise CannotExport(f"modules.json: a module {module.get('type')!r} cannot be exported")
         if kind == "Transformer" and module.get("path") not in ("", None):
-            raise ModelError(f"modules.json: an encoder in the folder {module['path']!r} cannot be exported")
+            raise CannotExport(f"modules.json: an encoder in the folder {module['path']!r} cannot be exported")
         if kind == "Pooling":
             folder = _folder(module.get("path"))
             folders.append(folder)
@@ -66,8 +67,17 @@ def read_modules(directory: Path) -> Modules:
     return Modules(_known(pooling), "Normalize" in kinds, tuple(folders))
 
 
+def leaves_prompt_out(directory: Path) -> bool:
+    """Whether a pooling of the model in `directory` leaves the tokens of a prompt out (`include_prompt`: false)."""
+    try:
+        folders = read_modules(directory).folders
+    except CannotExport:  # sentence-transformers runs it, and is asked itself
+        return False
+    return any(read_json(directory / folder / "config.json").get("include_prompt") is False for folder in folders)
+
+
 def _folder(path: object) -> str:
-    if type(path) is not str or Path(path).name != path or path == "..":
+    if type(path) is not str or not path or Path(path).name != path or path == "..":
         raise ModelError(f"modules.json: {path!r} is no folder inside the model's")
     return path
 
@@ -86,5 +96,5 @@ def _mode(config: Any) -> str:
 
 def _known(mode: str) -> Pooling:
     if mode not in _POOLINGS:
-        raise ModelError(f"pooling {mode!r} cannot be exported; {', '.join(_POOLINGS)} can")
+        raise CannotExport(f"pooling {mode!r} cannot be exported; {', '.join(_POOLINGS)} can")
     return _POOLINGS[mode]

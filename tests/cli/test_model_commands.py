@@ -17,7 +17,7 @@ def exports(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What `export` was called with; it writes a graph of three bytes."""
     calls = []
 
-    def export(directory: str, out: Path, *, on_progress: Callable[[str], None], **options: Any) -> Exported:
+    def export(directory: Path, out: Path, *, on_progress: Callable[[str], None], **options: Any) -> Exported:
         calls.append({"directory": directory, "out": out, **options})
         on_progress("building")
         out.mkdir()
@@ -29,18 +29,32 @@ def exports(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 
 def test_export_writes_beside_the_model(spaniel: Run, tmp_path: Path, exports: list[dict[str, Any]]) -> None:
-    done = spaniel("model", "export", tmp_path / "m/", "--json")
+    (tmp_path / "m").mkdir()
+    done = spaniel("model", "export", f"{tmp_path / 'm'}/", "--json")
     assert done.code == 0
-    assert exports == [{"directory": str(tmp_path / "m"), "out": tmp_path / "m-onnx"}]
+    assert exports == [{"directory": tmp_path / "m", "out": tmp_path / "m-onnx"}]
     assert done.data["path"] == str(tmp_path / "m-onnx")
     assert done.data["graphs"] == {"model.onnx": 3}
     assert done.data["manifest"] == {"dimension": 8}
 
 
 def test_export_takes_a_place_and_a_pooling(spaniel: Run, tmp_path: Path, exports: list[dict[str, Any]]) -> None:
-    done = spaniel("model", "export", "m", tmp_path / "out", "--pooling", "cls")
-    assert exports == [{"directory": "m", "out": tmp_path / "out", "pooling": "cls"}]
+    (tmp_path / "m").mkdir()
+    done = spaniel("model", "export", tmp_path / "m", tmp_path / "out", "--pooling", "cls")
+    assert exports == [{"directory": tmp_path / "m", "out": tmp_path / "out", "pooling": "cls"}]
     assert f"{tmp_path / 'out'}: model.onnx 3 B" in done.out
+
+
+def test_export_takes_a_known_name(
+    spaniel: Run, tmp_path: Path, exports: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from spaniel.models import hub
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(hub, "locate", lambda name, **options: hub.Located(name, name, tmp_path / "cached"))
+    done = spaniel("model", "export", "minilm", "--json")
+    assert exports == [{"directory": tmp_path / "cached", "out": Path("minilm-onnx")}]
+    assert done.data["path"] == "minilm-onnx"
 
 
 def test_info_shows_the_card(spaniel: Run, monkeypatch: pytest.MonkeyPatch) -> None:

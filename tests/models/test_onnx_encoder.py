@@ -255,3 +255,49 @@ def test_a_cache_that_is_read_only(
             assert (own.encode(["w1 w2"], kind="query") == wanted).all()
     assert [record.getMessage().count("cannot be written") for record in caplog.records] == [1]
     assert not list((tmp_path / "none").glob("models/*-*"))
+
+
+def test_an_empty_path_is_no_folder_of_a_pooling(tmp_path: Path, cache: Path) -> None:
+    model = small_bert(tmp_path / "m")
+    write_json(model / "modules.json", [{"type": "sentence_transformers.models.Pooling", "path": ""}])
+    with pytest.raises(ModelError, match="'' is no folder"):
+        open_encoder(model, cache=cache)
+
+
+def test_a_vocabulary_alone(tmp_path: Path, cache: Path) -> None:
+    model = small_bert(tmp_path / "m")
+    (model / "tokenizer.json").rename(model / "vocab.txt")
+    with pytest.raises(ModelError, match=r"no tokenizer\.json") as caught:
+        open_encoder(model, cache=cache)
+    assert "AutoTokenizer" in caught.value.hint
+
+
+@pytest.mark.parametrize("value", [["bert"], {}, 3, None])
+@pytest.mark.parametrize("name", ["model_type", "hidden_act"])
+def test_configurations_of_another_type(tmp_path: Path, cache: Path, name: str, value: Any) -> None:
+    model = small_bert(tmp_path / "m")
+    write_json(model / "config.json", json.loads((model / "config.json").read_text()) | {name: value})
+    with pytest.raises(ModelError, match="cannot be exported"):
+        open_encoder(model, cache=cache, runtime="onnx")
+
+
+@pytest.mark.parametrize("name", ["config.json", "modules.json", "1_Pooling/config.json"])
+def test_damage_is_told_at_once(tmp_path: Path, cache: Path, name: str) -> None:
+    model = small_bert(tmp_path / "m")
+    (model / name).write_text("{")
+    with pytest.raises(ModelError, match="no JSON"):
+        open_encoder(model, cache=cache)
+
+
+def test_values_that_no_card_can_have() -> None:
+    good = ModelCard("m", "m", "onnx", "ab", 4).to_json()
+    assert ModelCard.from_json(good).to_json() == good
+    wrong: list[dict[str, Any]] = [{"runtime": "evil"}, {"pooling": "max"}, {"precision": "fp8"}, {"max_length": -1}]
+    for change in [*wrong, {"source": "x" * 5000}, {"name": "x" * 5000}]:
+        with pytest.raises(ValueError, match=next(iter(change))):
+            ModelCard.from_json(good | change)
+
+
+def test_a_name_longer_than_any(cache: Path) -> None:
+    with pytest.raises(ModelError, match="no folder and no model"):
+        open_encoder("x" * 5000, cache=cache)
