@@ -61,7 +61,8 @@ class Encoder(ABC):
         """Vectors of at least one text, prompt included; they need not be contiguous or checked."""
 
     def encode(self, texts: Sequence[str], *, kind: Kind) -> NDArray[np.float32]:
-        """One vector for each text; an empty text has one too.
+        """One vector for each text. That of a passage without text is zero, so that it answers no question: a
+        model would give what its special tokens alone make, which lies near many short queries.
 
         Args:
             texts: any number of any length; what is longer than `card.max_length` tokens is cut and counted.
@@ -82,8 +83,11 @@ class Encoder(ABC):
         ready = self._prompted(texts, kind)
         if not ready:
             return Encoded(np.zeros((0, self.card.dimension), np.float32), model_calls=0)
-        made = self._encoded(ready, kind)
-        vectors = self._checked(made.vectors, len(ready))
+        said = [place for place, text in enumerate(texts) if kind == "query" or text.strip()]
+        if not said:
+            return Encoded(np.zeros((len(ready), self.card.dimension), np.float32), model_calls=0)
+        made = self._encoded([ready[place] for place in said], kind)
+        vectors = self._checked(made.vectors, said, len(ready))
         with self._counting:
             self._counts["model_calls"] += made.model_calls
             self._counts["tokens"] += made.tokens
@@ -117,15 +121,20 @@ class Encoder(ABC):
                 raise InvalidInput("encode", f"text {number} is {type(text).__name__}; it must be a string")
         return [clean(prompt + text) for text in texts]
 
-    def _checked(self, vectors: NDArray[np.float32], n_texts: int) -> NDArray[np.float32]:
-        wanted = (n_texts, self.card.dimension)
+    def _checked(self, vectors: NDArray[np.float32], places: list[int], n_texts: int) -> NDArray[np.float32]:
+        """The vectors at their places among `n_texts`, zeros elsewhere."""
+        wanted = (len(places), self.card.dimension)
         if vectors.shape != wanted:
             raise ModelError(f"{self.card.name}: vectors of shape {vectors.shape}, expected {wanted}")
         vectors = np.ascontiguousarray(vectors, np.float32)
         usable = (np.abs(vectors) <= LARGEST).all(axis=1)
         if not usable.all():
-            number = int(np.argmin(usable))
+            number = places[int(np.argmin(usable))]
             raise ModelError(
                 f"{self.card.name}: the vector of text {number} holds NaN, infinity or values above {LARGEST:g}"
             )
-        return vectors
+        if len(places) == n_texts:
+            return vectors
+        every = np.zeros((n_texts, self.card.dimension), np.float32)
+        every[places] = vectors
+        return every

@@ -88,3 +88,10 @@ def test_what_cannot_be_encoded(spaniel: Run, tmp_path: Path, content: str, out:
     assert done.code == 2
     assert said in done.error["message"]
     assert not (tmp_path / out).exists()
+
+
+def test_half_a_surrogate_pair_in_an_id(spaniel: Run, tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_text('{"id": "a\\ud800", "text": "one"}\n')
+    done = spaniel("encode", tmp_path / "in.jsonl", "--model", "toy", "--out", tmp_path / "out.jsonl")
+    assert done.code == 0, done.err
+    assert lines((tmp_path / "out.jsonl").read_text())[0]["id"] == "a\ud800"

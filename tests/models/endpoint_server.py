@@ -38,7 +38,7 @@ class EmbeddingServer:
         if self.key and headers.get("Authorization") != f"Bearer {self.key}":
             said = {"error": {"message": f"bad key {headers.get('Authorization', '')}"}}
             return 401, {}, json.dumps(said).encode()
-        vectors = ToyEncoder(self.dimension).encode(body["input"], kind="passage")
+        vectors = ToyEncoder(self.dimension).encode(body["input"], kind="query")
         data = [{"index": i, "embedding": vector.tolist()} for i, vector in enumerate(vectors)]
         good: Any = {"data": data, "usage": {"prompt_tokens": 3 * len(data)}}
         good = self.change(good) if self.change else good

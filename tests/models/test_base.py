@@ -11,7 +11,7 @@ from spaniel.retrieval.errors import InvalidInput, ModelError
 
 
 def test_toy_vectors_depend_on_the_text_alone() -> None:
-    together = ToyEncoder().encode(["a b", "b c", ""], kind="passage")
+    together = ToyEncoder().encode(["a b", "b c", ""], kind="query")
     apart = [ToyEncoder().encode([text], kind="query")[0] for text in ("a b", "b c", "")]
     assert together.dtype == np.float32
     assert together.shape == (3, 32)
@@ -27,6 +27,20 @@ def test_toy_vectors_of_another_seed_are_others() -> None:
 def test_shared_words_bring_texts_together() -> None:
     query, near, far = ToyEncoder().encode(["rotate a key", "how to rotate a key", "blue whales"], kind="query")
     assert query @ near > 0.5 > query @ far
+
+
+def test_a_passage_without_text_has_no_direction() -> None:
+    texts = ["", "a b", " \n\t", "c"]
+    with ToyEncoder() as encoder:
+        vectors = encoder.encode(texts, kind="passage")
+        assert np.linalg.norm(vectors, axis=1).round(5).tolist() == [0, 1, 0, 1]
+        np.testing.assert_array_equal(vectors[[1, 3]], encoder.encode(["a b", "c"], kind="passage"))
+        assert encoder.encode(["", " "], kind="passage").tolist() == [[0.0] * 32] * 2
+        assert encoder.asked == ["a b", "c", "a b", "c"]
+        assert np.linalg.norm(encoder.encode([""], kind="query")) == pytest.approx(1)
+    wrong = FixedEncoder(toy_card(2), {"a": np.array([1, 0]), "b": np.array([np.nan, 0])})
+    with pytest.raises(ModelError, match="vector of text 2 holds NaN"):
+        wrong.encode(["a", "", "b"], kind="passage")
 
 
 def test_no_texts() -> None:

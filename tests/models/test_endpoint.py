@@ -69,8 +69,8 @@ def test_many_texts_in_several_requests(server: EmbeddingServer, threads: int) -
     server.change = lambda good: good | {"data": good["data"][::-1]}  # the order is that of `index`
     texts = ["", *(f"word{i}" for i in range(199))]
     encoder = opened(server, threads=threads)
-    wanted = ToyEncoder(4).encode([" ", *texts[1:]], kind="passage")
-    np.testing.assert_allclose(encoder.encode(texts, kind="passage"), wanted, atol=1e-6)
+    wanted = ToyEncoder(4).encode([" ", *texts[1:]], kind="query")
+    np.testing.assert_allclose(encoder.encode(texts, kind="query"), wanted, atol=1e-6)
     assert encoder.usage() == {"model_calls": 4, "tokens": 600, "truncated": 0}
     assert max(len(body["input"]) for body, _ in server.asked) == 64
 

@@ -64,7 +64,10 @@ def test_its_card(minilm: Encoder) -> None:
 def test_any_text_has_a_vector_of_length_one(minilm: Encoder) -> None:
     vectors = minilm.encode(TEXTS, kind="passage")
     assert vectors.dtype == np.float32
-    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    said = [bool(text.strip()) for text in TEXTS]
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), said, atol=1e-5)
+    empty = minilm.encode(["", " "], kind="query")
+    np.testing.assert_allclose(np.linalg.norm(empty, axis=1), 1, atol=1e-5)
 
 
 def test_a_batch_gives_what_each_text_gives_alone(minilm: Encoder) -> None:

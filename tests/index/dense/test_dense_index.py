@@ -317,3 +317,21 @@ def test_verify_sees_rows_that_lists_name_twice(tmp_path: Path, monkeypatch: pyt
     build(documents(0, 40), path, dense=ToyEncoder(), dense_name="toy", store=StoreSettings("binary", lists=3)).close()
     [problem] = verify(path).problems
     assert "twice" in str(problem)
+
+
+@pytest.mark.parametrize("store", ["float32", "float16", "int8", "binary", "hnsw", "ivf", "pq", "rabitq"])
+def test_a_passage_without_text_answers_no_question(tmp_path: Path, store: str) -> None:
+    if store not in (*EXACT, "binary"):
+        pytest.importorskip("faiss")
+    encoder = ToyEncoder()
+    alive = [*documents(0, 30), Document("empty", "", title="")]
+    build(alive, tmp_path / "kb", dense=encoder, dense_name="toy", store=store)
+    assert verify(tmp_path / "kb").ok
+    with open_index(tmp_path / "kb") as index:
+        dense = index.dense("toy", encoder=encoder)
+        for query in ("crash of the writer", "my puppy"):
+            [ranking] = dense.search([Query("q", query)], k=31)
+            ids = index.passages.ids(ranking.ids.tolist())
+            scores = dict(zip(ids, ranking.scores.tolist(), strict=True))
+            assert scores["empty"] == pytest.approx(0, abs=1e-6)
+        assert ids[0] != "empty"
