@@ -18,8 +18,6 @@ needs_package = pytest.mark.skipif(
 pytestmark = needs_package
 TEXTS = [
     "how do I rotate a key?",
-    "",
-    " ",
     "x" * 5000,
     "word " * 5000,
     "naïve café 北京 Ω 😀👩‍👩‍👧 \u200f\x00",
@@ -64,8 +62,8 @@ def test_its_card(minilm: Encoder) -> None:
 def test_any_text_has_a_vector_of_length_one(minilm: Encoder) -> None:
     vectors = minilm.encode(TEXTS, kind="passage")
     assert vectors.dtype == np.float32
-    said = [bool(text.strip()) for text in TEXTS]
-    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), said, atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    assert not minilm.encode(["", " "], kind="passage").any()
     empty = minilm.encode(["", " "], kind="query")
     np.testing.assert_allclose(np.linalg.norm(empty, axis=1), 1, atol=1e-5)
 
