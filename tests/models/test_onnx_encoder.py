@@ -34,7 +34,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def texts(n: int, seed: int = 0) -> list[str]:
     rng = np.random.default_rng(seed)
-    return [" ".join(rng.choice(WORDS[4:], rng.integers(0, 30))) for _ in range(n)]
+    return [" ".join(rng.choice(WORDS[4:], rng.integers(1, 30))) for _ in range(n)]
 
 
 def test_settings_come_from_the_files(folder: Path, cache: Path) -> None:
