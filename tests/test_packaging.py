@@ -74,9 +74,10 @@ def test_wheel_holds_the_trees_modules(wheel: Path) -> None:
 def test_wheel_holds_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
-    assert not [name for name in names if name.endswith((".cpp", ".hpp", ".txt")) and "dist-info" not in name]
+    assert not [name for name in names if name.endswith((".cpp", ".hpp", "CMakeLists.txt"))]
     assert {name.partition("/")[0].partition("-")[0] for name in names} == {"spaniel"}
     data = {"spaniel/py.typed", "spaniel/eval/collections/registry.toml", "spaniel/eval/collections/published.toml"}
+    data |= {"spaniel/models/known.toml", "spaniel/models/sample.txt"}
     assert data <= set(names)
     assert any(name.startswith("spaniel/index/kernels/_native") and name.endswith(".so") for name in names)
 

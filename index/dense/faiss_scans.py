@@ -98,6 +98,7 @@ class Rabitq(Fitted):
         centre = faiss().vector_to_array(index.center)
         right = index.rabitq.d == dimension and index.rabitq.nb_bits == 1 and centre.shape == (dimension,)
         check(right and index.sa_code_size() == -(-dimension // 8) + 8, path, "code")
+        check(1 <= index.qb <= 8, path, "precision of queries")
         rotation = arrays["rotation"]
         if rotation.shape != (dimension, dimension) or rotation.dtype != np.float32:
             raise IndexCorrupt(path, f"holds a rotation {rotation.dtype} {rotation.shape} for {dimension} dimensions")

@@ -57,7 +57,8 @@ def below(floor: np.float32, ids: NDArray[np.int64], scores: NDArray[np.float32]
     """
     if len(scores) == 0 or scores[0] < floor:
         return scores
-    moved = (scores.astype(np.float64) - (float(scores[0]) - float(_next_below(floor)))).astype(np.float32)
+    # The difference first: it is 0 for the first score, which so lands exactly below the floor, however near 0 that is.
+    moved = ((scores.astype(np.float64) - float(scores[0])) + float(_next_below(floor))).astype(np.float32)
     return in_order(ids, moved)
 
 

@@ -91,6 +91,8 @@ class StoreSettings:
         Raises:
             ValueError (InvalidInput among them), TypeError: it is none.
         """
+        if not isinstance(data, Mapping):
+            raise TypeError(f"a store is {data!r}, no object")
         kind = data.get("kind", "binary")
         return cls(**{name: value for name, value in data.items() if kind in KINDS_OF.get(name, (kind,))})
 

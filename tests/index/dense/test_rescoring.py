@@ -48,6 +48,13 @@ def test_scores_that_lie_below_already_stay() -> None:
     assert below(np.float32(0.75), np.array([1, 0]), scores) is scores
 
 
+def test_just_below_zero_is_below() -> None:
+    """The number below 0 is lost in any sum with a larger one."""
+    lowered = below(np.float32(0), np.array([5, 20]), np.array([0.25, 0], np.float32))
+    assert lowered[0] < 0
+    assert lowered[1] == -0.25
+
+
 def test_ties_that_rounding_makes_are_put_in_order() -> None:
     """Far below, neighbouring numbers become one; ordinals that descend there need scores that do."""
     tiny = np.array([1 + 2**-23, 1, 1 - 2**-24], np.float32)
