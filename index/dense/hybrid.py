@@ -14,7 +14,7 @@ from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.pipeline import Fuse, FusePerQuery, Pipeline, fuse
 
 if TYPE_CHECKING:
-    from spaniel.index.index import Index
+    from spaniel.index.retrievers import Retrievers
 
 __all__ = ["DEPTH", "Fusion", "hybrid"]
 
@@ -23,7 +23,7 @@ Fusion = Literal["calibrated", "convex", "minmax", "rrf"]
 
 
 def hybrid(
-    index: "Index",
+    index: "Retrievers",
     k: int | None = None,
     *,
     depth: int | None = None,
