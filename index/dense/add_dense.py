@@ -99,7 +99,9 @@ def drop_dense(path: str | os.PathLike[str], name: str) -> Manifest:
         assert txn.base is not None
         settings = IndexSettings.from_json(txn.base.settings, txn.path / MANIFEST_NAME)
         if name not in settings.dense:
-            raise InvalidInput("drop_dense", f"the index has no dense part {name!r}; it has {list(settings.dense)}")
+            raise InvalidInput(
+                "drop_dense", f"the index has no dense part {name!r}; it has {', '.join(settings.dense)}"
+            )
         rest = {other: dense for other, dense in settings.dense.items() if other != name}
         segments = tuple(
             replace(segment, files={part: e for part, e in segment.files.items() if part != part_name(name)})

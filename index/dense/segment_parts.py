@@ -53,7 +53,9 @@ class DenseParts:
         with self._lock:
             if name not in self._open:
                 if name not in self.files:
-                    raise InvalidInput("dense", f"the index has no dense part {name!r}; it has {sorted(self.files)}")
+                    raise InvalidInput(
+                        "dense", f"the index has no dense part {name!r}; it has {', '.join(sorted(self.files))}"
+                    )
                 store = self._settings[name].store
                 self._open[name] = store_module(store.kind).open(self.files[name], store)
             return self._open[name]

@@ -2,17 +2,12 @@
 #include "binary.hpp"
 
 #include <algorithm>
-#include <atomic>
-#include <chrono>
 #include <cmath>
-#include <exception>
 #include <memory>
-#include <mutex>
 #include <stdexcept>
-#include <system_error>
-#include <thread>
 
 #include "binary_simd.hpp"
+#include "share_out.hpp"
 #include "simd.hpp"
 #include "topk.hpp"
 
@@ -23,7 +18,6 @@ constexpr size_t kChunkBlocks = 32;  // codes of a chunk stay in cache while the
 constexpr size_t kGroup = 8;
 constexpr uint32_t kNoRow = 0xffffffff;
 constexpr uint32_t kEverything = 65535;  // a margin that excludes nothing
-constexpr auto kPause = std::chrono::milliseconds(50);
 
 // One query made ready: tables of integers for the pass over all rows, tables of doubles for the rows it leaves.
 class Prepared {
@@ -287,37 +281,13 @@ void BinaryCodes::check() const {
 }
 
 std::vector<std::vector<BinaryHit>> binary_search(const BinaryCodes& codes, std::span<const float> queries, const BinaryOptions& options) {
-  using Clock = std::chrono::steady_clock;
   const size_t n = queries.size() / codes.dimension;
   std::vector<std::vector<BinaryHit>> results(n);
   if (n == 0 || codes.n_rows == 0) return results;
   const size_t workers = std::clamp<size_t>(options.threads, 1, n), group = std::clamp<size_t>((n + workers - 1) / workers, 1, kGroup);
-  std::atomic<size_t> next{0};
-  Clock::time_point paused = Clock::now();
-  std::exception_ptr failure;
-  std::mutex failing;
-  auto work = [&](bool calling) {
-    try {
-      for (size_t first; (first = next.fetch_add(group, std::memory_order_relaxed)) < n;) {
-        search_group(codes, queries.data() + first * codes.dimension, std::min(group, n - first), options, &results[first]);
-        if (!calling || !options.pause || Clock::now() < paused + kPause) continue;
-        options.pause();
-        paused = Clock::now();
-      }
-    } catch (...) {
-      std::lock_guard lock(failing);
-      failure = std::current_exception();
-      next = n;
-    }
-  };
-  std::vector<std::jthread> pool;  // joined in any case
-  try {
-    for (size_t t = 1; t < workers; ++t) pool.emplace_back(work, false);
-  } catch (const std::system_error&) {  // no more threads to be had: those there are do the work
-  }
-  work(true);
-  pool.clear();  // joins
-  if (failure) std::rethrow_exception(failure);
+  share_out(n, group, workers, options.pause, [&](auto claim) {
+    for (size_t first, m; claim(first, m);) search_group(codes, queries.data() + first * codes.dimension, m, options, &results[first]);
+  });
   return results;
 }
 

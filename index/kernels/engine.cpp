@@ -2,17 +2,14 @@
 #include "engine.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
-#include <exception>
-#include <system_error>
-#include <thread>
 #include <unordered_map>
+
+#include "share_out.hpp"
 
 namespace spaniel {
 namespace {
 
-constexpr std::chrono::milliseconds kPause{100};
 constexpr size_t kFewTokens = 32;  // compared with one another faster than kept in a table
 
 uint64_t live_df(const EngineSegment& part, const Term& term) {
@@ -149,36 +146,12 @@ std::vector<Scored> Engine::search(const std::vector<WeightedTerm>& terms, const
 
 std::vector<std::vector<Scored>> Engine::search_all(const std::vector<std::vector<WeightedTerm>>& queries, const Options& options,
                                                     unsigned threads, const std::function<void()>& pause) const {
-  using Clock = std::chrono::steady_clock;
   std::vector<std::vector<Scored>> results(queries.size());
-  std::atomic<size_t> next{0};
-  Clock::time_point paused = Clock::now();
-  std::exception_ptr failure;
-  std::mutex failing;
-  auto work = [&](bool calling) {
-    try {
-      std::unique_ptr<Workspace> workspace = borrow();
-      for (size_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < queries.size();) {
-        results[i] = search(queries[i], options, *workspace);
-        if (!calling || !pause || Clock::now() < paused + kPause) continue;
-        pause();
-        paused = Clock::now();
-      }
-      give_back(std::move(workspace));
-    } catch (...) {
-      std::lock_guard lock(failing);
-      failure = std::current_exception();
-      next = queries.size();
-    }
-  };
-  std::vector<std::jthread> pool;  // joined in any case
-  try {
-    for (unsigned t = 1; t < std::min<size_t>(threads, queries.size()); ++t) pool.emplace_back(work, false);
-  } catch (const std::system_error&) {  // no more threads to be had: those there are do the work
-  }
-  work(true);
-  pool.clear();  // joins
-  if (failure) std::rethrow_exception(failure);
+  share_out(queries.size(), 1, threads, pause, [&](auto claim) {
+    std::unique_ptr<Workspace> workspace = borrow();
+    for (size_t i, n; claim(i, n);) results[i] = search(queries[i], options, *workspace);
+    give_back(std::move(workspace));
+  });
   return results;
 }
 

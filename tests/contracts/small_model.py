@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["WORDS", "small_bert", "write_json"]
+__all__ = ["WORDS", "small_bert", "write_json", "write_tokenizer"]
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *(f"w{i}" for i in range(60)), "query", "passage", ":"]
 _WIDTH, _INNER, _LAYERS, _HEADS, _POSITIONS = 24, 40, 2, 3, 40
@@ -57,7 +57,7 @@ def small_bert(
         write_json(folder / "sentence_bert_config.json", {"max_seq_length": max_length, "do_lower_case": False})
     if prompts is not None:
         write_json(folder / "config_sentence_transformers.json", {"prompts": prompts, "default_prompt_name": None})
-    _write_tokenizer(folder / "tokenizer.json")
+    write_tokenizer(folder / "tokenizer.json", WORDS, padded=True)
     return folder
 
 
@@ -86,15 +86,21 @@ def _weights(rng: np.random.Generator) -> dict[str, np.ndarray[Any, Any]]:
     return made
 
 
-def _write_tokenizer(path: Path) -> None:
+def write_tokenizer(path: Path, words: list[str], *, padded: bool = False) -> None:
+    """A tokenizer.json of these words, the first four being [PAD], [UNK], [CLS] and [SEP]; pairs have token types.
+
+    Args:
+        padded: it asks for padding and truncation, as many models' files do; nobody here wants either.
+    """
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
-    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token="[UNK]"))
+    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )
-    tokenizer.add_special_tokens(WORDS[:4])
-    tokenizer.enable_padding(length=8)  # as many models' files have it; nobody here wants it
-    tokenizer.enable_truncation(5)
+    if padded:
+        tokenizer.add_special_tokens(words[:4])
+        tokenizer.enable_padding(length=8)
+        tokenizer.enable_truncation(5)
     tokenizer.save(str(path))

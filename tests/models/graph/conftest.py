@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from contracts.small_model import write_tokenizer
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *(f"w{i}" for i in range(60))]
 SIZES = {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 3, "intermediate_size": 40}
@@ -51,21 +52,10 @@ def make_model(transformers: Any, tmp_path: Path) -> Make:
                 parameter.add_(torch.randn(parameter.shape) * 0.1)
         folder = tmp_path / f"{family}-{len(list(tmp_path.iterdir()))}"
         model.save_pretrained(folder)
-        write_tokenizer(folder)
+        write_tokenizer(folder / "tokenizer.json", WORDS)
         return folder, model
 
     return make
-
-
-def write_tokenizer(folder: Path) -> None:
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors
-
-    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token="[UNK]"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
-    )
-    tokenizer.save(str(folder / "tokenizer.json"))
 
 
 def write_modules(folder: Path, pooling: dict[str, Any], *, normalise: bool) -> None:
