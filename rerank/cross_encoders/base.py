@@ -1,0 +1,73 @@
+"""A cross-encoder: query and passage go through the model together and come out as one number.
+
+The judge (`judges/cross_encoder.py`) and the server (`serve/`) both stand on this: pairs are tokenised once, their
+lengths known, and batches run as they are given. Who calls decides what goes together.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spaniel.retrieval.types import JSON
+
+__all__ = ["Pair", "PairModel"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pair:
+    """A query and a passage as tokens.
+
+    Attributes:
+        ids: int64 (t,), special tokens included.
+        types: int64 (t,), which text each token is of (0 the query, 1 the passage), as the model was trained.
+        truncated: the passage was longer than there was room for, and was cut.
+    """
+
+    ids: NDArray[np.int64]
+    types: NDArray[np.int64]
+    truncated: bool
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+class PairModel(Protocol):
+    """Safe to call from several threads.
+
+    Attributes:
+        name: how people call it.
+        sha256: over the files that decide its scores.
+        max_length: tokens of a pair, special ones included.
+        info: what `/info` and traces tell: architecture, labels, precision, provider, what the int8 gate measured.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def sha256(self) -> str: ...
+    @property
+    def max_length(self) -> int: ...
+    @property
+    def info(self) -> Mapping[str, JSON]: ...
+
+    def tokenised(self, query: str, passages: Sequence[str]) -> list[Pair]:
+        """Pairs of one query with each passage, in their order; the passage is cut, the query only when it alone
+        would leave the passage less than half of the room. Any text that is a str; half surrogate pairs are replaced.
+        """
+        ...
+
+    def logits(self, pairs: Sequence[Pair]) -> NDArray[np.float32]:
+        """float32 (n,): one run of the model, padded to the longest of them. What a pair gets does not depend on the
+        others, up to the rounding of padding.
+
+        Raises:
+            ModelError: the model fails or gives NaN.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give memory back."""
+        ...
