@@ -6,15 +6,24 @@ score can also prefer and order, by its scores; nothing is made up in the other 
 
 from abc import ABC
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from math import isfinite
 from threading import Lock
 from types import TracebackType
-from typing import Self
+from typing import Self, cast
 
 from spaniel.rerank.questions import Kind
+from spaniel.retrieval.errors import InvalidInput, ModelError
 from spaniel.retrieval.types import Passage, Query
 
-__all__ = ["Call", "Judge", "Judged"]
+from .by_scores import order_of, preference
+
+__all__ = ["SHOWN", "Call", "Judge", "Judged"]
+
+SHOWN: dict[Kind, str] = {"score": "one passage", "prefer": "two passages", "order": "one passage or more"}
+"""What a call of each kind shows."""
+
+_LETTERS_PER_TOKEN = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,24 +78,80 @@ class Judge(ABC):  # noqa: B024 - a subclass overrides what `kinds` says it can
         kinds: the questions it can answer.
         symmetric: what it says of two passages does not depend on which is shown first, so that one order is enough.
         batch: how many calls it likes to get at once; the driver looks at the clock between batches.
+        remote: it waits for others, so that calls go out by themselves, `concurrency` of them at a time, instead of in
+            batches; no query waits for another.
     """
 
     name: str = "judge"
     kinds: frozenset[Kind] = frozenset()
     symmetric: bool = False
     batch: int = 256
+    remote: bool = False
+    concurrency: int = 8
 
     def __init__(self) -> None:
         self._counts = _Counts()
 
+    def can(self, kind: Kind) -> bool:
+        """Whether it answers such questions, by itself or by its scores."""
+        return kind in self.kinds or "score" in self.kinds
+
     def answer(self, kind: Kind, calls: Sequence[Call]) -> Judged:
         """Answer calls of one kind; independent of each other, in any number.
 
+        Preferences and orders of a judge that only scores come from its scores; a passage that stands in several
+        calls about the same query is then scored once, and its tokens stand with the first of them.
+
         Raises:
-            InvalidInput: a kind that is not in `kinds`.
-            ModelError: the judge fails as a whole (no such model, no connection after all tries).
+            InvalidInput: a kind that it cannot answer, or a call that shows another number of passages than its kind.
+            ModelError: the judge fails as a whole (no such model, no connection after all tries), or what it said
+                makes no sense (a score that is not finite, a preference outside 0 to 1, an order that lacks a passage).
         """
-        raise NotImplementedError  # CORE: dispatch, the derived kinds, checks of what comes back, counts
+        if not self.can(kind):
+            able = ", ".join(sorted(self.kinds)) or "nothing"
+            raise InvalidInput(self.name, f"cannot answer {kind!r}; it can: {able}", "choose another schedule or judge")
+        for call in calls:
+            _check_shown(self.name, kind, call)
+        if not calls:
+            return Judged((), ())
+        if kind not in self.kinds:
+            return self._by_scores(kind, calls)
+        judged = {"score": self._score, "prefer": self._prefer, "order": self._order}[kind](calls)
+        _check_judged(self.name, kind, calls, judged)
+        self._count(judged)
+        return judged
+
+    def _by_scores(self, kind: Kind, calls: Sequence[Call]) -> Judged:
+        """Preferences or orders by the scores of the passages."""
+        place: dict[tuple[str, str, str, str], int] = {}
+        alone: list[Call] = []
+        tokens_of: list[int] = []  # for each passage to score, the call that pays for it
+        rows = []
+        for at, call in enumerate(calls):
+            row = []
+            for passage in call.passages:
+                key = (call.query.id, call.query.text, passage.id, passage.text)
+                if key not in place:
+                    place[key] = len(alone)
+                    alone.append(Call(call.query, (passage,)))
+                    tokens_of.append(at)
+                row.append(place[key])
+            rows.append(row)
+        scored = self.answer("score", alone)
+        tokens = [0] * len(calls)
+        for at, n in zip(tokens_of, scored.tokens, strict=True):
+            tokens[at] += n
+        scores = cast("Sequence[float | None]", scored.answers)
+        answers = [
+            _from_scores(kind, [scores[i] for i in row], call.top) for row, call in zip(rows, calls, strict=True)
+        ]
+        return replace(scored, answers=answers, tokens=tokens)
+
+    def _count(self, judged: Judged) -> None:
+        with self._counts.lock:
+            self._counts.values["model_calls"] += judged.model_calls
+            self._counts.values["tokens"] += sum(judged.tokens)
+            self._counts.values["truncated"] += judged.truncated
 
     def _score(self, calls: Sequence[Call]) -> Judged:
         raise NotImplementedError
@@ -98,8 +163,11 @@ class Judge(ABC):  # noqa: B024 - a subclass overrides what `kinds` says it can
         raise NotImplementedError
 
     def estimate(self, calls: Sequence[Call]) -> list[int]:
-        """Tokens that each call will cost, before it is made: what a budget of tokens goes by."""
-        raise NotImplementedError  # CORE: letters of query and passages / 4, rounded up
+        """Tokens that each call will cost, before it is made: what a budget of tokens goes by.
+
+        A token is taken as four letters, rounded up; a judge that knows its tokenizer better may say so.
+        """
+        return [-(-_letters(call) // _LETTERS_PER_TOKEN) for call in calls]
 
     def usage(self) -> dict[str, int]:
         """Totals since it was opened: {"model_calls", "tokens", "truncated"}; they only grow."""
@@ -116,3 +184,46 @@ class Judge(ABC):  # noqa: B024 - a subclass overrides what `kinds` says it can
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _letters(call: Call) -> int:
+    return len(call.query.text) + sum(len(passage.title) + len(passage.text) for passage in call.passages)
+
+
+def _check_shown(name: str, kind: Kind, call: Call) -> None:
+    n = len(call.passages)
+    if (kind == "score" and n != 1) or (kind == "prefer" and n != 2) or n < 1:
+        raise InvalidInput(name, f"a {kind} call shows {SHOWN[kind]}, not {n}")
+    if call.top is not None and not 1 <= call.top <= n:
+        raise InvalidInput(name, f"top is {call.top} of {n} passages; it must be 1 to {n}")
+
+
+def _check_judged(name: str, kind: Kind, calls: Sequence[Call], judged: Judged) -> None:
+    if len(judged.answers) != len(calls) or len(judged.tokens) != len(calls):
+        raise ModelError(
+            f"{name}: {len(judged.answers)} answers and {len(judged.tokens)} counts of tokens to {len(calls)} calls"
+        )
+    for call, answer in zip(calls, judged.answers, strict=True):
+        if answer is not None and not _makes_sense(kind, len(call.passages), answer):
+            raise ModelError(f"{name}: {answer!r} is no answer to a {kind} call about {_named(call)}")
+
+
+def _makes_sense(kind: Kind, n: int, answer: float | tuple[int, ...]) -> bool:
+    if kind == "order":
+        return isinstance(answer, tuple) and len(answer) == n and sorted(answer) == list(range(n))
+    if isinstance(answer, tuple) or not isfinite(answer):
+        return False
+    return kind == "score" or 0.0 <= answer <= 1.0
+
+
+def _named(call: Call) -> str:
+    """Query and passages as a message calls them."""
+    ids = ", ".join(repr(passage.id) for passage in call.passages[:3])
+    return f"query {call.query.id or call.query.text!r} and {ids}{', ...' if len(call.passages) > 3 else ''}"
+
+
+def _from_scores(kind: Kind, scores: Sequence[float | None], top: int | None) -> float | tuple[int, ...] | None:
+    known = [score for score in scores if score is not None]
+    if len(known) < len(scores):
+        return None
+    return preference(known[0], known[1]) if kind == "prefer" else order_of(known, top)
