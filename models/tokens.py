@@ -39,25 +39,29 @@ class Tokenizer:
         max_length: tokens after which a text is cut, special ones included.
         padding: the id that stands for a text without any token.
         lower: texts are put into lower case first, which the file itself need not ask for.
+        bare: no special tokens are added; a text without any token then has none.
 
     Raises:
         ModelError: no such file, or none that can be read.
         InvalidInput: no room for a token beside the special ones.
     """
 
-    def __init__(self, path: Path, max_length: int, *, padding: int = 0, lower: bool = False) -> None:
+    def __init__(
+        self, path: Path, max_length: int, *, padding: int = 0, lower: bool = False, bare: bool = False
+    ) -> None:
         self._tokenizer = _opened(path)
         if lower:
             self._tokenizer.normalizer = _lowering(self._tokenizer.normalizer)
-        special = self._tokenizer.num_special_tokens_to_add(False)
+        special = 0 if bare else self._tokenizer.num_special_tokens_to_add(False)
         if max_length <= special:
             raise InvalidInput("max_length", f"{max_length} leaves no room beside {special} special tokens")
-        self.max_length, self._empty = max_length, np.array([padding], np.int64)
+        self.max_length, self._special = max_length, not bare
+        self._empty = np.array([] if bare else [padding], np.int64)
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(max_length)
 
     def __call__(self, texts: Sequence[str]) -> Tokens:
-        """Ids of each text, at least one; the text must be encodable as UTF-8 (`text.clean`)."""
+        """Ids of each text, at least one unless `bare`; the text must be encodable as UTF-8 (`text.clean`)."""
         ids: list[NDArray[np.int64]] = []
         truncated = 0
         for start in range(0, len(texts), _CHUNK):
@@ -68,6 +72,12 @@ class Tokenizer:
                 truncated += cut
         return Tokens(ids, truncated)
 
+    def pair(self, first: str, second: str) -> tuple[list[int], list[int], list[int | None]]:
+        """(ids, token types, which of the two each token is from) of two short texts with all special tokens; None
+        for those."""
+        found = self._tokenizer.encode(first, second)
+        return found.ids, found.type_ids, found.sequence_ids
+
     @property
     def _stretch(self) -> int:
         return max(4096, _LETTERS_PER_TOKEN * self.max_length)
@@ -76,14 +86,14 @@ class Tokenizer:
         heads = [_head(text, self._stretch) for text in texts]
         if len(heads) == 1:  # no thread pool for one query
             return [(texts[0], self._one(heads[0]))]
-        made = self._tokenizer.encode_batch_fast(heads)
+        made = self._tokenizer.encode_batch_fast(heads, add_special_tokens=self._special)
         return [
             (text, (np.array(found.ids, np.int64), bool(found.overflowing)))
             for text, found in zip(texts, made, strict=True)
         ]
 
     def _one(self, text: str) -> tuple[NDArray[np.int64], bool]:
-        found = self._tokenizer.encode(text)
+        found = self._tokenizer.encode(text, add_special_tokens=self._special)
         return np.array(found.ids, np.int64), bool(found.overflowing)
 
 

@@ -4,17 +4,10 @@ A folder whose architecture can be exported becomes an ONNX graph once, kept in 
 weights; another with an ONNX graph of its own runs that; anything else goes to sentence-transformers.
 """
 
-import errno
-import fcntl
-import logging
 import os
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from threading import Lock
 from typing import Literal
 
 from spaniel.models.card import ModelCard, Pooling, check_same
@@ -24,6 +17,7 @@ from spaniel.models.graph.export import FORMAT, GRAPHS, export
 from spaniel.models.graph.modules import Modules, leaves_prompt_out, read_modules
 from spaniel.models.hub import Located, locate
 from spaniel.models.identity import folder_identity
+from spaniel.models.kept import kept_export
 from spaniel.models.session import Device
 from spaniel.models.tokens import Tokenizer
 from spaniel.retrieval.cache import cache_folder
@@ -38,9 +32,6 @@ from .sentence_transformer import SentenceTransformersEncoder, load
 __all__ = ["Precision", "open_encoder"]
 
 Precision = Literal["fp32", "int8"]
-_log = logging.getLogger(__name__)
-_MAKING = Lock()
-_OWN: dict[Path, tempfile.TemporaryDirectory[str]] = {}
 _RUNTIMES = ("onnx", "sentence-transformers", "endpoint")
 
 
@@ -326,22 +317,15 @@ def _foreign(folder: ModelFolder, options: _Options) -> tuple[Path, int]:
 
 
 def _exported(folder: ModelFolder, modules: Modules, sha256: str, options: _Options) -> ModelFolder:
-    """The export of a folder in the cache, made when it is not there, and made anew when it is not whole."""
+    """The export of a folder in the cache, made when it is not there."""
     kind = f"{modules.pooling}-{'unit' if modules.normalise else 'raw'}-{options.precision}"
     out = options.cache / "models" / f"{sha256[:32]}-{kind}"
-    try:
-        with _alone(out):
-            if (found := _whole(out, options)) is not None:
-                return found
-            shutil.rmtree(out, ignore_errors=True)
-            _export(folder, out, modules, options)
-    except OSError as error:
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            return _exported_where_it_can(out, folder, modules, options)
-        failed = ModelError(f"{out}: the graph cannot be kept there ({error.strerror})")
-        failed.hint = "name another folder with SPANIEL_CACHE, or make room"
-        raise failed from error
-    return read_folder(out)
+    graph = GRAPHS[options.precision]
+
+    def make(place: Path) -> None:
+        _export(folder, place, modules, options)
+
+    return kept_export(out, make, format=FORMAT, graph=graph, cache=options.cache)
 
 
 def _export(folder: ModelFolder, out: Path, modules: Modules, options: _Options) -> None:
@@ -354,38 +338,3 @@ def _export(folder: ModelFolder, out: Path, modules: Modules, options: _Options)
         precision=options.precision,
         on_progress=options.say,
     )
-
-
-def _exported_where_it_can(out: Path, folder: ModelFolder, modules: Modules, options: _Options) -> ModelFolder:
-    """For a cache that cannot be written: the export that is there already, else one that this process keeps."""
-    if (found := _whole(out, options)) is not None:
-        return found
-    with _MAKING:
-        if out not in _OWN:
-            _log.warning("%s cannot be written: this process makes the model's graph for itself", out.parent)
-            holder = tempfile.TemporaryDirectory(prefix="spaniel-model-")
-            _export(folder, Path(holder.name) / "graph", modules, options)
-            _OWN[out] = holder  # removed when the process ends
-        return read_folder(Path(_OWN[out].name) / "graph")
-
-
-def _whole(out: Path, options: _Options) -> ModelFolder | None:
-    """The export in `out`, if each of its files is what was written, the graph among them, and by this version."""
-    try:
-        found = read_folder(out)
-        folder_identity(found, options.cache, "onnx")
-    except ModelError:
-        return None
-    manifest = found.exported
-    if manifest is None or manifest.format != FORMAT or GRAPHS[options.precision] not in manifest.files:
-        return None
-    return found
-
-
-@contextmanager
-def _alone(out: Path) -> Iterator[None]:
-    """One process at a time makes an export."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with out.with_name(f".{out.name}.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

@@ -5,33 +5,15 @@ lengths known, and batches run as they are given. Who calls decides what goes to
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spaniel.models.pair_tokens import Pair
 from spaniel.retrieval.types import JSON
 
 __all__ = ["Pair", "PairModel"]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Pair:
-    """A query and a passage as tokens.
-
-    Attributes:
-        ids: int64 (t,), special tokens included.
-        types: int64 (t,), which text each token is of (0 the query, 1 the passage), as the model was trained.
-        truncated: the passage was longer than there was room for, and was cut.
-    """
-
-    ids: NDArray[np.int64]
-    types: NDArray[np.int64]
-    truncated: bool
-
-    def __len__(self) -> int:
-        return len(self.ids)
 
 
 class PairModel(Protocol):

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from contracts.small_model import WORDS, small_bert, write_json
 
+from spaniel.models import kept
 from spaniel.models.card import ModelCard
-from spaniel.models.encoders import open as opening
 from spaniel.models.encoders.open import open_encoder
 from spaniel.models.graph.export import export
 from spaniel.models.text import clean
@@ -245,7 +245,7 @@ def test_a_cache_that_is_read_only(
 
     with open_encoder(folder, cache=tmp_path / "writable") as usual:
         wanted = usual.encode(["w1 w2"], kind="query")
-    monkeypatch.setattr(opening, "_alone", refused)
+    monkeypatch.setattr(kept, "_alone", refused)
     with open_encoder(folder, cache=tmp_path / "writable") as there:  # what is there is used
         assert (there.encode(["w1 w2"], kind="query") == wanted).all()
     assert not caplog.records
