@@ -1,0 +1,53 @@
+"""PRP all-pairs: every pair once, in one round.
+
+Qin et al., Large Language Models are Effective Text Rankers with Pairwise Ranking Prompting, arXiv 2306.17563,
+sec. 3.2: a passage scores 1 for a win and a half for a tie. The order of the first stage does not matter; the price
+grows with the square.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from spaniel.rerank.aggregate.table import aggregated, aggregator
+from spaniel.rerank.questions import Kind, Rounds, Spent
+
+from .preferences import Pair, Preferences
+
+__all__ = ["Allpair"]
+
+
+@dataclass(frozen=True, slots=True)
+class Allpair:
+    """Compare each with each.
+
+    Attributes:
+        aggregate: a name of `aggregate.table.AGGREGATORS`. The paper's is "win-rate": the sum of the answers, of
+            probabilities too, divided by n - 1.
+    """
+
+    name: ClassVar[str] = "allpair"
+    asks: ClassVar[Kind] = "prefer"
+
+    aggregate: str = "win-rate"
+
+    def __post_init__(self) -> None:
+        aggregator(self.aggregate)
+
+    def rounds(self, n: int, *, top: int, seed: int) -> Rounds:
+        """See `Schedule.rounds`. Cost: n (n - 1) / 2 pairs, twice as many calls in both orders, depth 1.
+
+        The pairs of the first few come first, so that a budget that ends early knows those well; cut, it returns the
+        order by `Preferences.by_wins`.
+        """
+        seen = Preferences(n)
+        try:
+            yield from seen.ask(all_pairs(n))
+        except Spent:
+            return seen.by_wins(())
+        # All have met all: nothing is left for the first stage to say but the order of ties.
+        return aggregated(seen.wins(), self.aggregate, prior=0.0)
+
+
+def all_pairs(n: int) -> list[Pair]:
+    """(0, 1), (0, 2), (1, 2), (0, 3), ...: each passage with all before it."""
+    return [(first, second) for second in range(n) for first in range(second)]
