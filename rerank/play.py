@@ -4,9 +4,10 @@ Whoever holds a `Play` makes its calls in whatever company and order, and gives 
 schedule on when a round is whole, or when the budget has ended and the schedule must do with the beginning of it.
 """
 
-from collections.abc import Callable, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import accumulate
 from math import isfinite
 from typing import cast
 
@@ -14,13 +15,12 @@ from spaniel.retrieval.errors import SpanielError
 
 from .asking import Asking, Shown
 from .budget import Budget
-from .questions import Answer, Kind, Order, Outcome, Prefer, Question, Rounds, Score
+from .questions import Answer, Kind, Outcome, Question, Rounds
 from .schedules.base import Schedule
+from .schedules.checks import check_question, checked_outcome
 from .trace import Asked, Stopped, Trace
 
 __all__ = ["Play"]
-
-_ASKS: dict[Kind, type[Question]] = {"score": Score, "prefer": Prefer, "order": Order}
 
 
 @dataclass(slots=True)
@@ -58,6 +58,7 @@ class Play:
     def take(self, shown: Shown, answer: Answer | None) -> None:
         """What the judge said to a call of this round; None if nothing came."""
         self._waiting -= 1
+        self.count(shown)
         if answer is None:
             self.trace.failed += 1
             self._failed.append(shown)
@@ -67,6 +68,11 @@ class Play:
             self._known[shown] = answer
         if self._waiting == 0:
             self._step(self._answers(len(self._questions)))
+
+    def count(self, shown: Shown) -> None:
+        """A call has been made, whether or not anybody waits for what comes back."""
+        self.trace.calls += 1
+        self.trace.docs_read += len(shown[0])
 
     def stop(self, why: Stopped) -> None:
         """The budget has ended: calls of this round without an answer are not wanted any more."""
@@ -99,88 +105,48 @@ class Play:
             try:
                 questions = next(self._rounds) if answers is None else self._rounds.send(answers)
             except StopIteration as end:
-                self.outcome = _checked_outcome(self.schedule, self.n, end.value)
+                self.outcome = checked_outcome(self.schedule, self.n, end.value)
+                self._known, self._questions, self.todo = {}, (), []
                 return
             if self.trace.stopped:
                 raise SpanielError(f"schedule {self.schedule.name} asks on after the budget has ended")
             self._round += 1
             for question in questions:
-                _check_question(self.schedule, self.n, question)
+                check_question(self.schedule, self.n, question)
             self._questions, self.todo = self._affordable(questions)
             if self.todo:
                 self._waiting = len(self.todo)
                 self.trace.depth += 1
-                self.trace.calls += len(self.todo)
-                self.trace.docs_read += sum(len(docs) for docs, _ in self.todo)
                 return
             answers = self._answers(len(self._questions))
 
     def _affordable(self, questions: Sequence[Question]) -> tuple[Sequence[Question], list[Shown]]:
         """The first questions that can be paid for, and the calls that they take."""
         new: dict[Shown, None] = {}
-        ends, cached = [], []  # after each question: calls so far, and how many were known
-        hits = 0
+        ends, hits = [], []  # after each question: calls so far, and calls that are not needed
+        n_needed = 0
         for question in questions:
             needs = self.asking.needs(question)
-            before = len(new)
             new.update((shown, None) for shown in needs if shown not in self._known)
-            hits += len(needs) - (len(new) - before)
+            n_needed += len(needs)
             ends.append(len(new))
-            cached.append(hits)
+            hits.append(n_needed - len(new))
         calls = list(new)
-        n = self._paid(ends, calls)
-        self.trace.cached += cached[n - 1] if n else 0
+        n = len(questions)
+        for why, allowed in self._bounds(calls):
+            fits = bisect_right(ends, allowed)
+            if fits < n:
+                n, self.trace.stopped = fits, why
+        self.trace.cached += hits[n - 1] if n else 0
         return questions[:n], calls[: ends[n - 1] if n else 0]
 
-    def _paid(self, ends: Sequence[int], calls: Sequence[Shown]) -> int:
-        """How many questions the budget allows; `ends` are the calls after each of them."""
-        n, budget, trace = len(ends), self.budget, self.trace
+    def _bounds(self, calls: Sequence[Shown]) -> Iterator[tuple[Stopped, int]]:
+        """How many of these calls each bound of the budget allows."""
+        budget, trace = self.budget, self.trace
         if budget.calls is not None:
-            left = budget.calls - trace.calls
-            while n and ends[n - 1] > left and (ends[n - 1] > 0):
-                n -= 1
-            if n < len(ends):
-                trace.stopped = "calls"
+            yield "calls", budget.calls - trace.calls
         if budget.tokens is not None and self.estimate is not None and calls:
-            n_before, left = n, budget.tokens - trace.tokens
-            costs = self.estimate(calls)
-            total, paid = 0, 0
-            for cost in costs:
-                total += cost
-                if total > left:
-                    break
-                paid += 1
-            while n and ends[n - 1] > paid:
-                n -= 1
-            if n < n_before:
-                trace.stopped = "tokens"
-        if budget.seconds is not None and calls and trace.seconds >= budget.seconds:
-            n = sum(1 for end in ends[:n] if end == 0)
-            trace.stopped = "seconds"
-        return n
-
-
-def _check_question(schedule: Schedule, n: int, question: Question) -> None:
-    if not isinstance(question, _ASKS[schedule.asks]):
-        raise SpanielError(f"schedule {schedule.name} asks {question!r}, though it says that it asks {schedule.asks}")
-    if isinstance(question, Order):
-        docs = question.docs
-        right = 0 < len(set(docs)) == len(docs) and (question.top is None or 1 <= question.top <= len(docs))
-        if not right or min(docs) < 0 or max(docs) >= n:
-            raise SpanielError(f"schedule {schedule.name} asks {question!r} of {n} passages")
-    elif isinstance(question, Prefer):
-        if question.first == question.second or not (0 <= question.first < n and 0 <= question.second < n):
-            raise SpanielError(f"schedule {schedule.name} asks {question!r} of {n} passages")
-    elif not 0 <= question.doc < n:
-        raise SpanielError(f"schedule {schedule.name} asks {question!r} of {n} passages")
-
-
-def _checked_outcome(schedule: Schedule, n: int, outcome: Outcome) -> Outcome:
-    if len(outcome.order) != n or sorted(outcome.order) != list(range(n)):
-        raise SpanielError(f"schedule {schedule.name} gave {outcome.order!r}, which is no order of {n} passages")
-    if outcome.scores is None:
-        return outcome
-    scores = outcome.scores.tolist()
-    if len(scores) != n or not all(map(isfinite, scores)) or any(a < b for a, b in pairwise(scores)):
-        raise SpanielError(f"schedule {schedule.name} gave scores that rise, are not finite, or are not {n}: {scores}")
-    return outcome
+            totals = list(accumulate(self.estimate(calls)))
+            yield "tokens", bisect_right(totals, budget.tokens - trace.tokens)
+        if budget.seconds is not None and trace.seconds >= budget.seconds:
+            yield "seconds", 0

@@ -22,6 +22,7 @@ COMMANDS = {
     "search": ("search:search", "Search an index: one question, or a file of them."),
     "encode": ("encode:encode", "Encode texts as vectors."),
     "model": ("model_group:model", "Look at models, and make ONNX graphs of them."),
+    "rerank": ("rerank_group:rerank", "Put what was found in a better order, and serve models that do."),
     "eval": ("eval_group:evaluate", "Measure how good and how fast a search is, and compare."),
     "demo": ("demo:demo", "Index the documentation inside the Python installation and search it."),
     "doctor": ("doctor:doctor", "Say what is installed and what this machine can do."),

@@ -53,6 +53,8 @@ class Judged:
         truncated: passages that were longer than the judge reads.
         repaired: answers that had to be mended before they made sense.
         model_calls: runs of the model, or requests.
+        truncated_by_call, repaired_by_call: the same, call by call, from a judge that can tell: what traces of queries
+            that shared a batch go by. From one that cannot, the counts are spread evenly.
     """
 
     answers: Sequence[float | tuple[int, ...] | None]
@@ -60,6 +62,23 @@ class Judged:
     truncated: int = 0
     repaired: int = 0
     model_calls: int = 0
+    truncated_by_call: Sequence[int] | None = None
+    repaired_by_call: Sequence[int] | None = None
+
+    @property
+    def truncated_each(self) -> Sequence[int]:
+        """Truncated passages, call by call."""
+        return self.truncated_by_call or _spread(self.truncated, len(self.answers))
+
+    @property
+    def repaired_each(self) -> Sequence[int]:
+        """Repaired answers, call by call."""
+        return self.repaired_by_call or _spread(self.repaired, len(self.answers))
+
+
+def _spread(total: int, n: int) -> list[int]:
+    """`total` as n whole numbers that differ by one at most."""
+    return [total * (place + 1) // n - total * place // n for place in range(n)]
 
 
 @dataclass(slots=True)
@@ -145,7 +164,7 @@ class Judge(ABC):  # noqa: B024 - a subclass overrides what `kinds` says it can
         answers = [
             _from_scores(kind, [scores[i] for i in row], call.top) for row, call in zip(rows, calls, strict=True)
         ]
-        return replace(scored, answers=answers, tokens=tokens)
+        return replace(scored, answers=answers, tokens=tokens, truncated_by_call=None, repaired_by_call=None)
 
     def _count(self, judged: Judged) -> None:
         with self._counts.lock:

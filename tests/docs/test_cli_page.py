@@ -11,6 +11,7 @@ from spaniel.cli import COMMANDS, cli
 from spaniel.cli.eval_group import COMMANDS as EVAL_COMMANDS
 from spaniel.cli.index_group import COMMANDS as INDEX_COMMANDS
 from spaniel.cli.model_group import COMMANDS as MODEL_COMMANDS
+from spaniel.cli.rerank_group import COMMANDS as RERANK_COMMANDS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -52,7 +53,7 @@ def test_lists_say_what_the_commands_say(path: str) -> None:
     """The line by which a group lists a command is the first paragraph of the command's own help."""
     words = path.split()[1:]
     if words:
-        groups = {"index": INDEX_COMMANDS, "eval": EVAL_COMMANDS, "model": MODEL_COMMANDS}
+        groups = {"index": INDEX_COMMANDS, "eval": EVAL_COMMANDS, "model": MODEL_COMMANDS, "rerank": RERANK_COMMANDS}
         group = groups[words[0]] if len(words) > 1 else COMMANDS
         listed = group[words[-1]][1]
         first = " ".join((ALL[path].help or "").split("\n\n")[0].split())

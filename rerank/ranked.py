@@ -1,0 +1,150 @@
+"""`rerank`: some texts in the order of what they say about a query."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias, overload
+
+from spaniel.retrieval.errors import InvalidInput
+from spaniel.retrieval.types import JSON, Document, Passage, Query, QueryLike, as_queries
+
+from .asking import BothOrders
+from .budget import Budget
+from .driver import Job, drive
+from .game import OnFailure
+from .judges.base import Judge
+from .reordered import scores_of
+from .schedules.base import Schedule
+from .schedules.pointwise import Pointwise
+from .schedules.table import read_schedule
+
+__all__ = ["Ranked", "TextLike", "rerank"]
+
+TextLike: TypeAlias = str | Passage | Document
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """One of the texts, in its new place.
+
+    Attributes:
+        index: its place in the list that was given, from 0.
+        score: the judge's where the schedule has scores (its scale is the judge's), else n for the best of n, n - 1...
+    """
+
+    index: int
+    score: float
+    passage: Passage
+
+    @property
+    def id(self) -> str:
+        """The passage's id; of a plain text, its place."""
+        return self.passage.id
+
+    @property
+    def text(self) -> str:
+        """The passage's text."""
+        return self.passage.text
+
+    def to_dict(self) -> dict[str, JSON]:
+        """{"index", "score", "id", "text"}"""
+        return {"index": self.index, "score": self.score, "id": self.id, "text": self.text}
+
+
+@overload
+def rerank(  # type: ignore[overload-overlap]  # a str is a sequence of str too; the first of the two is meant
+    query: QueryLike,
+    passages: Sequence[TextLike],
+    judge: Judge,
+    *,
+    schedule: Schedule | str | None = None,
+    top_n: int | None = None,
+    budget: Budget | None = None,
+    both_orders: BothOrders | None = None,
+    seed: int = 0,
+    concurrency: int | None = None,
+    on_failure: OnFailure = "neutral",
+) -> list[Ranked]: ...
+@overload
+def rerank(
+    query: Sequence[QueryLike],
+    passages: Sequence[Sequence[TextLike]],
+    judge: Judge,
+    *,
+    schedule: Schedule | str | None = None,
+    top_n: int | None = None,
+    budget: Budget | None = None,
+    both_orders: BothOrders | None = None,
+    seed: int = 0,
+    concurrency: int | None = None,
+    on_failure: OnFailure = "neutral",
+) -> list[list[Ranked]]: ...
+def rerank(
+    query: QueryLike | Sequence[QueryLike],
+    passages: Sequence[TextLike] | Sequence[Sequence[TextLike]],
+    judge: Judge,
+    *,
+    schedule: Schedule | str | None = None,
+    top_n: int | None = None,
+    budget: Budget | None = None,
+    both_orders: BothOrders | None = None,
+    seed: int = 0,
+    concurrency: int | None = None,
+    on_failure: OnFailure = "neutral",
+) -> list[Ranked] | list[list[Ranked]]:
+    """Put texts in order for a query; or, given several queries and a list of texts for each, for each of them.
+
+    One query alone and the same query among others get the same.
+
+    Args:
+        query: a text or `Query`, or several.
+        passages: in the order that is known so far, the best first: ties keep it, and a budget is spent on its first.
+        judge: answers questions about them; see `judges/base.py`.
+        schedule: asks; every text is scored by itself (`Pointwise`) unless you say otherwise. Also by name.
+        top_n: how many of the best come back, all by default; schedules save calls on the others.
+        budget, both_orders, seed, concurrency, on_failure: see `driver.drive`.
+
+    Raises:
+        InvalidInput: another number of lists than of queries, or settings that make no sense.
+        ModelError: the judge fails.
+    """
+    if top_n is not None and top_n < 1:
+        raise InvalidInput("rerank", f"top_n is {top_n}; it must be at least 1, or None for all")
+    one = isinstance(query, str | Query)
+    lists: Any = [passages] if one else passages
+    queries = as_queries(query)
+    if len(queries) != len(lists):
+        raise InvalidInput("rerank", f"{len(lists)} lists of passages for {len(queries)} queries; give one for each")
+    jobs = [Job(each, _as_passages(texts)) for each, texts in zip(queries, lists, strict=True)]
+    longest = max((len(job.passages) for job in jobs), default=1)
+    played = drive(
+        jobs,
+        judge,
+        (read_schedule(schedule) if isinstance(schedule, str) else schedule) or Pointwise(),
+        top=top_n or max(longest, 1),
+        both_orders=both_orders,
+        budget=budget,
+        seed=seed,
+        concurrency=concurrency,
+        on_failure=on_failure,
+    )
+    found = []
+    for job, (outcome, _) in zip(jobs, played, strict=True):
+        pairs = zip(outcome.order, scores_of(outcome).tolist(), strict=True)
+        found.append([Ranked(place, score, job.passages[place]) for place, score in pairs][:top_n])
+    return found[0] if one else found
+
+
+def _as_passages(texts: Sequence[TextLike]) -> list[Passage]:
+    if isinstance(texts, str | Passage | Document):
+        raise InvalidInput("rerank", "passages is one text; give a list of them")
+    return [_as_passage(place, text) for place, text in enumerate(texts)]
+
+
+def _as_passage(place: int, text: TextLike) -> Passage:
+    if isinstance(text, Passage):
+        return text
+    if isinstance(text, Document):
+        return Passage(text.id, text.id, 0, len(text.text), text.text, text.title, text.meta)
+    if not isinstance(text, str):
+        raise InvalidInput("rerank", f"passage {place} is {type(text).__name__}; give str, Passage or Document")
+    return Passage(str(place), str(place), 0, len(text), text)
