@@ -1,0 +1,90 @@
+"""`POST /v2/rerank`: Cohere's dialect. `cohere.ClientV2(base_url=...)` and langchain-cohere speak it unchanged.
+
+`max_tokens_per_doc` is not kept: texts are cut at the model's own length, which is mostly shorter. Where the number
+given is below 512, the answer's `meta.warnings` says so.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from msgspec import UNSET, Meta, UnsetType
+
+from spaniel.rerank.serve.errors import Problem
+from spaniel.rerank.serve.schemas import Shape
+from spaniel.retrieval.types import JSON
+
+from .base import (
+    Answered,
+    Asked,
+    Dialect,
+    Query,
+    Some,
+    Top,
+    as_texts,
+    checked_query,
+    pairs_of,
+    with_text,
+)
+from .jina import meta
+
+__all__ = ["COHERE", "CohereRequest", "CohereResponse"]
+
+_USUAL_LENGTH = 512
+
+
+class CohereRequest(Shape):
+    """A query and the documents to put in order."""
+
+    query: Query
+    documents: Some
+    model: Annotated[str | None, Meta(description="Any; the server has one model.")] = None
+    top_n: Top = None
+    max_tokens_per_doc: Annotated[int | None, Meta(description="Not kept; see meta.warnings.")] = None
+    return_documents: Annotated[bool | None, Meta(description="Repeat the documents.")] = None
+    rank_fields: Annotated[list[str] | None, Meta(description="Of objects: the fields that are text.")] = None
+
+
+class CohereResult(Shape):
+    """One document."""
+
+    index: int
+    relevance_score: float
+    document: dict[str, Any] | UnsetType = UNSET
+
+
+class CohereResponse(Shape):
+    """Documents, best first."""
+
+    id: str
+    results: list[CohereResult]
+    meta: dict[str, Any]
+
+
+def _asked(request: CohereRequest) -> Asked:
+    room, warnings = request.max_tokens_per_doc, list[str]()
+    if room is not None and room < _USUAL_LENGTH:
+        warnings.append(f"max_tokens_per_doc is {room} and not kept: texts are cut at the model's own length")
+    return Asked(
+        pairs_of(checked_query(request.query), as_texts(request.documents, request.rank_fields)),
+        top=request.top_n,
+        documents=request.documents if request.return_documents else None,
+        warnings=tuple(warnings),
+    )
+
+
+def _answer(answered: Answered) -> CohereResponse:
+    documents = answered.asked.documents
+    results = [
+        CohereResult(
+            index=place, relevance_score=score, document=UNSET if documents is None else with_text(documents[place])
+        )
+        for place, score in answered.ranked
+    ]
+    return CohereResponse(id=answered.id, results=results, meta=meta(answered, version="2"))
+
+
+def _refusal(problem: Problem, id: str) -> Mapping[str, JSON]:
+    return {"id": id, "message": problem.said}
+
+
+COHERE = Dialect("cohere", CohereRequest, CohereResponse, _asked, _answer, _refusal)

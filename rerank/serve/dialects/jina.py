@@ -1,0 +1,132 @@
+"""`POST /v1/rerank`: Jina's dialect, which vLLM and many others share; and the first version of Cohere's.
+
+The two differ in few fields and clash in none, so that one answer holds what either client looks for: `model`, `object`
+and `usage` of Jina's, `id` and `meta` of Cohere's. A document is repeated only where `return_documents` asks for it, as
+Jina does now; clients once broke when that default changed.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from msgspec import UNSET, Meta, UnsetType
+
+from spaniel.rerank.serve.errors import Problem
+from spaniel.rerank.serve.schemas import Shape
+from spaniel.retrieval.types import JSON
+
+from .base import (
+    Answered,
+    Asked,
+    Dialect,
+    Query,
+    Some,
+    Top,
+    as_texts,
+    checked_query,
+    pairs_of,
+    search_units,
+    with_text,
+)
+
+__all__ = ["JINA", "RerankRequest", "RerankResponse"]
+
+
+class QueryText(Shape):
+    """A query as an object."""
+
+    text: Query
+
+
+class RerankRequest(Shape):
+    """A query and the documents to put in order."""
+
+    query: Query | QueryText
+    documents: Some
+    model: Annotated[str | None, Meta(description="Any; the server has one model, and says which.")] = None
+    top_n: Top = None
+    return_documents: Annotated[bool | None, Meta(description="Repeat the documents.")] = None
+    rank_fields: Annotated[list[str] | None, Meta(description="Of objects: the fields that are text.")] = None
+    truncation: Annotated[bool | None, Meta(description="false: a text longer than the model reads is an error.")] = (
+        None
+    )
+    raw_scores: Annotated[bool | None, Meta(description="Logits instead of scores from 0 to 1.")] = None
+
+
+class Result(Shape):
+    """One document."""
+
+    index: int
+    relevance_score: float
+    document: dict[str, Any] | UnsetType = UNSET
+
+
+class Usage(Shape):
+    """Tokens read by the model."""
+
+    total_tokens: int
+    prompt_tokens: int
+
+
+class RerankResponse(Shape, omit_defaults=False):
+    """Documents, best first."""
+
+    id: str
+    object: str
+    model: str
+    usage: Usage
+    results: list[Result]
+    meta: dict[str, Any]
+
+
+def _asked(request: RerankRequest) -> Asked:
+    query = request.query if isinstance(request.query, str) else request.query.text
+    return Asked(
+        pairs_of(checked_query(query), as_texts(request.documents, request.rank_fields)),
+        top=request.top_n,
+        raw=request.raw_scores is True,
+        cut=request.truncation is not False,
+        documents=request.documents if request.return_documents else None,
+    )
+
+
+def _answer(answered: Answered) -> RerankResponse:
+    tokens, documents = answered.scored.tokens, answered.asked.documents
+    return RerankResponse(
+        id=answered.id,
+        object="list",
+        model=answered.scored.model,
+        usage=Usage(total_tokens=tokens, prompt_tokens=tokens),
+        results=[
+            Result(
+                index=place,
+                relevance_score=score,
+                document=UNSET if documents is None else with_text(documents[place]),
+            )
+            for place, score in answered.ranked
+        ],
+        meta=meta(answered, version="1"),
+    )
+
+
+def meta(answered: Answered, *, version: str) -> dict[str, Any]:
+    """Cohere's account of a request."""
+    billed = {"search_units": search_units(len(answered.asked.pairs))}
+    said = {
+        "api_version": {"version": version},
+        "billed_units": billed,
+        "tokens": {"input_tokens": answered.scored.tokens},
+    }
+    return {**said, "warnings": list(answered.asked.warnings)} if answered.asked.warnings else said
+
+
+def _refusal(problem: Problem, id: str) -> Mapping[str, JSON]:
+    told: dict[str, JSON] = {
+        "type": problem.type,
+        "message": problem.message,
+        "field": problem.path,
+        "hint": problem.hint,
+    }
+    return {"id": id, "message": problem.said, "detail": problem.said, "error": told}
+
+
+JINA = Dialect("jina", RerankRequest, RerankResponse, _asked, _answer, _refusal)

@@ -1,0 +1,79 @@
+"""`POST /score`: vLLM's dialect for the scores alone, one text with several or several with as many, in their order."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from msgspec import Meta
+
+from spaniel.rerank.serve.errors import Problem
+from spaniel.rerank.serve.schemas import Shape
+from spaniel.retrieval.types import JSON
+
+from .base import Answered, Asked, Dialect
+from .jina import Usage
+
+__all__ = ["SCORE", "ScoreRequest", "ScoreResponse"]
+
+
+class ScoreRequest(Shape):
+    """Pairs: `text_1` with each of `text_2`, or one by one where both are lists of the same length."""
+
+    text_1: Annotated[str | Annotated[list[str], Meta(min_length=1)], Meta(description="The query or queries.")]
+    text_2: Annotated[str | Annotated[list[str], Meta(min_length=1)], Meta(description="The text or texts.")]
+    model: Annotated[str | None, Meta(description="Any; the server has one model, and says which.")] = None
+    raw_scores: Annotated[bool | None, Meta(description="Logits instead of scores from 0 to 1.")] = None
+
+
+class ScoreData(Shape, omit_defaults=False):
+    """The score of one pair."""
+
+    index: int
+    object: str
+    score: float
+
+
+class ScoreResponse(Shape, omit_defaults=False):
+    """Scores in the order of the pairs."""
+
+    id: str
+    object: str
+    created: int
+    model: str
+    data: list[ScoreData]
+    usage: Usage
+
+
+def _asked(request: ScoreRequest) -> Asked:
+    queries = [request.text_1] if isinstance(request.text_1, str) else request.text_1
+    texts = [request.text_2] if isinstance(request.text_2, str) else request.text_2
+    if len(queries) == 1:
+        queries = queries * len(texts)
+    if len(queries) != len(texts):
+        said = f"{len(queries)} texts with {len(texts)} of text_2; one with many, or as many of each"
+        raise Problem(422, "Validation", said, "text_1")
+    return Asked(list(zip(queries, texts, strict=True)), raw=request.raw_scores is True)
+
+
+def _answer(answered: Answered) -> ScoreResponse:
+    tokens = answered.scored.tokens
+    return ScoreResponse(
+        id=answered.id,
+        object="list",
+        created=answered.created_s,
+        model=answered.scored.model,
+        data=[ScoreData(index=n, object="score", score=score) for n, score in enumerate(answered.scores.tolist())],
+        usage=Usage(total_tokens=tokens, prompt_tokens=tokens),
+    )
+
+
+def _refusal(problem: Problem, id: str) -> Mapping[str, JSON]:
+    told: dict[str, JSON] = {
+        "type": problem.type,
+        "message": problem.said,
+        "param": problem.path,
+        "code": problem.status,
+    }
+    return {"error": told}
+
+
+SCORE = Dialect("score", ScoreRequest, ScoreResponse, _asked, _answer, _refusal)

@@ -1,0 +1,93 @@
+"""The OpenAPI document, made from the shapes that the dialects really read and write."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from spaniel.retrieval.types import JSON
+
+from .dialects.base import Dialect
+from .dialects.cohere import COHERE
+from .dialects.jina import JINA
+from .dialects.score import SCORE
+from .dialects.tei import TEI
+
+__all__ = ["openapi"]
+
+_FAILURES = {
+    400: "The body is empty or no JSON.",
+    401: "No key, or a wrong one.",
+    408: "The body came too slowly.",
+    413: "Too many documents, or too large a body.",
+    422: "JSON of another shape; the message names the field.",
+    429: "Too much is queued; Retry-After says when to come back.",
+    500: "The model failed.",
+    503: "Loading or draining.",
+    504: "Not done in the time that is allowed.",
+}
+_SCORING: dict[str, tuple[str, tuple[Dialect[Any], ...]]] = {
+    "/v1/rerank": ("Put documents in order (Jina's dialect, and Cohere's first)", (JINA,)),
+    "/v2/rerank": ("Put documents in order (Cohere's dialect)", (COHERE,)),
+    "/rerank": ("Put texts or documents in order (TEI's dialect, or Jina's)", (TEI, JINA)),
+    "/score": ("Score pairs of texts (vLLM's dialect)", (SCORE,)),
+    "/v1/score": ("Score pairs of texts (vLLM's dialect)", (SCORE,)),
+}
+_PAGES = {
+    "/health": ("Whether the process lives", (200, 503), False),
+    "/ready": ("Whether the model is loaded and requests are taken", (200, 503), False),
+    "/info": ("The model and the limits", (200, 401), True),
+    "/v1/models": ("The model, as a list", (200, 401), True),
+}
+_TIMEOUT: dict[str, JSON] = {
+    "name": "x-timeout-ms",
+    "in": "header",
+    "description": "Milliseconds after which no answer is wanted.",
+    "schema": {"type": "number", "exclusiveMinimum": 0},
+}
+
+
+def openapi(max_documents: int, version: str) -> dict[str, JSON]:
+    """OpenAPI 3.1: every path but the texts of /metrics and of this document itself."""
+    shapes = [
+        shape for _, dialects in _SCORING.values() for each in dialects for shape in (each.request, each.response)
+    ]
+    schemas, components = msgspec.json.schema_components(shapes, ref_template="#/components/schemas/{name}")
+    named = dict(zip(map(str, shapes), schemas, strict=True))
+    for name, field in (("RerankRequest", "documents"), ("CohereRequest", "documents"), ("TeiRequest", "texts")):
+        components[name]["properties"][field]["maxItems"] = max_documents
+    components["Failure"] = {"type": "object", "description": "What went wrong, as the dialect writes it."}
+    paths: dict[str, Any] = {path: {"post": _scoring(told, spoken, named)} for path, (told, spoken) in _SCORING.items()}
+    for path, (told, statuses, guarded) in _PAGES.items():
+        answers = {str(status): _json("JSON", {"type": "object"}) for status in statuses}
+        paths[path] = {"get": {"summary": told, "responses": answers, "security": [{"key": []}, {}] if guarded else []}}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Spaniel reranker", "version": version, "license": {"name": "Apache-2.0"}},
+        "paths": paths,
+        "components": {"schemas": components, "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}}},
+    }
+
+
+def _scoring(told: str, spoken: tuple[Dialect[Any], ...], named: Mapping[str, Any]) -> dict[str, Any]:
+    requests, responses = ([named[str(getattr(each, side))] for each in spoken] for side in ("request", "response"))
+    failures = {
+        str(status): _json(said, {"$ref": "#/components/schemas/Failure"}) for status, said in _FAILURES.items()
+    }
+    for status in ("429", "503"):
+        failures[status]["headers"] = {"Retry-After": {"schema": {"type": "integer"}}}
+    return {
+        "summary": told,
+        "parameters": [_TIMEOUT],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": _one_of(requests)}}},
+        "responses": {"200": _json("Scores.", _one_of(responses)), **failures},
+        "security": [{"key": []}, {}],
+    }
+
+
+def _one_of(schemas: list[Any]) -> Any:
+    return schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
+
+
+def _json(said: str, schema: Any) -> dict[str, Any]:
+    return {"description": said, "content": {"application/json": {"schema": schema}}}
