@@ -6,7 +6,9 @@ from .lazy import LazyGroup
 
 __all__ = ["COMMANDS", "rerank"]
 
-COMMANDS: dict[str, tuple[str, str]] = {}
+COMMANDS: dict[str, tuple[str, str]] = {
+    "serve": ("rerank_serve:serve", "Serve a cross-encoder over HTTP, in the dialects of Jina, Cohere and TEI."),
+}
 
 
 @click.group(cls=LazyGroup, commands_at=COMMANDS)

@@ -7,7 +7,6 @@ of those ends here, with the connection.
 
 import json
 from asyncio import TimerHandle, Transport
-from collections.abc import Callable
 from typing import Any
 
 import h11
@@ -39,7 +38,8 @@ class _BoundedProtocol(H11Protocol):
             self._await_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._stop(), self._stop_writing()
+        self._stop()
+        self._stop_writing()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -92,15 +92,14 @@ class _BoundedProtocol(H11Protocol):
         self._writing = self.loop.call_later(self.settings.write_timeout_s, self.transport.abort)
 
     def _stop(self) -> None:
-        self._waiting = _cancelled(self._waiting)
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
 
     def _stop_writing(self) -> None:
-        self._writing = _cancelled(self._writing)
-
-
-def _cancelled(timer: TimerHandle | None) -> None:
-    if timer is not None:
-        timer.cancel()
+        if self._writing is not None:
+            self._writing.cancel()
+            self._writing = None
 
 
 def _plain(status: int, reason: str, told: str, headers: str = "") -> bytes:

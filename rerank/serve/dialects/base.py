@@ -170,7 +170,7 @@ def checked_query(query: str) -> str:
         Problem: 422 for an empty one.
     """
     if not query.strip():
-        raise Problem(422, "Validation", "is empty", "query")
+        raise Problem(422, "Validation", "is blank", "query")
     return query
 
 

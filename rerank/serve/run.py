@@ -1,0 +1,211 @@
+"""One process that serves: binding, signals, draining, and what is told when.
+
+    bound -> loading (503 but for /health) -> ready -> SIGTERM: draining (503), what is under way is finished -> gone
+    SIGHUP, at any time after: the keys and the model are read again
+
+The port is bound before the model is loaded, so that whoever watches sees "loading" and not a closed door. A second
+SIGTERM or SIGINT ends the process at once.
+"""
+
+import asyncio
+import logging
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from spaniel.retrieval.errors import InvalidInput, SpanielError
+
+from .app import create_app
+from .auth import Keys
+from .engine import Engine
+from .protocol import bounded
+from .settings import Settings, is_loopback
+
+__all__ = ["Service"]
+
+_CLOSING_S = 5
+
+_log = logging.getLogger("spaniel.rerank.serve")
+
+
+class _Server(uvicorn.Server):
+    """Signals are ours: uvicorn would send itself those that it has handled, and so never exit with 0."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@dataclass(slots=True)
+class Service:
+    """A reranker on a port.
+
+    Attributes:
+        engine: not started yet.
+        host, port: where to listen; port 0 takes a free one, and `port` is it once `bind` has returned.
+        insecure: listen where other machines can reach it although there are no keys.
+        certificate, private_key: PEM files; both or none.
+        interrupted: it was SIGINT that ended it.
+
+    Raises:
+        InvalidInput: other machines could reach it and there are no keys; or one of the PEM files alone.
+    """
+
+    engine: Engine
+    settings: Settings = field(default_factory=Settings)
+    keys: Keys = field(default_factory=lambda: Keys(None))
+    host: str = "127.0.0.1"
+    port: int = 8080
+    insecure: bool = False
+    certificate: Path | None = None
+    private_key: Path | None = None
+    interrupted: bool = False
+    _socket: socket.socket | None = None
+    _reloading: asyncio.Task[None] | None = None
+    _loop: asyncio.AbstractEventLoop | None = None
+    _stop: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        if not is_loopback(self.host) and not self.keys.required and not self.insecure:
+            hint = "give a file of keys with --api-key-file, or --insecure to let everybody in"
+            raise InvalidInput("host", f"{self.host} can be reached from other machines, and there are no keys", hint)
+        if (self.certificate is None) != (self.private_key is None):
+            raise InvalidInput("TLS", "a certificate and its private key go together", "give both files")
+
+    @property
+    def url(self) -> str:
+        """Where a client finds it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http{'s' if self.certificate else ''}://{host}:{self.port}"
+
+    def bind(self) -> None:
+        """Take the port.
+
+        Raises:
+            InvalidInput: it is taken, or this machine has no such address.
+        """
+        try:
+            family, kind, protocol, _, address = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)[0]
+            listening = socket.socket(family, kind, protocol)
+            try:
+                listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                listening.bind(address)
+            except BaseException:
+                listening.close()
+                raise
+        except OSError as error:
+            raise InvalidInput(
+                "port", f"cannot listen on {self.host}:{self.port} ({error.strerror or error})"
+            ) from error
+        self._socket, self.port = listening, listening.getsockname()[1]
+
+    def stop(self) -> None:
+        """Drain and end, as after SIGTERM; from any thread, once it runs."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._stop.set)
+
+    async def run(self, on_ready: Callable[[], None] = lambda: None) -> bool:
+        """Serve until a signal ends it. True: everything that was under way was answered.
+
+        Args:
+            on_ready: called once the model is loaded and requests are taken.
+
+        Raises:
+            ModelError: the model cannot be loaded.
+        """
+        if self._socket is None:
+            self.bind()
+        self._loop, server = asyncio.get_running_loop(), _Server(self._config())
+        with self._signals():
+            serving = asyncio.create_task(server.serve(sockets=[self._socket] if self._socket else None))
+            try:
+                return await self._served(serving, on_ready)
+            finally:
+                server.should_exit = True
+                await serving
+
+    async def _served(self, serving: asyncio.Task[None], on_ready: Callable[[], None]) -> bool:
+        stopped = asyncio.create_task(self._stop.wait())
+        starting = asyncio.create_task(self.engine.start())
+        try:
+            await asyncio.wait({starting, stopped, serving}, return_when=asyncio.FIRST_COMPLETED)
+            if starting.done():
+                starting.result()
+                on_ready()
+                await asyncio.wait({stopped, serving}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (starting, stopped):
+                task.cancel()
+            with suppress(asyncio.CancelledError, SpanielError):
+                await starting
+        return await self.engine.drain(self.settings.drain_s)
+
+    def _config(self) -> uvicorn.Config:
+        files: dict[str, Any] = {}
+        if self.certificate and self.private_key:
+            files = {"ssl_certfile": str(self.certificate), "ssl_keyfile": str(self.private_key)}
+        return uvicorn.Config(
+            create_app(self.engine, self.settings, self.keys),
+            http=bounded(self.settings),
+            loop="asyncio",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_keep_alive=self.settings.idle_timeout_s,  # type: ignore[arg-type] # given to call_later
+            timeout_graceful_shutdown=_CLOSING_S,
+            h11_max_incomplete_event_size=self.settings.max_header_bytes,
+            **files,
+        )
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        """Signals are heard while the block runs; after the first that ends it, the next ends the process.
+
+        In another thread than the first there are none.
+        """
+        loop = asyncio.get_running_loop()
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def end(number: signal.Signals) -> None:
+            self.interrupted = number is signal.SIGINT
+            for each in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(each)
+            self._stop.set()
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, end, number)
+        loop.add_signal_handler(signal.SIGHUP, self._hang_up)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                loop.remove_signal_handler(number)
+
+    def _hang_up(self) -> None:
+        if self._reloading is None or self._reloading.done():
+            self._reloading = asyncio.get_running_loop().create_task(self.reload())
+
+    async def reload(self) -> None:
+        """Read the keys and the model again; what cannot be read stays what it was, and the log says why."""
+        try:
+            if n_keys := self.keys.reload():
+                _log.warning("keys read again: %d", n_keys)
+        except SpanielError as error:
+            _log.error("the keys stay what they were: %s", error)
+        try:
+            report = await self.engine.reload()
+            _log.warning("model read again: %s", report.to_json())
+        except SpanielError as error:
+            _log.error("the model stays what it was: %s", error)
