@@ -10,6 +10,11 @@ from spaniel.rerank.questions import Outcome
 from spaniel.retrieval.errors import InvalidInput
 
 from .bradley_terry import bradley_terry
+from .elo import elo
+from .greedy import greedy
+from .kwiksort import kwiksort
+from .pagerank import pagerank
+from .rank_centrality import rank_centrality
 from .win_rate import win_rate
 from .wins import Wins
 
@@ -21,6 +26,11 @@ Aggregator = Callable[..., NDArray[np.float64]]
 AGGREGATORS: Mapping[str, Aggregator] = {
     "bradley-terry": bradley_terry,
     "win-rate": win_rate,
+    "rank-centrality": rank_centrality,
+    "pagerank": pagerank,
+    "elo": elo,
+    "greedy": greedy,
+    "kwiksort": kwiksort,
 }
 
 DECIMALS = 9

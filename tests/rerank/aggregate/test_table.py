@@ -33,8 +33,8 @@ def test_answers_that_agree_are_followed(method: str) -> None:
 
 @METHODS
 def test_ties_keep_the_first_stage_order(method: str) -> None:
-    wins = wins_of_orders([(0, 1, 2), (1, 2, 0), (2, 0, 1)], 3)
-    assert aggregated(wins, method, prior=0.0).order == (0, 1, 2)
+    wins = wins_of_orders([(0, 1, 2, 3), (3, 2, 1, 0)], 4)
+    assert aggregated(wins, method, prior=0.0).order == (0, 1, 2, 3)
 
 
 def test_an_unknown_name_has_the_nearest() -> None:
