@@ -78,8 +78,14 @@ class EndpointEncoder(Encoder):
         return Encoded(vectors, sum(half.tokens for half in halves), 0, 1 + sum(half.model_calls for half in halves))
 
 
-def endpoint_url(source: str) -> tuple[str, str]:
+def endpoint_url(
+    source: str, *, route: str = "embeddings", key_variable: str = "SPANIEL_EMBEDDINGS_KEY"
+) -> tuple[str, str]:
     """(URL to post to, name of the model) of "https://host/v1#model".
+
+    Args:
+        route: what is asked of the server; put behind the path unless it ends so.
+        key_variable: where the key belongs, for the message to those who wrote it into the URL.
 
     Raises:
         InvalidInput: no URL, no model named, or something in the URL that must not be kept in an index.
@@ -93,10 +99,10 @@ def endpoint_url(source: str) -> tuple[str, str]:
     if not model:
         raise InvalidInput("endpoint", f"{url!r} names no model", hint=f"put its name behind a #: {url}#MODEL")
     if parts.username or parts.password or _secrets(parts.query):
-        hint = "put the key into SPANIEL_EMBEDDINGS_KEY"
-        raise InvalidInput("endpoint", "a URL with a user, password or parameters would be kept in the index", hint)
+        hint = f"put the key into {key_variable}"
+        raise InvalidInput("endpoint", "a URL with a user, password or parameters would be kept and shown", hint)
     path = parts.path.rstrip("/")
-    path = path if path.endswith("/embeddings") else path + "/embeddings"
+    path = path if path.endswith(f"/{route}") else f"{path}/{route}"
     return urlunsplit((parts.scheme, parts.netloc, path, parts.query, "")), model
 
 
@@ -114,19 +120,19 @@ def _secrets(query: str) -> bool:
     return any(name != "api-version" for name, _ in parse_qsl(query, keep_blank_values=True))
 
 
-def endpoint_key(url: str) -> str:
-    """The key for this URL from the environment, or the file it names; empty without one.
+def endpoint_key(url: str, *, variable: str = "SPANIEL_EMBEDDINGS_KEY") -> str:
+    """The key for this URL from the environment variable, or the file that `variable`_FILE names; empty without one.
 
     Raises:
         InvalidInput: the file cannot be read.
     """
-    if key := os.environ.get("SPANIEL_EMBEDDINGS_KEY"):
+    if key := os.environ.get(variable):
         return key.strip()
-    if named := os.environ.get("SPANIEL_EMBEDDINGS_KEY_FILE"):
+    if named := os.environ.get(f"{variable}_FILE"):
         try:
             return Path(named).read_text("utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
-            raise InvalidInput("SPANIEL_EMBEDDINGS_KEY_FILE", f"{named}: cannot be read ({error})") from error
+            raise InvalidInput(f"{variable}_FILE", f"{named}: cannot be read ({error})") from error
     parts = urlsplit(url)
     of_its_own = parts.scheme == "https" and parts.hostname == "api.openai.com"
     return os.environ.get("OPENAI_API_KEY", "").strip() if of_its_own else ""
