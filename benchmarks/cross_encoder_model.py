@@ -85,7 +85,11 @@ def write_cross_encoder(
     length = positions - (0 if family == "bert" else 2)
     _write_json(
         folder / "tokenizer_config.json",
-        {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": length, **special},
+        {
+            "tokenizer_class": "BertTokenizer" if family == "bert" else "PreTrainedTokenizerFast",
+            "model_max_length": length,
+            **special,
+        },
     )
     from safetensors.numpy import save_file
 

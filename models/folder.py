@@ -102,14 +102,16 @@ def read_folder(path: str | Path) -> ModelFolder:
         error.hint = "make one with transformers: AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)"
         raise error
     longest = _longest(config)
+    exported = read_manifest(folder / NAME) if (folder / NAME).is_file() else None
+    asked = exported.max_length if exported is not None else 0
     return ModelFolder(
         path=folder,
-        max_length=_max_length(folder, longest),
+        max_length=min(asked, longest or asked) or _max_length(folder, longest),
         longest=longest,
         padding=_padding(config),
         prompts=_prompts(folder),
         model_type=kind if isinstance(kind := config.get("model_type"), str) else "",
-        exported=read_manifest(folder / NAME) if (folder / NAME).is_file() else None,
+        exported=exported,
         lower=_optional(folder / "sentence_bert_config.json").get("do_lower_case") is True,
     )
 

@@ -1,11 +1,12 @@
 """spaniel.json, the manifest of an export, read from a folder that may come from a stranger."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from spaniel.retrieval.errors import ModelError
+from spaniel.retrieval.types import JSON
 
 from .card import Pooling
 from .graph.config import read_json
@@ -15,6 +16,7 @@ __all__ = ["NAME", "Manifest", "read_manifest"]
 NAME = "spaniel.json"
 _MAX_FILES = 4096
 _MAX_DIMENSION = 1 << 16
+_MAX_LENGTH = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,8 @@ class Manifest:
         dimension: of what they give.
         source: name -> sha256 of the files it was made from.
         files: name -> sha256 of its own files.
+        max_length: tokens after which texts are cut; 0 where the model's files decide.
+        parity: what the gate of int8 measured; empty without int8.
     """
 
     format: int
@@ -37,6 +41,8 @@ class Manifest:
     dimension: int
     source: Mapping[str, str]
     files: Mapping[str, str]
+    max_length: int = 0
+    parity: Mapping[str, JSON] = field(default_factory=dict)
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -55,6 +61,8 @@ def read_manifest(path: Path) -> Manifest:
             dimension=_dimension(found["dimension"]),
             source=_hashes(found["source"]),
             files=_hashes(found["files"]),
+            max_length=_length(found.get("max_length", 0)),
+            parity=_of(dict, found.get("parity") or {}),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         damaged = ModelError(f"{path}: not a manifest of ours ({error!r})")
@@ -80,6 +88,13 @@ def _dimension(value: Any) -> int:
     if not 1 <= dimension <= _MAX_DIMENSION:
         raise ValueError(f"dimension {dimension}")
     return dimension
+
+
+def _length(value: Any) -> int:
+    length: int = _of(int, value)
+    if not 0 <= length <= _MAX_LENGTH:
+        raise ValueError(f"max_length {length}")
+    return length
 
 
 def _hashes(entries: Any) -> dict[str, str]:

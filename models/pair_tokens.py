@@ -54,6 +54,10 @@ class _Template:
     def special(self) -> int:
         return len(self.before[0]) + len(self.between[0]) + len(self.behind[0])
 
+    def untyped(self) -> "_Template":
+        before, between, behind = ((ids, types * 0) for ids, types in (self.before, self.between, self.behind))
+        return _Template(before, between, behind, (0, 0))
+
 
 class PairTokenizer:
     """The tokenizer of one cross-encoder. Safe to call from several threads.
@@ -63,16 +67,20 @@ class PairTokenizer:
         max_length: tokens of a pair, special ones included.
         query_room: tokens that a query keeps whatever the passage needs; half of what special tokens leave when None.
         lower: texts are put into lower case first.
+        typed: token types are those of the post-processor; else all are 0.
 
     Raises:
         ModelError: no such file, none that can be read, or one whose pairs are not query, then passage.
         InvalidInput: no room for both texts beside the special tokens.
     """
 
-    def __init__(self, path: Path, max_length: int, *, query_room: int | None = None, lower: bool = False) -> None:
+    def __init__(
+        self, path: Path, max_length: int, *, query_room: int | None = None, lower: bool = False, typed: bool = True
+    ) -> None:
         # One more than fits, so that a text that is longer shows.
         self._tokenizer = Tokenizer(path, max_length + 1, lower=lower, bare=True)
-        self._template = _template(self._tokenizer, path)
+        template = _template(self._tokenizer, path)
+        self._template = template if typed else template.untyped()
         room = max_length - self._template.special
         if room < 2:
             raise InvalidInput(
@@ -80,7 +88,8 @@ class PairTokenizer:
             )
         if query_room is not None and not 1 <= query_room < room:
             raise InvalidInput("query_room", f"{query_room}; it must be 1 to {room - 1}, of {max_length} tokens in all")
-        self.max_length, self._room, self._query_room = max_length, room, query_room or room // 2
+        self.max_length, self._room = max_length, room
+        self._query_room, self._halved = query_room or room // 2, query_room is None
 
     def __call__(self, query: str, passages: Sequence[str]) -> list[Pair]:
         """Pairs of one query with each passage, in their order. The texts must be encodable as UTF-8 (`text.clean`).
@@ -93,7 +102,9 @@ class PairTokenizer:
 
     def _pair(self, query: Ints, passage: Ints) -> Pair:
         room, template = self._room, self._template
-        asked = query[: max(self._query_room, room - len(passage))]
+        # Where both are too long, the longer one gets the odd token, as transformers has it.
+        odd = self._halved and room % 2 == 1 and len(query) > len(passage)
+        asked = query[: max(self._query_room + odd, room - len(passage))]
         read = passage[: room - len(asked)]
         cut = len(asked) < len(query) or len(read) < len(passage)
         first, second = template.types

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from spaniel.retrieval.errors import ModelError
 from spaniel.retrieval.types import JSON
 
-__all__ = ["LEAST_NDCG", "Ranked", "passages", "ranked"]
+__all__ = ["LEAST_NDCG", "Ranked", "agreement", "passages", "ranked"]
 
 LEAST_NDCG = 0.97
 _DEPTH = 10
@@ -66,12 +66,20 @@ def ranked(reference: NDArray[np.float32], given: NDArray[np.float32]) -> Ranked
     """
     if not (np.isfinite(reference).all() and np.isfinite(given).all()):
         return Ranked(float("nan"), float("nan"), len(given))
-    truth, found = _first(reference), _first(given)
+    return Ranked(*agreement(_first(reference), _first(given)), len(given))
+
+
+def agreement(truth: NDArray[np.int64], found: NDArray[np.int64]) -> tuple[float, float]:
+    """(nDCG@10, part of the first ten that is the same) of rankings against others as truth, means over the queries.
+
+    Args:
+        truth, found: int64 (queries, 10), what stands first.
+    """
     same = found[:, :, None] == truth[:, None, :]  # (query, place of the one, place of the other)
     gains = np.arange(_DEPTH, 0, -1, dtype=np.float64)
     discounts = 1 / np.log2(np.arange(_DEPTH) + 2)
     reached = (same @ gains) @ discounts / (gains @ discounts)
-    return Ranked(float(reached.mean()), float(same.any(axis=2).mean()), len(given))
+    return float(reached.mean()), float(same.any(axis=2).mean())
 
 
 def _first(vectors: NDArray[np.float32]) -> NDArray[np.int64]:

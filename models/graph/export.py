@@ -22,6 +22,7 @@ from typing import Any, Literal, cast, get_args
 import numpy as np
 
 from spaniel.models.card import Pooling
+from spaniel.models.pair_ranking import PairGate, asked_of_sample, check_loss, compared, loss, score_pairs
 from spaniel.models.parity import LEAST_COSINE, parity, run_sample, sample_texts
 from spaniel.models.ranking import LEAST_NDCG, passages, ranked
 from spaniel.retrieval.errors import InvalidInput, ModelError
@@ -80,6 +81,8 @@ def export(
     precision: Precision = "fp32",
     least_cosine: float = LEAST_COSINE,
     least_ndcg: float = LEAST_NDCG,
+    pairs: PairGate | None = None,
+    max_length: int | None = None,
     on_progress: Progress | None = None,
 ) -> Exported:
     """Write the model in `directory` as ONNX into the folder `out`.
@@ -93,6 +96,9 @@ def export(
         precision: "fp32", "int8" or "both". int8 is compared with fp32 on a sample of texts and refused if a cosine is
             below `least_cosine` or, for the head "pool", its ranking of the sample's pieces has an nDCG@10 below
             `least_ndcg` (`ranking.py`); both stand in the manifest.
+        pairs: what int8 has to reach with the head "classify" of one label (`pair_ranking.py`), beside a correlation
+            of `least_cosine`.
+        max_length: tokens after which whoever opens the export cuts, instead of what the model's files say.
         on_progress: called with what is being done.
 
     Returns:
@@ -108,6 +114,7 @@ def export(
     """
     _check(head, pooling, precision)
     source, target, say = Path(directory), Path(out), on_progress or (lambda stage: None)
+    gated = pairs or PairGate()
     modules = read_modules(source) if head == "pool" else Modules()
     plan = Plan(
         read_config(source),
@@ -117,11 +124,11 @@ def export(
     )
     say("reading")
     with Weights(source) as weights:
-        definition = _definition(source, weights, plan, precision)
-        if (there := _there(target, definition)) is not None:
+        definition = _definition(source, weights, plan, precision) | _cut(plan, max_length)
+        if (there := _there(target, definition, judged=bool(gated.judged))) is not None:
             return there
         with _folder_whole(target) as folder:
-            gate = _Gate(source / "tokenizer.json", plan, least_cosine, least_ndcg)
+            gate = _Gate(source / "tokenizer.json", plan, least_cosine, least_ndcg, gated)
             measured = _graphs(plan, weights, folder, gate, precision, say)
             _copy(source, folder, modules)
             files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
@@ -152,23 +159,28 @@ class _Gate:
     plan: Plan
     least_cosine: float
     least_ndcg: float
+    pairs: PairGate
 
     def sample(self, graph: Path) -> list[dict[str, Any]]:
         """All outputs of a graph for the texts of the sample."""
         pairs = self.plan.head == "classify"
         return run_sample(graph, self.tokenizer, pairs=pairs, longest=self.plan.config.longest)
 
-    def vectors(self, graph: Path) -> Any:
-        """float32 (n, d) of the passages that are ranked; None for a head that ranks nothing by vectors."""
+    def ranking(self, graph: Path) -> Any:
+        """What a graph ranks by: float32 (n, d) vectors of passages; or logits, float64 (p,) for each query of the
+        sample and then of the judged ones; None for a head that ranks nothing."""
+        longest = self.plan.config.longest
+        if self.plan.head == "classify" and self.plan.config.labels == 1:
+            judged = [(query.query, query.passages) for query in self.pairs.judged]
+            return score_pairs(graph, self.tokenizer, [*asked_of_sample(), *judged], longest=longest)
         if self.plan.head != "pool":
             return None
         texts, output = passages(sample_texts()), OUTPUTS["pool"]
-        longest = self.plan.config.longest
         made = run_sample(graph, self.tokenizer, pairs=False, longest=longest, texts=texts, output=output)
         return np.concatenate([each[output] for each in made])
 
     def check(self, reference: tuple[Any, Any], given: tuple[Any, Any]) -> dict[str, JSON]:
-        """What was measured, from (outputs for the sample, vectors) of the fp32 and of the int8 graph.
+        """What was measured, from (outputs for the sample, `ranking`) of the fp32 and of the int8 graph.
 
         Raises:
             ModelError: it is too far from fp32.
@@ -177,9 +189,21 @@ class _Gate:
         near.check(self.least_cosine, "int8")
         if given[1] is None:
             return near.to_json()
+        if self.plan.head == "classify":
+            return near.to_json() | self._checked_pairs(reference[1], given[1])
         alike = ranked(reference[1], given[1])
         alike.check(self.least_ndcg, "int8")
         return near.to_json() | {"ranking": alike.to_json()}
+
+    def _checked_pairs(self, reference: Any, given: Any) -> dict[str, JSON]:
+        n = len(given) - len(self.pairs.judged)
+        alike = compared(reference[:n], given[:n])
+        alike.check(self.pairs, "int8")
+        if not self.pairs.judged:
+            return {"ranking": alike.to_json()}
+        lost = loss(reference[n:], given[n:], self.pairs.judged)
+        check_loss(lost, self.pairs, "int8")
+        return {"ranking": alike.to_json(), "judged": lost}
 
 
 def _graphs(
@@ -196,14 +220,14 @@ def _graphs(
     model, outputs = watched(plan, weights)
     _write(model, folder / "watched.onnx")
     del model
-    reference, truth = gate.sample(folder / "watched.onnx"), gate.vectors(folder / "watched.onnx")
+    reference, truth = gate.sample(folder / "watched.onnx"), gate.ranking(folder / "watched.onnx")
     (folder / "watched.onnx").unlink()
     peaks = {layer: np.max([each[name] for each in reference], axis=0) for layer, name in outputs.items()}
     say("building the int8 graph")
     _write(quantised(plan, weights, peaks), folder / GRAPHS["int8"])
     say("comparing int8 with fp32")
     int8 = folder / GRAPHS["int8"]
-    return gate.check((reference, truth), (gate.sample(int8), gate.vectors(int8)))
+    return gate.check((reference, truth), (gate.sample(int8), gate.ranking(int8)))
 
 
 def _definition(source: Path, weights: Weights, plan: Plan, precision: Precision) -> dict[str, JSON]:
@@ -225,6 +249,19 @@ def _definition(source: Path, weights: Weights, plan: Plan, precision: Precision
         "precision": precision,
         "source": {name: _digest(source / name) for name in names},
     }
+
+
+def _cut(plan: Plan, max_length: int | None) -> dict[str, JSON]:
+    """The manifest's word on where texts are cut, where there is one.
+
+    Raises:
+        InvalidInput: longer than the model reads.
+    """
+    if max_length is None:
+        return {}
+    if not 8 <= max_length <= plan.config.longest:
+        raise InvalidInput("max_length", f"{max_length}; it must be 8 to {plan.config.longest} tokens")
+    return {"max_length": max_length}
 
 
 def _write(model: Any, path: Path) -> None:
@@ -251,8 +288,11 @@ def _digest(path: Path) -> dict[str, JSON]:
         return {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(stream, "sha256").hexdigest()}
 
 
-def _there(target: Path, definition: Mapping[str, JSON]) -> Exported | None:
+def _there(target: Path, definition: Mapping[str, JSON], *, judged: bool) -> Exported | None:
     """The export of this definition that `target` is; None when nothing is there.
+
+    Args:
+        judged: its int8 must have been checked by judgements.
 
     Raises:
         InvalidInput: it is something else.
@@ -261,11 +301,18 @@ def _there(target: Path, definition: Mapping[str, JSON]) -> Exported | None:
         return None
     if (target / MANIFEST).is_file():
         manifest = read_json(target / MANIFEST)
-        if isinstance(manifest, dict) and all(manifest.get(key) == value for key, value in definition.items()):
+        if isinstance(manifest, dict) and _same(manifest, definition, judged=judged):
             return Exported(target, cast(dict[str, JSON], manifest))
     raise InvalidInput(
         str(target), "is there already, and no export of this model with these options", "name another folder"
     )
+
+
+def _same(manifest: Mapping[str, Any], definition: Mapping[str, JSON], *, judged: bool) -> bool:
+    """Whether a manifest, which may have been made elsewhere, is of this definition."""
+    if judged and "judged" not in (manifest.get("parity") or {}):
+        return False
+    return all(manifest.get(key) == definition.get(key) for key in (*definition, "max_length"))
 
 
 @contextmanager

@@ -37,6 +37,7 @@ class PairFiles:
         query_room: see `PairTokenizer`.
         padding: id of the padding token.
         lower: texts are put into lower case first.
+        typed: token types tell query and passage apart; else all are 0.
     """
 
     name: str
@@ -47,6 +48,7 @@ class PairFiles:
     query_room: int | None = None
     padding: int = 0
     lower: bool = False
+    typed: bool = True
 
 
 class OnnxPairModel:
@@ -75,7 +77,7 @@ class OnnxPairModel:
     ) -> None:
         self._files, self.info = files, info
         self._tokenizer = PairTokenizer(
-            files.tokenizer, files.max_length, query_room=files.query_room, lower=files.lower
+            files.tokenizer, files.max_length, query_room=files.query_room, lower=files.lower, typed=files.typed
         )
         self._session = open_session(
             files.graph, device=provider, threads=threads, inputs=_INPUTS, arena=False, cache=engines

@@ -1,0 +1,213 @@
+"""Does an int8 cross-encoder rank as the float32 one does? Asked of passages that come with the package, and of any
+with judgements that a user has.
+
+Eight of the package's passages are queries, each against all others. For each query the two rankings are compared by
+Kendall's tau and Spearman's rho over all passages, and by the nDCG@10 of the int8 ranking with the float32 one as the
+truth (`ranking.py`). Where judgements are given, the nDCG@10 of both is computed from those, and what is gated is the
+loss.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spaniel.retrieval.errors import ModelError
+from spaniel.retrieval.types import JSON
+
+from .batching import batches
+from .pair_tokens import Pair, PairTokenizer
+from .parity import sample_texts
+from .ranking import agreement, passages
+from .session import open_session
+from .text import clean
+
+__all__ = ["JudgedQuery", "PairGate", "PairRanked", "asked_of_sample", "compared", "loss", "score_pairs"]
+
+_QUERIES = 8
+_DEPTH = 10
+_BUDGET = 512
+_MAX_TOKENS = 256
+
+Scores = list[NDArray[np.float64]]
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedQuery:
+    """A query with passages and what judges said of them.
+
+    Attributes:
+        query: its text.
+        passages: their texts, as a first stage found them.
+        grades: of each passage, 0 for irrelevant or not judged.
+        ideal: the grades of all its judged passages, found or not.
+    """
+
+    query: str
+    passages: Sequence[str]
+    grades: Sequence[int]
+    ideal: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class PairGate:
+    """What an int8 cross-encoder has to reach.
+
+    Attributes:
+        least_kendall: mean tau over the queries of the sample.
+        least_ndcg: nDCG@10 against the float32 ranking as truth, mean over the queries of the sample.
+        most_loss: of nDCG@10 by judgements, float32 less int8, mean over the queries of `judged`.
+        judged: none by default.
+    """
+
+    least_kendall: float = 0.9
+    least_ndcg: float = 0.95
+    most_loss: float = 0.005
+    judged: Sequence[JudgedQuery] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PairRanked:
+    """How near the rankings of two cross-encoders are, as means over the queries; NaN when a score is.
+
+    Attributes:
+        kendall, spearman: over all passages of a query.
+        ndcg: at 10, of the one against the other as truth.
+        queries, passages: how many, and of how many each.
+    """
+
+    kendall: float
+    spearman: float
+    ndcg: float
+    queries: int
+    passages: int
+
+    def check(self, gate: PairGate, what: str) -> None:
+        """Refuse rankings that are too far apart.
+
+        Raises:
+            ModelError: `kendall` or `ndcg` is below what `gate` asks for.
+        """
+        if not (self.kendall >= gate.least_kendall and self.ndcg >= gate.least_ndcg):
+            error = ModelError(
+                f"{what}: against the ranking of fp32 Kendall's tau is {self.kendall:.4f}, asked for is "
+                f"{gate.least_kendall}; nDCG@10 is {self.ndcg:.4f}, asked for is {gate.least_ndcg}"
+            )
+            error.hint = "use fp32; or, on a CPU with VNNI instructions, try again there"
+            raise error
+
+    def to_json(self) -> dict[str, JSON]:
+        """As it stands in a manifest."""
+        return {
+            "kendall": round(self.kendall, 6),
+            "spearman": round(self.spearman, 6),
+            "ndcg@10": round(self.ndcg, 6),
+            "queries": self.queries,
+            "passages": self.passages,
+        }
+
+
+def asked_of_sample() -> list[tuple[str, list[str]]]:
+    """Queries of the built-in sample, each with the passages it is asked of."""
+    every = passages(sample_texts())
+    step = len(every) // _QUERIES
+    return [(every[i * step], every[: i * step] + every[i * step + 1 :]) for i in range(_QUERIES)]
+
+
+def score_pairs(graph: Path, tokenizer: Path, asked: Sequence[tuple[str, Sequence[str]]], *, longest: int) -> Scores:
+    """Logits of every query's passages, float64 (passages,) each. Pairs of one length share a batch, none is padded.
+
+    Args:
+        longest: tokens of a pair; no more than 256 are read.
+    """
+    session = open_session(graph)
+    names = [each.name for each in session.get_inputs()]
+    tokenize = PairTokenizer(tokenizer, min(longest, _MAX_TOKENS))
+    pairs = [pair for query, texts in asked for pair in tokenize(clean(query), [clean(text) for text in texts])]
+    made = np.empty(len(pairs), np.float64)
+    for places in batches([len(pair) for pair in pairs], budget=_BUDGET, padding=False):
+        fed = _inputs([pairs[int(place)] for place in places])
+        made[places] = session.run(["logits"], {name: fed[name] for name in names})[0][:, 0]
+    ends = np.cumsum([len(texts) for _, texts in asked])
+    return np.split(made, ends[:-1])
+
+
+def compared(reference: Scores, given: Scores) -> PairRanked:
+    """Compare what two models gave the same queries' passages. Equal scores rank by place."""
+    n = len(given[0])
+    if not all(np.isfinite(scores).all() for scores in (*reference, *given)):
+        return PairRanked(float("nan"), float("nan"), float("nan"), len(given), n)
+    truth, found = (np.array([_first(scores) for scores in each]) for each in (reference, given))
+    return PairRanked(
+        float(np.mean([kendall(one, other) for one, other in zip(reference, given, strict=True)])),
+        float(np.mean([spearman(one, other) for one, other in zip(reference, given, strict=True)])),
+        agreement(truth, found)[0],
+        len(given),
+        n,
+    )
+
+
+def kendall(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    """Kendall's tau-b of two lists of scores; 0 where one is all ties."""
+    first, second = (np.sign(scores[:, None] - scores) for scores in (one, other))
+    norm = np.sqrt(np.abs(first).sum() * np.abs(second).sum())
+    return float((first * second).sum() / norm) if norm else 0.0
+
+
+def spearman(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    """Spearman's rho of two lists of scores, ties at their mean rank; 0 where one is all ties."""
+    first, second = (np.sign(scores[:, None] - scores).sum(axis=1) for scores in (one, other))
+    norm = np.sqrt((first @ first) * (second @ second))
+    return float(first @ second / norm) if norm else 0.0
+
+
+def loss(reference: Scores, given: Scores, judged: Sequence[JudgedQuery]) -> dict[str, JSON]:
+    """nDCG@10 of both by the judgements (linear gains, as trec_eval), and what is lost; means over the queries."""
+    fp32, int8 = (
+        float(np.mean([_ndcg(scores, query) for scores, query in zip(each, judged, strict=True)]))
+        for each in (reference, given)
+    )
+    return {"fp32": round(fp32, 6), "int8": round(int8, 6), "loss": round(fp32 - int8, 6), "queries": len(judged)}
+
+
+def check_loss(found: dict[str, JSON], gate: PairGate, what: str) -> None:
+    """Refuse a model that loses too much by the judgements.
+
+    Raises:
+        ModelError: more than `gate.most_loss`, or a score that is NaN.
+    """
+    lost = found["loss"]
+    if not (isinstance(lost, float) and lost <= gate.most_loss):
+        error = ModelError(
+            f"{what}: nDCG@10 is {found['int8']}, that of fp32 {found['fp32']} over {found['queries']} queries; "
+            f"a loss of {gate.most_loss} is allowed"
+        )
+        error.hint = "use fp32; or check with more queries"
+        raise error
+
+
+def _ndcg(scores: NDArray[np.float64], query: JudgedQuery) -> float:
+    if not np.isfinite(scores).all():
+        return float("nan")
+    gains = np.array(query.grades, np.float64)[_first(scores)]
+    ideal = np.sort(np.array(query.ideal, np.float64))[::-1][:_DEPTH]
+    best = float(ideal @ _discounts(len(ideal)))
+    return float(gains @ _discounts(len(gains))) / best if best else 0.0
+
+
+def _discounts(n: int) -> NDArray[np.float64]:
+    return 1 / np.log2(np.arange(n) + 2)
+
+
+def _first(scores: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Places of the ten best."""
+    return np.argsort(-scores, kind="stable")[:_DEPTH]
+
+
+def _inputs(pairs: Sequence[Pair]) -> dict[str, NDArray[np.int64]]:
+    """What a graph of ours reads of pairs of one length, int64 (n, t)."""
+    ids = np.stack([pair.ids for pair in pairs])
+    types = np.stack([pair.types for pair in pairs])
+    return {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": types}

@@ -1,0 +1,95 @@
+"""A cross-encoder as a judge: it scores, and prefers and orders by its scores.
+
+Each pair of query and passage is read whole by the model and comes out as one number, its logit (Nogueira & Cho,
+Passage re-ranking with BERT, arXiv 1901.04085). Logits are handed on as they are: a sigmoid would round the best of
+them to 1 and make ties.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spaniel.models.batching import batches
+from spaniel.models.pair_tokens import Pair
+from spaniel.models.text import passage_text
+from spaniel.rerank.cross_encoders.base import PairModel
+from spaniel.rerank.questions import Kind
+
+from .base import Call, Judge, Judged
+
+__all__ = ["BUDGET", "CrossEncoderJudge"]
+
+BUDGET = 512
+"""Tokens of a batch on a CPU, padding included: measured best (docs/cross-encoders.md)."""
+
+
+class CrossEncoderJudge(Judge):
+    """Scores by a `PairModel`.
+
+    Args:
+        model: from `open_pair_model`; closed with the judge.
+        threads: batches that run at once; as many as this process may use cores when None.
+        budget: tokens of a batch, padding included.
+        padding: pairs of unlike length may share a batch. Without, what a pair gets is the same to the bit whatever
+            its company.
+    """
+
+    kinds: frozenset[Kind] = frozenset({"score"})
+    symmetric = True
+
+    def __init__(
+        self, model: PairModel, *, threads: int | None = None, budget: int = BUDGET, padding: bool = False
+    ) -> None:
+        super().__init__()
+        self.name, self.model = model.name, model
+        self._threads = threads or len(os.sched_getaffinity(0))
+        self._budget, self._padding = budget, padding
+        self._workers: ThreadPoolExecutor | None = None
+        self._opening = Lock()
+
+    def _score(self, calls: Sequence[Call]) -> Judged:
+        pairs = self._pairs(calls)
+        groups = batches([len(pair) for pair in pairs], budget=self._budget, padding=self._padding)
+        scores = np.empty(len(pairs), np.float32)
+
+        def run(places: NDArray[np.int64]) -> None:
+            scores[places] = self.model.logits([pairs[int(place)] for place in places])
+
+        self._each(run, groups)
+        tokens = [len(pair) for pair in pairs]
+        return Judged(scores.tolist(), tokens, sum(pair.truncated for pair in pairs), 0, len(groups))
+
+    def _pairs(self, calls: Sequence[Call]) -> list[Pair]:
+        """Of every call, each query tokenised once."""
+        of_query: dict[str, list[int]] = {}
+        for place, call in enumerate(calls):
+            of_query.setdefault(call.query.text, []).append(place)
+        found: dict[int, Pair] = {}
+        for query, places in of_query.items():
+            texts = [passage_text(passage.title, passage.text) for place in places for passage in calls[place].passages]
+            found.update(zip(places, self.model.tokenised(query, texts), strict=True))
+        return [found[place] for place in range(len(calls))]
+
+    def _each(self, run: Callable[[NDArray[np.int64]], None], groups: Sequence[NDArray[np.int64]]) -> None:
+        if self._threads == 1 or len(groups) == 1:
+            for places in groups:
+                run(places)
+            return
+        with self._opening:
+            if self._workers is None:
+                self._workers = ThreadPoolExecutor(self._threads, thread_name_prefix="spaniel-judge")
+            workers = self._workers
+        for _ in workers.map(run, groups):
+            pass
+
+    def close(self) -> None:
+        """End the threads and give the model back."""
+        with self._opening:
+            workers, self._workers = self._workers, None
+        if workers is not None:
+            workers.shutdown()
+        self.model.close()
