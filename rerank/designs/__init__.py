@@ -1,0 +1,1 @@
+"""Block designs: which passages are ordered together. One design a file, `table.py` finds them by name."""

@@ -1,0 +1,68 @@
+"""JointRank: blocks of passages, all ordered in one round, and one order made of the blocks'.
+
+Dedov, JointRank: Rank Large Set with Single Pass, ICTIR 2025 (arXiv 2506.22262). A design (`designs/`) puts every
+passage into `replicas` blocks so that blocks overlap and the order of one has to do with that of the next; an
+aggregator (`aggregate/`) finds the order that fits them all. Depth is 1: where calls run side by side, a hundred
+passages take no longer than twenty.
+
+The paper aggregates by PageRank and forgets the first-stage order. Both lose quality with a judge that errs
+(docs/aggregators.md); the default is Bradley-Terry with the first stage as prior.
+"""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import ClassVar
+
+from spaniel.rerank.aggregate.table import aggregator
+from spaniel.rerank.designs.table import blocks_of, check_design
+from spaniel.rerank.questions import Kind, Rounds, Spent
+from spaniel.retrieval.errors import InvalidInput
+
+from .listed import Orders
+
+__all__ = ["JointRank"]
+
+
+@dataclass(frozen=True, slots=True)
+class JointRank:
+    """Order overlapping blocks side by side.
+
+    Attributes:
+        size: passages in a block, at most.
+        replicas: blocks that each passage is in.
+        design: a name of `designs.table.DESIGNS`.
+        aggregate: a name of `aggregate.table.AGGREGATORS`.
+        prior: weight of the first-stage order in it; None for what the aggregator takes by itself.
+
+    Raises:
+        InvalidInput: a value that cannot be, an unknown name.
+    """
+
+    name: ClassVar[str] = "jointrank"
+    asks: ClassVar[Kind] = "order"
+    size: int = 20
+    replicas: int = 4
+    design: str = "equi-replicate"
+    aggregate: str = "bradley-terry"
+    prior: float | None = None
+
+    def __post_init__(self) -> None:
+        check_design(self.design, self.size, self.replicas)
+        aggregator(self.aggregate)
+        if self.prior is not None and not 0 <= self.prior < float("inf"):
+            raise InvalidInput("jointrank", f"prior is {self.prior}; it must be at least 0")
+
+    def rounds(self, n: int, *, top: int, seed: int) -> Rounds:
+        """See `Schedule.rounds`. The scores are the aggregator's.
+
+        Cost: that of the design; equi-replicate: ceil(replicas * n / size) calls (`replicas` where n <= size),
+        replicas * n passages read, depth 1.
+
+        Raises:
+            InvalidInput: the design has no room for n passages.
+        """
+        orders = Orders(n)
+        blocks = blocks_of(self.design, n, self.size, self.replicas, seed=seed)
+        with suppress(Spent):
+            yield from orders.ask([block for block in blocks if len(block) > 1])
+        return orders.outcome(self.aggregate, prior=self.prior)
