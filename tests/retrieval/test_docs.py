@@ -7,11 +7,19 @@ import pkgutil
 import pytest
 
 import spaniel.retrieval
+import spaniel.retrieval.policies
+
+MODULES = [
+    module.name
+    for package in (spaniel.retrieval, spaniel.retrieval.policies)
+    for module in pkgutil.iter_modules(package.__path__, package.__name__ + ".")
+    if not module.ispkg
+]
 
 
-@pytest.mark.parametrize("name", [module.name for module in pkgutil.iter_modules(spaniel.retrieval.__path__)])
+@pytest.mark.parametrize("name", MODULES)
 def test_examples(name: str) -> None:
-    module = importlib.import_module(f"spaniel.retrieval.{name}")
+    module = importlib.import_module(name)
     assert doctest.testmod(module).failed == 0
     exported = getattr(module, "__all__", [])
     assert exported

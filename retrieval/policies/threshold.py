@@ -1,0 +1,81 @@
+"""Keep what scores high enough: by score, or by the probability of being relevant."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from spaniel.retrieval.errors import InvalidInput
+from spaniel.retrieval.types import QueryLike, Ranking
+
+from .score_calibration import Calibration
+
+__all__ = ["Threshold", "bounded", "check_bounds"]
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """A cut-off policy: passages whose score, or its probability, is at least so much.
+
+    A score means what its scorer makes it mean; behind a reranker's depth there are places and no scores, so set
+    `max_k` to no more than that.
+
+    Args:
+        min_score: compared as float32, as scores are; give this or `min_probability`.
+        min_probability: above 0 and below 1; needs `calibration`.
+        calibration: of the scorer; see `fit_calibration`.
+        min_k: so many are kept whatever they score, if there are as many.
+        max_k: no more are kept; any number by default.
+
+    Raises:
+        InvalidInput: both thresholds or none, a probability without calibration or out of range, or bounds that do not
+            fit.
+
+    Example:
+        >>> Threshold(min_score=0.5).cut("keys", Ranking.of([4, 2, 7], [0.9, 0.5, 0.4]))
+        2
+    """
+
+    min_score: float | None = None
+    min_probability: float | None = None
+    calibration: Calibration | None = None
+    min_k: int = 0
+    max_k: int | None = None
+    name: ClassVar[str] = "threshold"
+
+    def __post_init__(self) -> None:
+        check_bounds(self.name, self.min_k, self.max_k)
+        if (self.min_score is None) == (self.min_probability is None):
+            raise InvalidInput(self.name, "give min_score or min_probability, one of them")
+        if self.min_score is not None and not np.isfinite(self.min_score):
+            raise InvalidInput(self.name, f"min_score is {self.min_score}; it must be finite")
+        if self.min_probability is not None and not 0 < self.min_probability < 1:
+            raise InvalidInput(self.name, f"min_probability is {self.min_probability}; it must lie between 0 and 1")
+        if self.min_probability is not None and self.calibration is None:
+            hint = "fit one on judged queries: fit_calibration(scores, relevant)"
+            raise InvalidInput(self.name, "min_probability needs a calibration of the scores", hint)
+
+    def cut(self, query: QueryLike, ranking: Ranking) -> int:
+        """How many of the top passages stay; see `protocols.CutoffPolicy`."""
+        if self.calibration is not None and self.min_probability is not None:
+            enough = self.calibration.probabilities(ranking.scores) >= self.min_probability
+        else:
+            enough = ranking.scores >= np.float32(self.min_score or 0.0)
+        return bounded(int(enough.sum()), len(ranking), self.min_k, self.max_k)
+
+
+def check_bounds(where: str, min_k: int, max_k: int | None) -> None:
+    """Bounds of how many are kept.
+
+    Raises:
+        InvalidInput: a negative one, or max_k below min_k.
+    """
+    if min_k < 0 or (max_k is not None and max_k < max(min_k, 1)):
+        raise InvalidInput(
+            where, f"min_k is {min_k} and max_k is {max_k}; they must be 0 <= min_k <= max_k, max_k >= 1"
+        )
+
+
+def bounded(k: int, n: int, min_k: int, max_k: int | None) -> int:
+    """k within its bounds and within n passages."""
+    return min(max(k, min_k), n if max_k is None else max_k, n)
