@@ -42,8 +42,9 @@ def drive(
     Args:
         jobs: taken as they are needed, so that texts may be read late.
         top: how many firsts have to be right; more than a query has passages is all of them.
-        both_orders: a pair is shown both ways ("both", the default; two calls), one way that its query, its passages
-            and the seed decide ("random"), or as the schedule has it ("given"). Symmetric judges are asked once.
+        both_orders: a pair is shown both ways ("both"; two calls), one way that its query, its passages and the seed
+            decide ("random"), or as the schedule has it ("given"). None is what the schedule is meant for: "both",
+            unless it has a `both_orders` of its own. Symmetric judges are asked once.
         budget: of each query.
         concurrency: calls under way at a time, of a judge that is `remote`; by default what the judge says.
         on_failure: a call without an answer counts as a half, as the order shown, or as a score behind all others
@@ -55,7 +56,7 @@ def drive(
         InvalidInput: the judge cannot answer what the schedule asks, or a setting that makes no sense.
         ModelError: the judge fails as a whole, or a call has failed and `on_failure` is "raise".
     """
-    rules = Rules(judge, schedule, top, both_orders or "both", budget or Budget(), seed, on_failure, keep_log)
+    rules = Rules(judge, schedule, top, both_orders, budget or Budget(), seed, on_failure, keep_log)
     if concurrency is not None and concurrency < 1:
         raise InvalidInput("rerank", f"concurrency is {concurrency}; it must be at least 1")
     results: list[tuple[Outcome, Trace] | None] = []

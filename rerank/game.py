@@ -35,7 +35,7 @@ class Rules:
     judge: Judge
     schedule: Schedule
     top: int = 10
-    both_orders: BothOrders = "both"
+    both_orders: BothOrders | None = None
     budget: Budget = _NO_BUDGET
     seed: int = 0
     on_failure: OnFailure = "neutral"
@@ -52,11 +52,17 @@ class Rules:
         if self.top < 1:
             raise InvalidInput("rerank", f"top is {self.top}; it must be at least 1")
         for name, value, known in (
-            ("both_orders", self.both_orders, ("both", "random", "given")),
+            ("both_orders", self.shown, ("both", "random", "given")),
             ("on_failure", self.on_failure, ("neutral", "raise")),
         ):
             if value not in known:
                 raise InvalidInput("rerank", f"{name} is {value!r}; it must be one of {', '.join(known)}")
+
+    @property
+    def shown(self) -> BothOrders:
+        """How pairs are shown: as asked for, as the schedule is meant, or both ways."""
+        meant: BothOrders = getattr(self.schedule, "both_orders", "both")
+        return self.both_orders or meant
 
 
 class Game:
@@ -75,7 +81,7 @@ class Game:
             schedule.asks,
             by_scores=by_scores,
             symmetric=judge.symmetric,
-            both_orders=rules.both_orders,
+            both_orders=rules.shown,
             key=str(self._seed),
         )
         self.play = Play(

@@ -73,7 +73,7 @@ class Rerank:
         self.depth, self.top, self.budget, self.both_orders, self.seed = depth, top, budget, both_orders, seed
         self.concurrency, self.on_failure, self.keep_rest = concurrency, on_failure, keep_rest
         self.name = name or f"rerank({judge.name}, {written(self.schedule)})"
-        Rules(judge, self.schedule, top, both_orders or "both", budget or Budget(), seed, on_failure)  # checks them
+        Rules(judge, self.schedule, top, both_orders, budget or Budget(), seed, on_failure)  # checks them
         self._usage = dict.fromkeys(_COUNTED, 0)
         self._lock = Lock()
 

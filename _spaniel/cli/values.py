@@ -30,9 +30,9 @@ def read_by(read: Callable[[str], T]) -> Callable[[click.Context, click.Paramete
     return callback
 
 
-def finite(ctx: click.Context, param: click.Parameter, value: float) -> float:
-    """A click callback: the number, which must be one; "nan" passes click's own ranges."""
-    if not math.isfinite(value):
+def finite(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
+    """A click callback: the number, which must be one if there is any; "nan" passes click's own ranges."""
+    if value is not None and not math.isfinite(value):
         raise click.BadParameter(f"{value} is not a number of finite size", ctx, param)
     return value
 

@@ -94,6 +94,8 @@ class Judge(ABC):  # noqa: B024 - a subclass overrides what `kinds` says it can
 
     Attributes:
         name: how traces and errors call it.
+        identity: equal only for judges that say the same; "" when nobody has said what decides it. Runs that are kept
+            are known by it.
         kinds: the questions it can answer.
         symmetric: what it says of two passages does not depend on which is shown first, so that one order is enough.
         batch: how many calls it likes to get at once; the driver looks at the clock between batches.
@@ -102,6 +104,7 @@ class Judge(ABC):  # noqa: B024 - a subclass overrides what `kinds` says it can
     """
 
     name: str = "judge"
+    identity: str = ""
     kinds: frozenset[Kind] = frozenset()
     symmetric: bool = False
     batch: int = 256

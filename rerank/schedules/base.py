@@ -18,6 +18,9 @@ class Schedule(Protocol):
     Attributes:
         name: in the table of schedules (`schedules/table.py`), traces and options.
         asks: the one kind of question that it asks.
+
+    One that is meant for pairs shown another way than both says so in a class variable `both_orders` (see
+    `driver.drive`).
     """
 
     name: ClassVar[str]

@@ -5,14 +5,14 @@ Active Learners as Efficient PRP Rerankers, arXiv 2605.14236. The passages are d
 wanted; each group finds its champion by a knockout, a heap holds the champions, and whenever its best is taken out,
 that one's group sends its next best.
 
-It is meant for one call a pair in an order drawn by chance (the driver's `both_orders="random"`): a judge's liking for
-the first position then is noise without a direction, at half the price of asking both ways. Left out: the paper's
-repeated comparisons of one pair, which tell nothing new of a judge whose answers are kept.
+It is meant for one call a pair in an order drawn by chance (`both_orders`, unless the driver is told otherwise): a
+judge's liking for the first position then is noise without a direction, at half the price of asking both ways. Left
+out: the paper's repeated comparisons of one pair, which tell nothing new of a judge whose answers are kept.
 """
 
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from spaniel.rerank.questions import Kind, Rounds, Spent
 from spaniel.retrieval.errors import InvalidInput
@@ -34,6 +34,7 @@ class Mohajer:
 
     name: ClassVar[str] = "mohajer"
     asks: ClassVar[Kind] = "prefer"
+    both_orders: ClassVar[Literal["random"]] = "random"
 
     groups: int | None = None
 

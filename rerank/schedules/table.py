@@ -14,13 +14,32 @@ import msgspec
 from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.types import JSON
 
+from .allpair import Allpair
 from .base import Schedule
+from .heapsort import Heapsort
+from .knockout import Knockout
+from .mohajer import Mohajer
 from .pointwise import Pointwise
+from .quicksort import Quicksort
+from .sampled import Sampled
+from .sliding import Sliding
 
-__all__ = ["SCHEDULES", "make_schedule", "read_schedule", "written"]
+__all__ = ["SCHEDULES", "make_schedule", "read_schedule", "shown", "written"]
 
-SCHEDULES: Mapping[str, type[Any]] = {each.name: each for each in (Pointwise,)}
-"""Name -> dataclass, simplest first."""
+_ALL: tuple[type[Any], ...] = (
+    Pointwise,
+    # pairs
+    Allpair,
+    Sampled,
+    Heapsort,
+    Quicksort,
+    Sliding,
+    Mohajer,
+    Knockout,
+)
+
+SCHEDULES: Mapping[str, type[Any]] = {each.name: each for each in _ALL}
+"""Name -> dataclass."""
 
 
 def read_schedule(text: str) -> Schedule:
@@ -83,12 +102,15 @@ def written(schedule: Schedule) -> str:
         for each in fields(schedule)  # type: ignore[arg-type]
         if getattr(schedule, each.name) != getattr(plain, each.name)
     }
-    settings = ",".join(f"{name}={_shown(value)}" for name, value in changed.items())
+    settings = ",".join(f"{name}={shown(value)}" for name, value in changed.items())
     return f"{schedule.name}:{settings}" if settings else schedule.name
 
 
-def _shown(value: object) -> str:
-    return {True: "true", False: "false", None: "null"}.get(value) or str(value)  # type: ignore[call-overload]
+def shown(value: object) -> str:
+    """A setting as one writes it."""
+    if value is None:
+        return "null"
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

@@ -106,6 +106,16 @@ def test_seed_decides_the_random_order_and_nothing_else_does() -> None:
     assert orders(1) == orders(1) != orders(2)
 
 
+def test_a_schedule_may_be_meant_for_another_way() -> None:
+    @dataclass(frozen=True, slots=True)
+    class Meant(AllPairs):
+        both_orders: ClassVar[str] = "random"
+
+    pairs = N * (N - 1) // 2
+    assert drive(jobs(1), ToyJudge(UTILITIES), Meant())[0][1].calls == pairs
+    assert drive(jobs(1), ToyJudge(UTILITIES), Meant(), both_orders="both")[0][1].calls == 2 * pairs
+
+
 def test_symmetric_judges_are_asked_once() -> None:
     [(outcome, trace)] = drive(jobs(1), ToyJudge(UTILITIES, symmetric=True), AllPairs())
     assert trace.calls == N * (N - 1) // 2
