@@ -1,23 +1,38 @@
 """The engine of the rerank server: requests in, scores out; HTTP only adapts its dialects to it.
 
-(First version: one thread, no queue.)
+    score -> admission -> tokenised in threads, some texts at a time -> queue of pairs, over all requests
+                                                                          |
+    scores <- future of the request <- workers' threads: batch after batch by turn, length and budget
+
+The event loop does nothing that takes long. A request is scored by one model, the one it began with.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
-import numpy as np
-
+from spaniel.models.cpus import usable_cpus
 from spaniel.rerank.cross_encoders.base import PairModel
+from spaniel.retrieval.errors import LimitExceeded
 from spaniel.retrieval.types import JSON
 
+from .admission import Admission, Speed
+from .held import Held
+from .job import Job
 from .limits import Limits
 from .metrics import Metrics
-from .refusals import NotReady
+from .queue import PairQueue
+from .refusals import Busy, DeadlineExceeded, NotReady
+from .reload import probe, replacement, warm_up
 from .scored import ReloadReport, Scored, State
+from .tokenising import Group, guess, pieces, tokenised
+from .worker import Workers
 
 __all__ = ["Engine"]
+
+_log = logging.getLogger(__name__)
 
 
 class Engine:
@@ -26,7 +41,7 @@ class Engine:
     Args:
         load: opens a model, called in a thread: with None the one to begin with, else what `reload` was given.
         limits: what is taken on.
-        workers: batches that run at once; as many as this process may use cores when None.
+        workers: batches that run at once; as many as this process may use cores when None. 1 for a GPU.
 
     Attributes:
         state: "loading" until `start` has returned, then "ready", "draining" from `drain` on; "failed" without a model.
@@ -39,20 +54,29 @@ class Engine:
     ) -> None:
         self.limits, self.metrics = limits or Limits(), Metrics()
         self.state: State = "loading"
-        self._load, self._workers = load, workers or 1
-        self._model: PairModel | None = None
+        self._load, self._n_workers = load, workers or usable_cpus()
+        self._queue, self._speed = PairQueue(self.limits), Speed(self._n_workers)
+        self._admission = Admission(self.limits, self._speed)
+        self._tokenisers = ThreadPoolExecutor(max(1, usable_cpus() // 2), thread_name_prefix="spaniel-tokenise")
+        self._jobs: set[Job] = set()
+        self._held: Held | None = None
+        self._workers: Workers | None = None
+        self._numbers, self._reloading, self._empty = 0, False, asyncio.Event()
+        self._empty.set()
+        self._show()
 
     async def start(self) -> None:
-        """Load the model and warm it up.
+        """Load the model, warm it up and try it.
 
         Raises:
-            ModelError: it cannot be loaded; the state is then "failed".
+            ModelError: it cannot be used; the state is then "failed". So it is after any other error of `load`.
         """
         try:
-            self._model = await asyncio.to_thread(self._load, None)
+            self._held = Held(await asyncio.to_thread(self._first))
         except BaseException:
             self.state = "failed"
             raise
+        self._workers = Workers(self._queue, self._n_workers, self._batch_done)
         self.state = "ready"
 
     async def score(
@@ -62,9 +86,9 @@ class Engine:
 
         Args:
             query: any string.
-            texts: any strings, at least one.
+            texts: any strings.
             deadline: when the answer is no longer wanted, by `time.monotonic()`.
-            request_id: for the log.
+            request_id: stands in errors' notes.
 
         Raises:
             LimitExceeded: more texts than one request may have.
@@ -75,43 +99,205 @@ class Engine:
 
         Cancelling the task takes what is left of the request out of the queue.
         """
-        return await self.score_pairs([(query, text) for text in texts], deadline=deadline, request_id=request_id)
+        return await self._score([(query, texts)], deadline, request_id)
 
     async def score_pairs(
         self, pairs: Sequence[tuple[str, str]], *, deadline: float | None = None, request_id: str = ""
     ) -> Scored:
         """Scores of pairs of texts, each with a query of its own; otherwise as `score`."""
-        self.limits.check(len(pairs))
-        if self.state != "ready" or self._model is None:
-            raise NotReady(self.state)
-        model, begun = self._model, time.monotonic()
-        found = [model.tokenised(query, [text])[0] for query, text in pairs]
-        logits = await asyncio.to_thread(model.logits, found)
-        tokens, truncated = sum(map(len, found)), sum(pair.truncated for pair in found)
-        scored = Scored(logits.astype(np.float64), tokens, truncated, 0.0, 0.0, time.monotonic() - begun, model.name)
-        self.metrics.scored(scored, time.monotonic() - begun)
-        return scored
+        return await self._score([(query, [text]) for query, text in pairs], deadline, request_id)
 
     async def reload(self, model: str | None = None) -> ReloadReport:
         """Put another model (or the same files, read again when None) in the place of the one that answers.
 
-        Requests go on meanwhile; each is scored by one model, the one it began with.
+        Requests go on meanwhile. Both models are in memory until the last request that began with the old one is done.
 
         Raises:
             Busy: another reload is under way.
-            NotReady: there is nothing to replace.
-            ModelError: the new model cannot be used; the old one goes on.
+            NotReady: there is nothing to replace, or a drain has begun.
+            ModelError: the new model cannot be used; the old one goes on. So it does after any other error of `load`.
         """
-        raise NotReady(self.state)
+        old = self._serving()
+        if self._reloading:
+            raise Busy("reload", "another reload is under way", 5.0)
+        self._reloading, old = True, old.hold()
+        loading = asyncio.ensure_future(asyncio.to_thread(replacement, self._load, model, old.model, self.limits))
+        try:
+            new, report = await asyncio.shield(loading)
+            self._switch(Held(new))
+        except BaseException as error:
+            loading.add_done_callback(_close_unused)
+            self.metrics.reloads.add(outcome=_label(error))
+            raise
+        finally:
+            self._reloading = False
+            old.let_go()
+        self.metrics.reloads.add(outcome="done")
+        return report
 
     async def drain(self, timeout_s: float) -> bool:
-        """Take no more requests and wait for those there are. True: all of them were answered in time."""
+        """Take no more requests, wait for those there are, end the workers and close the model.
+
+        True: all of them were answered in time. The others are refused with `NotReady`.
+        """
         self.state = "draining"
-        return True
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._empty.wait()
+            whole = True
+        except TimeoutError:
+            whole = False
+            for job in self._jobs:
+                job.failed(NotReady(self.state))
+            await self._empty.wait()  # each leaves as soon as the texts in hand are tokenised
+        self._queue.close()
+        if self._workers is not None:
+            await asyncio.to_thread(self._workers.join)
+        self._tokenisers.shutdown(wait=False)
+        if self._held is not None:
+            self._held.let_go()
+            self._held = None
+        return whole
 
     def info(self) -> Mapping[str, JSON]:
         """What /info tells: the model, the limits, the workers, the state."""
-        model = self._model
-        if model is None:
-            return {"state": self.state, "model": None}
-        return {"state": self.state, "model": model.name, "sha256": model.sha256, "max_length": model.max_length}
+        held, limits = self._held, self.limits
+        known: dict[str, JSON] = {
+            "state": self.state,
+            "model": None,
+            "max_documents": limits.documents,
+            "batch_tokens": limits.batch_tokens,
+            "queue_tokens": limits.queue_tokens,
+            "queue_requests": limits.queue_requests,
+            "workers": self._n_workers,
+            "tokens_per_s": round(self._speed.tokens_per_s),
+        }
+        if held is not None:
+            model = held.model
+            known |= {"model": model.name, "sha256": model.sha256, "max_length": model.max_length, **model.info}
+        return known
+
+    async def _score(self, groups: Sequence[Group], deadline: float | None, request_id: str) -> Scored:
+        begun_s = time.monotonic()
+        self.metrics.count.add()
+        try:
+            scored = await self._answered(groups, deadline)
+        except BaseException as error:
+            self.metrics.failure.add(err=_label(error))
+            if isinstance(error, Busy):
+                self.metrics.refused.add(reason=error.reason)
+            _log.debug("request %s: %s", request_id or "-", error)
+            raise
+        self.metrics.scored(scored, time.monotonic() - begun_s)
+        return scored
+
+    async def _answered(self, groups: Sequence[Group], deadline: float | None) -> Scored:
+        n_pairs = sum(len(texts) for _, texts in groups)
+        self.limits.check(n_pairs)
+        held = self._serving()
+        guesses = [guess(query, text, held.model) for query, texts in groups for text in texts]
+        self._admission.check(sum(guesses), self._jobs, deadline)
+        job = self._begin(n_pairs, sum(guesses), deadline, held)
+        try:
+            async with asyncio.timeout_at(_loop_time(deadline)) as timeout:
+                await self._tokenise(job, groups, guesses)
+                if n_pairs:
+                    await job.done
+        except TimeoutError:
+            if not timeout.expired():
+                raise
+            raise DeadlineExceeded(time.monotonic() - job.begun_s) from None
+        finally:
+            self._end(job)
+        return job.result()
+
+    def _begin(self, n_pairs: int, tokens: int, deadline: float | None, held: Held) -> Job:
+        due = time.monotonic() + self.limits.timeout_s if deadline is None else deadline
+        self._numbers += 1
+        job = Job(self._numbers, n_pairs, tokens, due, held.hold())
+        self._jobs.add(job)
+        self._empty.clear()
+        return job
+
+    async def _tokenise(self, job: Job, groups: Sequence[Group], guesses: Sequence[int]) -> None:
+        """Queue the pairs of a request, some at a time; between two goes other requests have theirs."""
+        place, rest = 0, sum(guesses)
+        for piece in pieces(groups):
+            held = job.held.hold()
+            going = self._tokenisers.submit(tokenised, held.model, piece)
+            going.add_done_callback(lambda _, held=held: held.let_go())  # type: ignore[misc]
+            pairs = await asyncio.wrap_future(going)
+            if job.done.done():  # it has failed already
+                return
+            rest -= sum(guesses[place : place + len(pairs)])
+            job.tokenised(pairs, rest=rest)
+            self._queue.put(job, place, pairs)
+            place += len(pairs)
+
+    def _end(self, job: Job) -> None:
+        self._jobs.discard(job)
+        self.metrics.dropped.add(self._queue.drop(job))
+        if not job.done.cancel() and not job.done.cancelled():
+            job.done.exception()  # nobody else may have looked
+        job.held.let_go()
+        if not self._jobs:
+            self._empty.set()
+
+    def _serving(self) -> Held:
+        if self.state != "ready" or self._held is None:
+            raise NotReady(self.state)
+        return self._held
+
+    def _switch(self, new: Held) -> None:
+        old = self._serving()  # a drain may have begun
+        self._held = new
+        old.let_go()
+
+    def _first(self) -> PairModel:
+        model = self._load(None)
+        try:
+            warm_up(model, self.limits)
+            probe(model)
+        except BaseException:
+            model.close()
+            raise
+        return model
+
+    def _batch_done(self, lengths: list[int], seconds: float) -> None:
+        self._speed.batch(sum(lengths), seconds)
+        self.metrics.batch(lengths, seconds)
+
+    def _show(self) -> None:
+        gauge = self.metrics.gauge
+        gauge("te_queue_size", "Pairs that wait.", lambda: self._queue.pairs)
+        gauge("spaniel_queue_tokens", "Tokens that wait.", lambda: self._queue.tokens)
+        gauge("spaniel_active_requests", "Requests that wait or run.", lambda: len(self._jobs))
+        gauge("spaniel_tokens_per_second", "Of late batches, all workers.", lambda: self._speed.tokens_per_s)
+        gauge("spaniel_ready", "1 while requests are taken.", lambda: self.state == "ready")
+
+
+def _loop_time(deadline: float | None) -> float | None:
+    """The same moment by the event loop's clock."""
+    return None if deadline is None else asyncio.get_running_loop().time() + deadline - time.monotonic()
+
+
+def _close_unused(loading: "asyncio.Future[tuple[PairModel, ReloadReport]]") -> None:
+    if not loading.cancelled() and loading.exception() is None:
+        loading.result()[0].close()
+
+
+def _label(error: BaseException) -> str:
+    """One of few words, for a metric."""
+    for kind, label in _LABELS.items():
+        if isinstance(error, kind):
+            return label
+    return "inference"
+
+
+_LABELS: Mapping[type[BaseException], str] = {
+    LimitExceeded: "validation",
+    Busy: "overloaded",
+    NotReady: "not_ready",
+    DeadlineExceeded: "deadline",
+    asyncio.CancelledError: "cancelled",
+}

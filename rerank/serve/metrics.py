@@ -28,6 +28,7 @@ class Metrics:
         self.count = Counter("te_request_count", "Requests to score pairs.")
         self.success = Counter("te_request_success", "Requests that were answered with scores.")
         self.failure = Counter("te_request_failure", "Requests that were not, by reason.")
+        self.refused = Counter("spaniel_refused_total", "Requests refused with 429, by what there was too much of.")
         self.total_s = Histogram("te_request_duration", "Seconds of a request in the engine.", _SECONDS)
         self.tokenise_s = Histogram(
             "te_request_tokenization_duration", "Seconds until its last pair was tokenised.", _SECONDS

@@ -2,16 +2,19 @@
 
 import hashlib
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spaniel.rerank.cross_encoders.base import Pair
+from spaniel.rerank.serve.engine import Engine
+from spaniel.rerank.serve.limits import Limits
 from spaniel.retrieval.errors import ModelError
 from spaniel.retrieval.types import JSON
 
-__all__ = ["FakePairModel", "fake_score"]
+__all__ = ["FakePairModel", "fake_score", "serving"]
 
 
 class FakePairModel:
@@ -69,6 +72,23 @@ class FakePairModel:
 def fake_score(model: FakePairModel, query: str, passage: str) -> float:
     """What the model alone gives this pair."""
     return float(np.float32(model._score(model._pair(query, passage).ids)))
+
+
+@asynccontextmanager
+async def serving(*models: FakePairModel, limits: Limits | None = None, workers: int = 1) -> AsyncIterator[Engine]:
+    """An engine that has started with the first model; each reload takes the next. Drained at the end."""
+    coming = iter(models)
+    engine = Engine(lambda name: next(coming), limits=limits, workers=workers)
+    await engine.start()
+    for model in models:
+        model.ran.clear()
+        model.running.clear()
+    try:
+        yield engine
+    finally:
+        for model in models:
+            model.gate.set()
+        await engine.drain(60)
 
 
 def _word(word: str) -> int:

@@ -1,0 +1,54 @@
+"""Texts to pairs of tokens, some at a time, so that a large request is in the queue before all of it is tokenised."""
+
+from collections.abc import Iterator, Sequence
+
+from spaniel.rerank.cross_encoders.base import Pair, PairModel
+from spaniel.retrieval.errors import ModelError, SpanielError
+
+__all__ = ["Group", "guess", "pieces", "tokenised"]
+
+Group = tuple[str, Sequence[str]]
+"""A query and texts to be scored with it."""
+
+_TEXTS, _LETTERS = 32, 1 << 17  # tokenised in one go; a longer text is a piece of its own
+_LETTERS_PER_TOKEN = 4  # a guess for admission; English has about 4.5
+
+
+def guess(query: str, text: str, model: PairModel) -> int:
+    """Tokens of a pair, before it is tokenised."""
+    return min(model.max_length, 3 + (len(query) + len(text)) // _LETTERS_PER_TOKEN)
+
+
+def pieces(groups: Sequence[Group]) -> Iterator[list[tuple[str, list[str]]]]:
+    """The texts of each query in order, in pieces that are tokenised in one go."""
+    piece: list[tuple[str, list[str]]] = []
+    n_texts = letters = 0
+    for query, texts in groups:
+        for number, text in enumerate(texts):
+            if n_texts == _TEXTS or (n_texts and letters + len(text) > _LETTERS):
+                yield piece
+                piece, n_texts, letters = [], 0, 0
+            if not piece or number == 0:
+                piece.append((query, []))
+            piece[-1][1].append(text)
+            n_texts, letters = n_texts + 1, letters + len(text)
+    if piece:
+        yield piece
+
+
+def tokenised(model: PairModel, piece: Sequence[tuple[str, list[str]]]) -> list[Pair]:
+    """Pairs in the order of the texts; to be called in a thread.
+
+    Raises:
+        ModelError: the tokenizer fails.
+    """
+    try:
+        pairs = [pair for query, texts in piece for pair in model.tokenised(query, texts)]
+    except SpanielError:
+        raise
+    except Exception as error:
+        raise ModelError(f"{model.name}: cannot tokenise ({type(error).__name__}: {error})") from error
+    n_texts = sum(len(texts) for _, texts in piece)
+    if len(pairs) != n_texts:
+        raise ModelError(f"{model.name}: {len(pairs)} pairs of {n_texts} texts")
+    return pairs
