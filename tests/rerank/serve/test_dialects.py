@@ -129,10 +129,10 @@ def test_texts_that_are_too_long_are_counted_or_refused() -> None:
     assert (done.status_code, done.headers["x-truncated-docs"]) == (200, "2")
     for path, more in (("/rerank", {"truncate": False}), ("/v1/rerank", {"truncation": False})):
         wanted = {"query": "q", "texts" if path == "/rerank" else "documents": body["texts"], **more}
-        refused = post(path, wanted, model=model)
+        refused = post(path, wanted, model=FakePairModel(max_length=8))
         assert refused.status_code == 422
         assert "2 of 3 texts are longer" in refused.text
-    left = post("/rerank", {**body, "truncation_direction": "Left"}, model=model)
+    left = post("/rerank", {**body, "truncation_direction": "Left"}, model=FakePairModel(max_length=8))
     assert (left.status_code, left.json()["error_type"]) == (422, "Validation")
 
 
