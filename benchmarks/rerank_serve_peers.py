@@ -1,0 +1,113 @@
+"""What the server is compared with, each in a process of its own: `python -m benchmarks.rerank_serve_peers PEER ...`.
+
+`onnxruntime`: the same graph, pairs tokenised beforehand and sorted by length, no queue, no HTTP: threads that run
+batches side by side on a session of one thread, or a session of all threads, and several budgets; the fastest on a
+sample is taken. `sentence-transformers`: CrossEncoder.predict on torch, which tokenises too; batch size by a sample.
+
+Prints JSON: tokens a second.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spaniel.models.batching import batches
+from spaniel.rerank.cross_encoders.onnx import padded
+from spaniel.rerank.cross_encoders.open import open_pair_model
+
+from .rerank_serve_work import requests
+
+Pairs = Sequence[Any]
+
+
+def onnxruntime_runner(graph: Path, n_threads: int, side_by_side: bool) -> Callable[[Pairs, int], None]:
+    """Runs all pairs under a budget of tokens."""
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1 if side_by_side else n_threads
+    session = ort.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
+    names = [each.name for each in session.get_inputs()]
+    pool = ThreadPoolExecutor(n_threads if side_by_side else 1)
+
+    def run(pairs: Pairs, budget: int) -> None:
+        def one(places: NDArray[np.int64]) -> None:
+            session.run(None, padded([pairs[place] for place in places.tolist()], 0, names))
+
+        list(pool.map(one, batches([len(pair) for pair in pairs], budget=budget)))
+
+    return run
+
+
+def raw(graph: Path, pairs: Pairs, n_threads: int, rounds: int) -> dict[str, Any]:
+    sample = pairs[:: max(1, len(pairs) // 60)]
+    tried = {
+        (side_by_side, budget): seconds_of(lambda run=run, budget=budget: run(sample, budget))  # type: ignore[misc]
+        for side_by_side in (True, False)
+        for run in [onnxruntime_runner(graph, n_threads, side_by_side)]
+        for budget in (256, 512, 1024, 2048)
+    }
+    side_by_side, budget = min(tried, key=lambda each: tried[each])
+    run = onnxruntime_runner(graph, n_threads, side_by_side)
+    tokens = sum(map(len, pairs))
+    return {
+        "tokens_per_s": [round(tokens / seconds_of(lambda: run(pairs, budget))) for _ in range(rounds)],
+        "budget": budget,
+        "threads": f"{n_threads} sessions' runs of 1 thread" if side_by_side else f"1 run of {n_threads} threads",
+    }
+
+
+def sentence_transformers(model: Path, texts: Sequence[tuple[str, str]], tokens: int, n_threads: int) -> dict[str, Any]:
+    import torch
+    from sentence_transformers import CrossEncoder
+
+    torch.set_num_threads(n_threads)
+    peer = CrossEncoder(str(model), device="cpu", local_files_only=True)
+    sample = list(texts[:: max(1, len(texts) // 60)])
+    peer.predict(sample[:4], show_progress_bar=False)
+    tried = {
+        size: seconds_of(lambda size=size: peer.predict(sample, batch_size=size, show_progress_bar=False))  # type: ignore[misc]
+        for size in (8, 32)
+    }
+    size = min(tried, key=lambda each: tried[each])
+    seconds = seconds_of(lambda: peer.predict(list(texts), batch_size=size, show_progress_bar=False))
+    return {"tokens_per_s": [round(tokens / seconds)], "batch_size": size}
+
+
+def seconds_of(work: Callable[[], object]) -> float:
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("peer", choices=["onnxruntime", "sentence-transformers"])
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--precision", default="int8")
+    parser.add_argument("--cache", type=Path)
+    parser.add_argument("--requests", type=int, default=60)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=1)
+    args = parser.parse_args()
+    work = requests(args.model / "tokenizer.json", args.requests, seed=args.seed)
+    ours = open_pair_model(args.model, precision=args.precision, cache=args.cache)
+    pairs = [pair for each in work for pair in ours.tokenised(each.query, each.texts)]
+    if args.peer == "onnxruntime":
+        found = raw(ours._files.graph, pairs, args.threads, args.rounds)  # type: ignore[attr-defined]
+    else:
+        texts = [(each.query, text) for each in work for text in each.texts]
+        found = sentence_transformers(args.model, texts, sum(map(len, pairs)), args.threads)
+    print(json.dumps(found | {"tokens": sum(map(len, pairs)), "pairs": len(pairs)}))
+
+
+if __name__ == "__main__":
+    main()
