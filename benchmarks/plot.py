@@ -1,10 +1,10 @@
-"""A log-log line plot as SVG, without a plotting library, readable on light and dark pages."""
+"""Line plots as SVG, log-log or with a linear y, without a plotting library, readable on light and dark pages."""
 
 import html
 import math
 from collections.abc import Mapping, Sequence
 
-__all__ = ["log_log"]
+__all__ = ["log_log", "log_x"]
 
 WIDTH, HEIGHT = 720, 420
 BESIDE = 340  # for labels beside the plot
@@ -18,6 +18,26 @@ def log_log(lines: Mapping[str, Sequence[tuple[float, float]]], *, x: str, y: st
     points = [point for line in lines.values() for point in line]
     x_axis = _Axis([p[0] for p in points], LEFT, WIDTH - RIGHT)
     y_axis = _Axis([p[1] for p in points], HEIGHT - BOTTOM, TOP)
+    return _drawn(lines, x_axis, y_axis, x=x, y=y, numbered=numbered)
+
+
+def log_x(lines: Mapping[str, Sequence[tuple[float, float]]], *, x: str, y: str) -> str:
+    """SVG text with a linear y axis: label -> points whose first coordinate is above 0; labels stand beside it."""
+    points = [point for line in lines.values() for point in line]
+    x_axis = _Axis([p[0] for p in points], LEFT, WIDTH - RIGHT)
+    y_axis = _Linear([p[1] for p in points], HEIGHT - BOTTOM, TOP)
+    return _drawn(lines, x_axis, y_axis, x=x, y=y, numbered=True)
+
+
+def _drawn(
+    lines: Mapping[str, Sequence[tuple[float, float]]],
+    x_axis: "_Axis",
+    y_axis: "_Axis | _Linear",
+    *,
+    x: str,
+    y: str,
+    numbered: bool,
+) -> str:
     width = WIDTH + BESIDE if numbered else WIDTH
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {HEIGHT}" font-family="sans-serif"'
@@ -64,6 +84,25 @@ class _Axis:
         powers = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
         every = [m * 10.0**p for p in powers for m in (1, 2, 5)]
         return [t for t in every if self.low <= t <= self.high]
+
+
+class _Linear:
+    """Places of values on one linear axis, from `start` to `stop` pixels."""
+
+    def __init__(self, values: Sequence[float], start: float, stop: float) -> None:
+        margin = (max(values) - min(values)) * 0.05 or 0.01
+        self.low, self.high = min(values) - margin, max(values) + margin
+        self.start, self.stop = start, stop
+
+    def place(self, value: float) -> float:
+        return self.start + (value - self.low) / (self.high - self.low) * (self.stop - self.start)
+
+    def ticks(self) -> list[float]:
+        """Some 5 to 10 multiples of 1, 2 or 5 times a power of ten inside the axis."""
+        step = 10.0 ** math.floor(math.log10((self.high - self.low) / 4))
+        step *= max(m for m in (1, 2, 5) if m * step <= (self.high - self.low) / 4)
+        first = math.ceil(self.low / step)
+        return [i * step for i in range(first, math.floor(self.high / step) + 1)]
 
 
 def _short(value: float) -> str:

@@ -49,6 +49,10 @@ class Candidates:
         """What a reranker without errors reaches."""
         return self.ndcg(np.argsort(-self.grades, kind="stable").tolist())
 
+    def first(self, n: int) -> "Candidates":
+        """The best n of the first stage, judged against the same ideal."""
+        return Candidates(self.query_id, self.ids[:n], self.grades[:n], self.ideal)
+
     def shuffled(self, seed: int) -> "Candidates":
         """The same in a random order."""
         order = np.random.default_rng([seed, *self.query_id.encode()]).permutation(len(self.ids))

@@ -6,6 +6,8 @@ tournament (the circle method), in which everybody plays once a round, so that t
 are about everybody. Who has all results at hand does better with Bradley-Terry, whose stochastic gradient this is.
 """
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -55,6 +57,7 @@ def elo(wins: Wins, *, prior: float = 1.0, k: float = 30.0, initial: float = 100
     return ratings
 
 
+@lru_cache(maxsize=64)
 def circle(n: int) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """Rounds of (firsts, seconds): every pair of 0 to n - 1 in one of them, everybody at most once a round."""
     seats = n + n % 2

@@ -16,13 +16,20 @@ from spaniel.retrieval.types import JSON
 
 from .allpair import Allpair
 from .base import Schedule
+from .blitzrank import BlitzRank
 from .heapsort import Heapsort
+from .jointrank import JointRank
 from .knockout import Knockout
 from .mohajer import Mohajer
 from .pointwise import Pointwise
 from .quicksort import Quicksort
 from .sampled import Sampled
+from .setwise_heap import SetwiseHeap
+from .setwise_insertion import SetwiseInsertion
 from .sliding import Sliding
+from .tdpart import TDPart
+from .tourrank import TourRank
+from .window import Window
 
 __all__ = ["SCHEDULES", "make_schedule", "read_schedule", "shown", "written"]
 
@@ -36,6 +43,14 @@ _ALL: tuple[type[Any], ...] = (
     Sliding,
     Mohajer,
     Knockout,
+    # lists
+    Window,
+    SetwiseHeap,
+    SetwiseInsertion,
+    TDPart,
+    TourRank,
+    BlitzRank,
+    JointRank,
 )
 
 SCHEDULES: Mapping[str, type[Any]] = {each.name: each for each in _ALL}

@@ -1,0 +1,105 @@
+"""What `rerank_schedules.py` has measured, as tables, and held to the bars."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from benchmarks.report import markdown
+from benchmarks.rerank_methods import SETTINGS, Method
+
+__all__ = ["bars", "curve_table", "cut_table", "main_table", "pareto", "show"]
+
+OURS, PAPERS = "JointRank", "JointRank, PageRank (the paper)"
+
+
+def show(result: Mapping[str, Any]) -> str:
+    """Everything about one collection, as Markdown."""
+    head = (
+        f"### {result['collection']}: {result['queries']} queries, {result['passages']:.0f} passages each, "
+        f"{result['seeds']} seeds\n\nBM25 {result['first_stage']:.3f}, ceiling {result['ceiling']:.3f}\n"
+    )
+    bars_met = "\n".join(f"- {name}: {value}" for name, value in result["bars"].items())
+    return "\n".join([head, main_table(result), curve_table(result["curve"]), cut_table(result["cuts"]), bars_met])
+
+
+def main_table(result: Mapping[str, Any]) -> str:
+    """Methods by cost and settings; under the realistic oracle with the half-width of the interval."""
+    rows = []
+    for label, row in result["rows"].items():
+        cells = [label, _count(row["calls"]), _count(row["docs"]), _count(row["depth"])]
+        for setting in SETTINGS:
+            at = row["ndcg"][setting.label]
+            half = f" ± {(at['high'] - at['low']) / 2:.3f}" if setting.label == "realistic" else ""
+            cells.append(f"{at['mean']:.3f}{half}")
+        rows.append(cells)
+    return markdown(["method", "calls", "docs read", "depth", *(setting.label for setting in SETTINGS)], rows)
+
+
+def curve_table(curve: Mapping[str, Any]) -> str:
+    """nDCG@10 by calls; a method that is through stays as it is."""
+    lines = {label: dict(points) for label, points in curve.items() if isinstance(points, list)}
+    budgets = sorted({budget for points in lines.values() for budget in points})
+    rows = []
+    for label, points in lines.items():
+        last = points[max(points)]
+        rows.append(
+            [label, *(f"{points.get(budget, last):.3f}" if budget <= max(points) else "" for budget in budgets)]
+        )
+    head = f"cut after ({curve['queries']} queries, BM25 {curve['first_stage']:.3f})"
+    return markdown([head, *(f"{budget:.0f}" for budget in budgets)], rows)
+
+
+def cut_table(cuts: Mapping[str, Any]) -> str:
+    """The worst cut of each method."""
+    rows = []
+    for label, at in cuts.items():
+        worst = f"{at['worst']:+.3f} ± {2 * at['error']:.3f}"
+        rows.append([label, str(at["passages"]), f"{at['cuts']:,}", worst, f"{at['at']:,}", f"{at['end']:+.3f}"])
+    head = [
+        "cut at every call",
+        "passages",
+        "cuts",
+        "lowest mean change from BM25 ± 2 s.e.",
+        "after calls",
+        "at the end",
+    ]
+    return markdown(head, rows)
+
+
+def bars(result: Mapping[str, Any], methods: Sequence[Method]) -> dict[str, Any]:
+    """What the issue asks for, and what was measured."""
+    rows = result["rows"]
+    exact = {m.label: rows[m.label]["ndcg"]["exact"]["misses"] for m in methods if m.exact}
+    missed = [f"{label} ({n} queries)" for label, n in exact.items() if n]
+    fallen = [label for label, at in result["cuts"].items() if at["worst"] < -2 * at["error"] - 1e-12]
+    met: dict[str, Any] = {
+        "perfect oracle, below the ceiling": ", ".join(missed) or "none",
+        "cut at every call, below BM25 by more than noise": ", ".join(fallen) or "none",
+    }
+    if OURS not in rows or PAPERS not in rows:
+        return met
+    for setting in ("realistic", "biased", "shuffled"):
+        ours, papers = (np.array(rows[label]["ndcg"][setting]["values"]) for label in (OURS, PAPERS))
+        points = 100 * (ours - papers)
+        error = points.std(ddof=1) / np.sqrt(len(points))
+        met[f"points before the paper's PageRank, {setting}"] = f"{points.mean():+.1f} ± {1.96 * error:.1f}"
+        front = pareto(rows, setting)
+        met[f"Pareto front of depth 1 by calls, {setting}"] = ", ".join(front)
+    return met
+
+
+def pareto(rows: Mapping[str, Any], setting: str) -> list[str]:
+    """Methods of depth 1 that none of depth 1 beats at no more calls, cheapest first."""
+    flat = [(row["calls"], -row["ndcg"][setting]["mean"], label) for label, row in rows.items() if row["depth"] == 1]
+    front: list[str] = []
+    best = np.inf
+    for _, loss, label in sorted(flat):
+        if loss < best:
+            front.append(label)
+            best = loss
+    return front
+
+
+def _count(value: float) -> str:
+    return f"{value:,.0f}" if value >= 20 or value == round(value) else f"{value:.1f}"
