@@ -11,7 +11,7 @@ from typing import ClassVar
 from spaniel.rerank.aggregate.table import aggregated, aggregator
 from spaniel.rerank.questions import Kind, Rounds, Spent
 
-from .preferences import Pair, Preferences
+from .preferences import Pair, Preferences, soonest
 
 __all__ = ["Allpair"]
 
@@ -23,12 +23,15 @@ class Allpair:
     Attributes:
         aggregate: a name of `aggregate.table.AGGREGATORS`. The paper's is "win-rate": the sum of the answers, of
             probabilities too, divided by n - 1.
+        prior: the weight of the first-stage order in it, None for the aggregator's own. With 0, as in the paper, that
+            order decides ties and nothing else.
     """
 
     name: ClassVar[str] = "allpair"
     asks: ClassVar[Kind] = "prefer"
 
     aggregate: str = "win-rate"
+    prior: float | None = 0.0
 
     def __post_init__(self) -> None:
         aggregator(self.aggregate)
@@ -36,18 +39,17 @@ class Allpair:
     def rounds(self, n: int, *, top: int, seed: int) -> Rounds:
         """See `Schedule.rounds`. Cost: n (n - 1) / 2 pairs, twice as many calls in both orders, depth 1.
 
-        The pairs of the first few come first, so that a budget that ends early knows those well; cut, it returns the
-        order by `Preferences.by_wins`.
+        Pairs near the top come first (`preferences.soonest`). Cut, it returns the most likely order
+        (`Preferences.likely`).
         """
         seen = Preferences(n)
         try:
-            yield from seen.ask(all_pairs(n))
+            yield from seen.ask(soonest(all_pairs(n)))
         except Spent:
-            return seen.by_wins(())
-        # All have met all: nothing is left for the first stage to say but the order of ties.
-        return aggregated(seen.wins(), self.aggregate, prior=0.0)
+            return seen.by_wins()
+        return aggregated(seen.wins(), self.aggregate, prior=self.prior)
 
 
 def all_pairs(n: int) -> list[Pair]:
-    """(0, 1), (0, 2), (1, 2), (0, 3), ...: each passage with all before it."""
+    """(0, 1), (0, 2), (1, 2), (0, 3), ...: each place with all before it."""
     return [(first, second) for second in range(n) for first in range(second)]

@@ -23,10 +23,17 @@ Beaten = dict[int, list[int]]
 
 @dataclass(frozen=True, slots=True)
 class Knockout:
-    """The first `top` by a tournament; the others behind."""
+    """The first `top` by a tournament; the others behind.
+
+    Attributes:
+        refit: at the end, put the `top` found in the order most likely after all answers (`Preferences.likely`): better
+            with a noisy judge and a good first stage, but no longer exact with an exact one.
+    """
 
     name: ClassVar[str] = "knockout"
     asks: ClassVar[Kind] = "prefer"
+
+    refit: bool = False
 
     def rounds(self, n: int, *, top: int, seed: int) -> Rounds:
         """See `Schedule.rounds`. Cost: n - 1 pairs and ceil(log2 n) rounds for the first; for each further one, as
@@ -38,8 +45,8 @@ class Knockout:
         try:
             yield from seen.play(_heads(n, top, heads))
         except Spent:
-            return seen.by_wins(heads)
-        return seen.by_place(heads)
+            return seen.by_wins(heads, refit=self.refit)
+        return seen.by_wins(heads, refit=True) if self.refit else seen.by_place(heads)
 
 
 def _heads(n: int, top: int, heads: list[int]) -> Matches[None]:

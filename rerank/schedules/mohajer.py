@@ -30,6 +30,8 @@ class Mohajer:
 
     Attributes:
         groups: how many; None for `top`, as in the paper.
+        refit: put the `top` found in the order most likely after all answers (`Preferences.likely`). Single calls are
+            noisy, and all of them together tell more than the last few; an exact judge is better off without.
     """
 
     name: ClassVar[str] = "mohajer"
@@ -37,6 +39,7 @@ class Mohajer:
     both_orders: ClassVar[Literal["random"]] = "random"
 
     groups: int | None = None
+    refit: bool = True
 
     def __post_init__(self) -> None:
         if self.groups is not None and self.groups < 1:
@@ -52,7 +55,7 @@ class Mohajer:
         seen, heads = Preferences(n), list[int]()
         with suppress(Spent):
             yield from seen.play(_heads(n, top, self.groups or top, heads))
-        return seen.by_wins(heads)
+        return seen.by_wins(heads, refit=self.refit)
 
 
 def _heads(n: int, top: int, groups: int, heads: list[int]) -> Matches[None]:

@@ -16,12 +16,16 @@ from spaniel.rerank.aggregate.table import aggregated
 from spaniel.rerank.aggregate.wins import Wins, wins_of_pairs
 from spaniel.rerank.questions import Outcome, Prefer, Question, Spent, asked
 
-__all__ = ["Matches", "Pair", "Preferences", "together"]
+__all__ = ["Matches", "Pair", "Preferences", "soonest", "together"]
 
 T = TypeVar("T")
 Pair: TypeAlias = tuple[int, int]
 Matches: TypeAlias = Generator[list[Pair], Sequence[bool], T]
 """Yields the pairs of a round, is sent for each whether its first won, returns a T."""
+
+PRIOR = 1.0
+"""How much `likely` holds to the first stage. Measured on SciFact and NFCorpus: with 0.3 and a noisy judge, some orders
+that are cut early fall below the first stage's; with 3 it learns half as fast."""
 
 TIE = 1e-9
 """Closer to a half than this is a tie: the mean of two orders of one probability is a half only up to rounding."""
@@ -74,13 +78,18 @@ class Preferences:
         found = set(heads)
         return Outcome((*heads, *(place for place in range(self.n) if place not in found)))
 
-    def by_wins(self, heads: Sequence[int]) -> Outcome:
-        """`heads`, which are known, then the others in the order most likely after all answers so far.
+    def by_wins(self, heads: Sequence[int] = (), *, refit: bool = False) -> Outcome:
+        """`heads`, which are known, then the others by `likely`; `refit` puts the heads in that order, too."""
+        found, likely = set(heads), self.likely()
+        first = [place for place in likely if place in found] if refit else heads
+        return Outcome((*first, *(place for place in likely if place not in found)))
 
-        That is Bradley-Terry with the first-stage order as prior: whoever was never compared keeps to it. O(n^3).
+    def likely(self) -> tuple[int, ...]:
+        """All places in the order most likely after all answers so far: Bradley-Terry, the first stage being the prior.
+
+        What was never compared stands where the first stage has it. O(n^3).
         """
-        found = set(heads)
-        return Outcome((*heads, *(place for place in aggregated(self.wins()).order if place not in found)))
+        return aggregated(self.wins(), "bradley-terry", prior=PRIOR).order
 
 
 def together(parts: Iterable[Matches[T]]) -> Matches[list[T]]:
@@ -98,6 +107,14 @@ def together(parts: Iterable[Matches[T]]) -> Matches[list[T]]:
         for at, (part, pairs) in list(asking.items()):
             _step(part, [next(won) for _ in pairs], at, asking, results)
     return [results[at] for at in sorted(results)]
+
+
+def soonest(pairs: Iterable[Pair]) -> list[Pair]:
+    """The pairs of one round in the order in which they should be asked, were the budget to end within it.
+
+    By the product of their ranks: what is near the top is worth knowing, and so is how it stands to all others.
+    """
+    return sorted(pairs, key=lambda pair: ((pair[0] + 1) * (pair[1] + 1), pair))
 
 
 def _step(

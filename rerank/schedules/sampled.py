@@ -21,7 +21,7 @@ from spaniel.rerank.questions import Kind, Rounds, Spent
 from spaniel.retrieval.errors import InvalidInput
 
 from .allpair import all_pairs
-from .preferences import Pair, Preferences
+from .preferences import Pair, Preferences, soonest
 
 __all__ = ["Design", "Sampled"]
 
@@ -39,6 +39,7 @@ class Sampled:
         skip: L of "skip". It has to be prime to n, else the passages fall into groups that never meet; the next
             larger number that is gets used.
         aggregate: a name of `aggregate.table.AGGREGATORS`.
+        prior: the weight of the first-stage order in it; None for the aggregator's own.
     """
 
     name: ClassVar[str] = "sampled"
@@ -48,6 +49,7 @@ class Sampled:
     rate: float = 0.3
     skip: int = 3
     aggregate: str = "bradley-terry"
+    prior: float | None = None
 
     def __post_init__(self) -> None:
         if self.pairs not in get_args(Design):
@@ -62,12 +64,12 @@ class Sampled:
         """See `Schedule.rounds`. Cost: n w pairs ("random": rate n (n - 1) / 2, rounded), twice as many calls in both
         orders, depth 1.
 
-        Cut, it puts together what was answered.
+        Pairs near the top come first (`preferences.soonest`). Cut, it puts together what was answered.
         """
         seen = Preferences(n)
         with suppress(Spent):
-            yield from seen.ask(self.chosen(n, seed=seed))
-        return aggregated(seen.wins(), self.aggregate)
+            yield from seen.ask(soonest(self.chosen(n, seed=seed)))
+        return aggregated(seen.wins(), self.aggregate, prior=self.prior)
 
     def chosen(self, n: int, *, seed: int) -> list[Pair]:
         """The pairs (first, second), each once; the one that the first stage has first stands first."""
@@ -76,10 +78,7 @@ class Sampled:
         if self.pairs == "random":
             every = all_pairs(n)
             size = max(1, round(self.rate * len(every)))
-            # Those near the top first: a budget that ends early has asked about them.
-            return [
-                every[at] for at in sorted(np.random.default_rng((seed, n)).permutation(len(every))[:size].tolist())
-            ]
+            return [every[at] for at in np.random.default_rng((seed, n)).permutation(len(every))[:size]]
         w = max(1, int(self.rate * (n - 1) / 2 + 1e-9))
         step = 1 if self.pairs == "window" else _prime_to(n, self.skip)
         return list(_circles(n, step, w))

@@ -4,8 +4,8 @@ Qin et al., arXiv 2306.17563, sec. 3.4. It hardly moves what the first stage got
 the more for it. The driver's cache answers neighbours that meet again in a later pass: near half of all, where the
 whole list is sorted (Wisznia et al., arXiv 2505.24643).
 
-A pass needs of the one before only that it is two steps ahead, so the passes follow each other up the list: the same
-pairs and the same order at the end, in n - 1 + 2 (K - 1) rounds and not in their sum.
+A pass needs of the one before only that it is two steps ahead, so the passes can follow each other up the list
+(`overlap`): the same pairs and the same order at the end, in n + K - 2 rounds and not K (n - 1) - K (K - 1) / 2.
 """
 
 from contextlib import suppress
@@ -26,15 +26,16 @@ class Sliding:
 
     Attributes:
         passes: K; None for `top`, which makes those right.
-        overlap: passes follow each other up the list. Without, one after the other as in the paper: the same calls,
-            many times the rounds, but a budget that ends early has finished some passes instead of having begun all.
+        overlap: passes follow each other up the list, for who has no budget and wants to wait less. Without, one after
+            the other as in the paper: the same calls, many times the rounds, but a budget that ends early has finished
+            some passes and not just begun all.
     """
 
     name: ClassVar[str] = "sliding"
     asks: ClassVar[Kind] = "prefer"
 
     passes: int | None = 10
-    overlap: bool = True
+    overlap: bool = False
 
     def __post_init__(self) -> None:
         if self.passes is not None and self.passes < 1:
