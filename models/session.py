@@ -16,7 +16,7 @@ from spaniel.retrieval.errors import InvalidInput, ModelError, require
 
 from .onnx_safety import check_graph
 
-__all__ = ["Device", "Provider", "check_provider", "open_session"]
+__all__ = ["Device", "Provider", "check_provider", "giving_back", "open_session"]
 
 Provider = Literal["cpu", "cuda", "tensorrt", "openvino"]
 Device = Literal["cpu", "cuda"]
@@ -41,7 +41,6 @@ def open_session(
     device: Provider = "cpu",
     threads: int = 1,
     inputs: Sequence[str] = (),
-    arena: bool = True,
     cache: Path | None = None,
 ) -> Any:
     """An onnxruntime.InferenceSession over a graph that has been checked.
@@ -51,8 +50,6 @@ def open_session(
         device: what runs it; all but "cpu" need another onnxruntime.
         threads: inside one run.
         inputs: names the caller can feed; empty for any.
-        arena: keep memory of the CPU for the next run. It grows to what the largest batch took and never shrinks, so a
-            server does without.
         cache: folder for the engines that TensorRT makes, which takes it minutes; not kept when None.
 
     Raises:
@@ -66,7 +63,6 @@ def open_session(
     options = ort.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.enable_mem_pattern = False
-    options.enable_cpu_mem_arena = arena
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
     try:
@@ -80,6 +76,13 @@ def open_session(
     if inputs and (unknown := sorted(set(wanted) - set(inputs))):
         raise ModelError(f"{path}: needs the inputs {', '.join(unknown)}; only {', '.join(inputs)} can be given")
     return session
+
+
+def giving_back() -> Any:
+    """Options of a run after which the CPU's memory arena, which else never shrinks, gives back what is free."""
+    options = require("onnxruntime", extra="cpu").RunOptions()
+    options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+    return options
 
 
 def check_provider(device: str) -> None:

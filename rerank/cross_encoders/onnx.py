@@ -1,7 +1,11 @@
 """A cross-encoder on ONNX Runtime: one graph, one tokenizer, one run for each batch of pairs.
 
-The session is shared: threads that call `logits` side by side run their batches at once over the same weights. It takes
-no memory arena of its own, so that what a large batch took goes back.
+The session is shared: threads that call `logits` side by side run their batches at once over the same weights.
+
+Memory: ONNX Runtime's arena keeps what the largest batch took. Without an arena every run asks the system for fresh
+pages, which took a fifth of the speed of small batches and two thirds of that of large ones (docs/cross-encoders.md).
+So small batches leave the arena as it is, which is then as large as the largest of them; behind a large one the arena
+is told to give back what it does not use.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,13 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spaniel.models.pair_tokens import Pair, PairTokenizer
-from spaniel.models.session import Provider, open_session
+from spaniel.models.session import Provider, giving_back, open_session
 from spaniel.models.text import clean
 from spaniel.retrieval.errors import ModelError
 from spaniel.retrieval.types import JSON
 
 __all__ = ["OnnxPairModel", "PairFiles", "padded"]
 
+_KEPT_TOKENS = 4096
+"""Padding included; a batch with more gives its memory back."""
 _INPUTS = ("input_ids", "attention_mask", "token_type_ids", "position_ids")
 
 
@@ -79,9 +85,8 @@ class OnnxPairModel:
         self._tokenizer = PairTokenizer(
             files.tokenizer, files.max_length, query_room=files.query_room, lower=files.lower, typed=files.typed
         )
-        self._session = open_session(
-            files.graph, device=provider, threads=threads, inputs=_INPUTS, arena=False, cache=engines
-        )
+        self._session = open_session(files.graph, device=provider, threads=threads, inputs=_INPUTS, cache=engines)
+        self._giving_back = giving_back() if provider == "cpu" else None
         self._inputs = [each.name for each in self._session.get_inputs()]
         self._output = _output(self._session, files.graph)
 
@@ -111,8 +116,9 @@ class OnnxPairModel:
         session, fed = self._session, padded(pairs, self._files.padding, self._inputs)
         if session is None:
             raise ModelError(f"{self.name}: closed")
+        large = fed["input_ids"].size > _KEPT_TOKENS
         try:
-            (made,) = session.run([self._output], fed)
+            (made,) = session.run([self._output], fed, self._giving_back if large else None)
         except Exception as error:
             raise ModelError(f"{self.name}: ONNX Runtime failed on {len(pairs)} pairs ({error})") from error
         return checked(np.asarray(made, np.float32), pairs, self.name)
