@@ -5,7 +5,7 @@ import json
 import logging
 import math
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -69,16 +69,21 @@ class Answers:
 
     async def _answer(self, dialect: Dialect[Any], request: Request, body: bytes) -> Response:
         asked: Asked = dialect.asked(decode(body, dialect.request))
-        self.engine.limits.check(len(asked.pairs))
+        self.engine.limits.check(len(asked.texts))
         id_ = request.scope["state"]["request_id"]
-        work = self.engine.score_pairs(asked.pairs, deadline=self._deadline(request), request_id=id_)
-        scored = await _unless_gone(request, work)
+        scored = await _unless_gone(request, self._scored(asked, self._deadline(request), id_))
         if scored.truncated and not asked.cut:
-            told = f"{scored.truncated} of {len(asked.pairs)} texts are longer than the model reads"
+            told = f"{scored.truncated} of {len(asked.texts)} texts are longer than the model reads"
             raise Problem(422, "Validation", told, hint="shorten them, or let them be cut")
         answered = Answered(asked, id_, int(time.time()), scored)
-        request.scope["state"]["done"] = f"{len(asked.pairs)} pairs, {scored.tokens} tokens"
+        request.scope["state"]["done"] = f"{len(asked.texts)} pairs, {scored.tokens} tokens"
         return Response(msgspec.json.encode(dialect.answer(answered)), headers=_headers(scored), media_type=_JSON)
+
+    def _scored(self, asked: Asked, deadline: float, id_: str) -> Coroutine[Any, Any, Scored]:
+        if isinstance(asked.query, str):
+            return self.engine.score(asked.query, asked.texts, deadline=deadline, request_id=id_)
+        pairs = list(zip(asked.query, asked.texts, strict=True))
+        return self.engine.score_pairs(pairs, deadline=deadline, request_id=id_)
 
     def _deadline(self, request: Request) -> float:
         """When the answer is no longer wanted, by `time.monotonic()`."""

@@ -1,5 +1,6 @@
 """Around every request: its id, how long it took, what it came to; in the answer, the counts and the log."""
 
+import asyncio
 import logging
 import re
 import time
@@ -48,7 +49,11 @@ class Watching:
             await self.app(scope, receive, sent)
         except ClientGone:
             state["done"] = "the client has gone"
-            await _answer_nobody(sent)
+            await _answer_empty(sent, CLIENT_GONE)
+        except asyncio.CancelledError:  # only when the server ends, after all time for draining
+            state["done"] = "cut off"
+            if status == CLIENT_GONE:
+                await _answer_empty(sent, 503)
         finally:
             seconds = time.monotonic() - begun
             route = scope["path"] if scope["path"] in self.routes else "other"
@@ -65,9 +70,9 @@ def _told(headers: list[tuple[bytes, bytes]], took_ms: float) -> list[tuple[byte
     return [*others, (b"server-timing", b", ".join([*timings, total]))]
 
 
-async def _answer_nobody(send: Send) -> None:
-    """The server wants an answer to every request, though nobody reads this one."""
-    await send({"type": "http.response.start", "status": CLIENT_GONE, "headers": [(b"content-length", b"0")]})
+async def _answer_empty(send: Send, status: int) -> None:
+    """The server wants an answer to every request, though nobody may read this one."""
+    await send({"type": "http.response.start", "status": status, "headers": [(b"content-length", b"0")]})
     await send({"type": "http.response.body", "body": b""})
 
 

@@ -24,7 +24,6 @@ __all__ = [
     "as_texts",
     "best_first",
     "checked_query",
-    "pairs_of",
     "search_units",
     "sigmoid",
     "with_text",
@@ -49,7 +48,8 @@ class Asked:
     """A request, whatever the dialect.
 
     Attributes:
-        pairs: (query, text) of each document, in their order.
+        query: of all texts, or one for each.
+        texts: of the documents, in their order.
         top: how many of the best are wanted; None or 0, as some clients write it, for all.
         raw: logits instead of probabilities.
         cut: a text that is longer than the model reads may be cut; else it is an error.
@@ -57,7 +57,8 @@ class Asked:
         warnings: what was asked for and is not done.
     """
 
-    pairs: Sequence[tuple[str, str]]
+    query: str | Sequence[str]
+    texts: Sequence[str]
     top: int | None = None
     raw: bool = False
     cut: bool = True
@@ -172,11 +173,6 @@ def checked_query(query: str) -> str:
     if not query.strip():
         raise Problem(422, "Validation", "is blank", "query")
     return query
-
-
-def pairs_of(query: str, texts: Sequence[str]) -> list[tuple[str, str]]:
-    """The query with each of the texts."""
-    return [(query, text) for text in texts]
 
 
 def search_units(n_documents: int) -> int:

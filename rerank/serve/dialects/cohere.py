@@ -22,7 +22,6 @@ from .base import (
     Top,
     as_texts,
     checked_query,
-    pairs_of,
     with_text,
 )
 from .jina import meta
@@ -65,7 +64,8 @@ def _asked(request: CohereRequest) -> Asked:
     if room is not None and room < _USUAL_LENGTH:
         warnings.append(f"max_tokens_per_doc is {room} and not kept: texts are cut at the model's own length")
     return Asked(
-        pairs_of(checked_query(request.query), as_texts(request.documents, request.rank_fields)),
+        checked_query(request.query),
+        as_texts(request.documents, request.rank_fields),
         top=request.top_n,
         documents=request.documents if request.return_documents else None,
         warnings=tuple(warnings),

@@ -23,7 +23,6 @@ from .base import (
     Top,
     as_texts,
     checked_query,
-    pairs_of,
     search_units,
     with_text,
 )
@@ -81,7 +80,8 @@ class RerankResponse(Shape, omit_defaults=False):
 def _asked(request: RerankRequest) -> Asked:
     query = request.query if isinstance(request.query, str) else request.query.text
     return Asked(
-        pairs_of(checked_query(query), as_texts(request.documents, request.rank_fields)),
+        checked_query(query),
+        as_texts(request.documents, request.rank_fields),
         top=request.top_n,
         raw=request.raw_scores is True,
         cut=request.truncation is not False,
@@ -110,7 +110,7 @@ def _answer(answered: Answered) -> RerankResponse:
 
 def meta(answered: Answered, *, version: str) -> dict[str, Any]:
     """Cohere's account of a request."""
-    billed = {"search_units": search_units(len(answered.asked.pairs))}
+    billed = {"search_units": search_units(len(answered.asked.texts))}
     said = {
         "api_version": {"version": version},
         "billed_units": billed,

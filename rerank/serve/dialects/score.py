@@ -44,14 +44,14 @@ class ScoreResponse(Shape, omit_defaults=False):
 
 
 def _asked(request: ScoreRequest) -> Asked:
-    queries = [request.text_1] if isinstance(request.text_1, str) else request.text_1
+    query = request.text_1
     texts = [request.text_2] if isinstance(request.text_2, str) else request.text_2
-    if len(queries) == 1:
-        queries = queries * len(texts)
-    if len(queries) != len(texts):
-        said = f"{len(queries)} texts with {len(texts)} of text_2; one with many, or as many of each"
+    if not isinstance(query, str) and len(query) == 1:
+        query = query[0]
+    if not isinstance(query, str) and len(query) != len(texts):
+        said = f"{len(query)} texts with {len(texts)} of text_2; one with many, or as many of each"
         raise Problem(422, "Validation", said, "text_1")
-    return Asked(list(zip(queries, texts, strict=True)), raw=request.raw_scores is True)
+    return Asked(query, texts, raw=request.raw_scores is True)
 
 
 def _answer(answered: Answered) -> ScoreResponse:

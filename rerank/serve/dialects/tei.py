@@ -9,7 +9,7 @@ from spaniel.rerank.serve.errors import Problem
 from spaniel.rerank.serve.schemas import Shape
 from spaniel.retrieval.types import JSON
 
-from .base import Answered, Asked, Dialect, Query, checked_query, pairs_of
+from .base import Answered, Asked, Dialect, Query, checked_query
 
 __all__ = ["TEI", "TeiRank", "TeiRequest"]
 
@@ -41,7 +41,8 @@ def _asked(request: TeiRequest) -> Asked:
     if request.truncation_direction in ("Left", "left") and request.truncate is not False:
         raise Problem(422, "Validation", "is left; texts are cut at their end only", "truncation_direction")
     return Asked(
-        pairs_of(checked_query(request.query), request.texts),
+        checked_query(request.query),
+        request.texts,
         raw=request.raw_scores is True,
         cut=request.truncate is not False,
         documents=request.texts if request.return_text else None,
@@ -49,7 +50,7 @@ def _asked(request: TeiRequest) -> Asked:
 
 
 def _answer(answered: Answered) -> list[TeiRank]:
-    texts = [text for _, text in answered.asked.pairs]
+    texts = answered.asked.texts
     repeat = answered.asked.documents is not None
     return [
         TeiRank(index=place, score=score, text=texts[place] if repeat else UNSET) for place, score in answered.ranked

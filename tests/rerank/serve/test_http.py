@@ -38,6 +38,11 @@ class Stub(Engine):
     async def score_pairs(
         self, pairs: Sequence[tuple[str, str]], *, deadline: float | None = None, request_id: str = ""
     ) -> Scored:
+        return await self.score("", [], deadline=deadline)
+
+    async def score(
+        self, query: str, texts: Sequence[str], *, deadline: float | None = None, request_id: str = ""
+    ) -> Scored:
         self.deadlines.append(deadline)
         self.entered.set()
         if self.outcome is not None:
