@@ -31,6 +31,8 @@ __all__ = ["CLIENT_GONE", "Answers", "said"]
 CLIENT_GONE = 499
 """What the log and the counts call a request whose client did not wait; nobody receives it."""
 
+_SHORTEST_S = 0.001
+
 T = TypeVar("T")
 
 _log = logging.getLogger("spaniel.rerank.serve")
@@ -93,8 +95,8 @@ class Answers:
                 asked_s = float(asked) / 1000
             except ValueError:
                 asked_s = math.nan
-            if not asked_s > 0:
-                raise Problem(422, "Validation", f"is {asked[:40]!r}; it must be a number above 0", "x-timeout-ms")
+            if not asked_s >= _SHORTEST_S:
+                raise Problem(422, "Validation", f"is {asked[:40]!r}; it must be a number from 1 up", "x-timeout-ms")
             allowed_s = min(allowed_s, asked_s)
         return time.monotonic() + allowed_s
 

@@ -39,11 +39,15 @@ _PAGES = {
     "/info": ("The model and the limits", (200, 401), True),
     "/v1/models": ("The model, as a list", (200, 401), True),
 }
+_DOCUMENT: dict[str, JSON] = {
+    "anyOf": [{"type": "string"}, {"type": "object", "properties": {"text": {"type": "string"}}}],
+    "description": "Objects have their text in `text`, or in the fields that `rank_fields` names.",
+}
 _TIMEOUT: dict[str, JSON] = {
     "name": "x-timeout-ms",
     "in": "header",
     "description": "Milliseconds after which no answer is wanted.",
-    "schema": {"type": "number", "exclusiveMinimum": 0},
+    "schema": {"type": "number", "minimum": 1},
 }
 
 
@@ -56,6 +60,8 @@ def openapi(max_documents: int, version: str) -> dict[str, JSON]:
     named = dict(zip(map(str, shapes), schemas, strict=True))
     for name, field in (("RerankRequest", "documents"), ("CohereRequest", "documents"), ("TeiRequest", "texts")):
         components[name]["properties"][field]["maxItems"] = max_documents
+        if field == "documents":
+            components[name]["properties"][field]["items"] = _DOCUMENT
     components["Failure"] = {"type": "object", "description": "What went wrong, as the dialect writes it."}
     paths: dict[str, Any] = {path: {"post": _scoring(told, spoken, named)} for path, (told, spoken) in _SCORING.items()}
     for path, (told, statuses, guarded) in _PAGES.items():

@@ -113,6 +113,7 @@ def test_what_is_under_way_is_finished() -> None:
     model = FakePairModel()
     with ThreadPoolExecutor(1) as other, on_a_port(model) as served:
         model.gate.clear()
+        model.running.clear()  # warming up has set it
         answer = other.submit(httpx.post, f"{served.url}/rerank", json=ASK, timeout=20)
         assert model.running.wait(20)
         served.service.stop()
@@ -130,13 +131,12 @@ def test_draining_has_an_end() -> None:
     model = FakePairModel()
     with ThreadPoolExecutor(1) as other, on_a_port(model, drain_s=0.05) as served:
         model.gate.clear()
+        model.running.clear()  # warming up has set it
         answer = other.submit(httpx.post, f"{served.url}/rerank", json=ASK, timeout=20)
         assert model.running.wait(20)
         served.service.stop()
         try:
             assert answer.result().status_code == 503
-        except httpx.TransportError:
-            pass  # the connection was closed
         finally:
             model.gate.set()
     assert served.whole is False
