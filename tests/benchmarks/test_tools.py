@@ -1,6 +1,7 @@
 """The benchmarks' own parts that a wrong figure could come from: the generators and the plot."""
 
 import importlib.util
+import itertools
 import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -8,6 +9,9 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from contracts import small_collection
+
+from spaniel.eval.measures import score_lists
 
 
 def load(name: str) -> ModuleType:
@@ -82,3 +86,23 @@ def test_engines_of_another_kind_are_named(capsys: pytest.CaptureFixture[str], m
     assert sparse.engines_of("text", ["seismic"]) == []
     with pytest.raises(SystemExit, match="no engine nothing"):
         sparse.engines_of("text", ["nothing"])
+
+
+def test_ndcg_of_candidates_is_the_measure(tmp_path: Path) -> None:
+    """`rerank_candidates` computes nDCG@10 by itself, thousands of times; the same value as `eval.measures`."""
+    found = load("rerank_candidates")
+    queries = found.candidates(str(small_collection.write(tmp_path / "small")), depth=3, cache=tmp_path / "cache")
+    assert [query.query_id for query in queries] == ["q1", "q2", "q3"]
+    for query in queries:
+        for order in itertools.permutations(range(len(query.ids))):
+            ids = [query.ids[place] for place in order]
+            columns = ([query.query_id] * len(ids), ids, np.arange(len(ids), 0, -1.0))
+            scores = score_lists(*columns, {query.query_id: small_collection.QRELS[query.query_id]}, ["nDCG@10"])
+            assert query.ndcg(order) == pytest.approx(scores.values["nDCG@10"][0])
+            assert query.ndcg(order) <= query.ceiling
+
+
+def test_a_linear_axis_has_round_ticks_inside() -> None:
+    svg = plot.log_x({"a": [(1, 0.31), (100, 0.52)], "b": [(10, 0.4)]}, x="calls", y="nDCG")
+    texts = [each.text for each in ET.fromstring(svg).iter() if each.tag.endswith("text")]
+    assert {"0.35", "0.4", "0.45", "0.5", "1  a", "2  b"} <= set(texts)
