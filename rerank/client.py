@@ -41,11 +41,13 @@ class Reranking:
     Attributes:
         scores: float64 (n,), in the order of the documents; the server's scale.
         tokens: that the server says it read; 0 where it does not say.
+        truncated: documents that it says it cut; this package's server says so in Jina's and Cohere's dialects.
         requests: how many it took.
     """
 
     scores: NDArray[np.float64]
     tokens: int
+    truncated: int
     requests: int
 
 
@@ -77,7 +79,7 @@ class RerankClient:
         key: str | None = None,
         max_documents: int = 1000,
         raw_scores: bool = False,
-        timeout_s: float = 60.0,
+        timeout_s: float = 120.0,
         limit_s: float = 300.0,
         tries: int = 5,
         sleep: Callable[[float], None] = time.sleep,
@@ -123,7 +125,8 @@ class RerankClient:
             done.append(self._scored(query, documents[first : first + self._most]))
             first += len(done[-1].scores)
         scores = np.concatenate([np.zeros(0), *(each.scores for each in done)])
-        return Reranking(scores, sum(each.tokens for each in done), sum(each.requests for each in done))
+        tokens, truncated = sum(each.tokens for each in done), sum(each.truncated for each in done)
+        return Reranking(scores, tokens, truncated, sum(each.requests for each in done))
 
     def _scored(self, query: str, documents: Sequence[str]) -> Reranking:
         """Scores of the documents, or of their first half where that is all the server takes."""
@@ -134,7 +137,7 @@ class RerankClient:
                 with self._poster.masking():
                     answer = self._poster.post(self._body(query, documents), max_bytes=_most_bytes(documents))
                     scores = _scores(self.url, self.dialect, answer, len(documents))
-                    return Reranking(scores, _tokens(answer), requests)
+                    return Reranking(scores, *_counts(answer), requests)
             except Refused as error:
                 if error.status in (401, 403):
                     error.hint = f"put the key into {_KEY}, or into the file that {_KEY}_FILE names"
@@ -202,13 +205,13 @@ def _scores(url: str, dialect: Dialect, answer: Any, n: int) -> NDArray[np.float
     return scores
 
 
-def _tokens(answer: Any) -> int:
-    """Of Jina's `usage` or Cohere's `meta`; 0 when there is neither."""
-    usage = answer.get("usage") if isinstance(answer, dict) else None
-    meta = answer.get("meta") if isinstance(answer, dict) else None
+def _counts(answer: Any) -> tuple[int, int]:
+    """(tokens, truncated documents) of Jina's `usage` or Cohere's `meta`; 0 for what is not told."""
+    usage, meta = (answer.get(name) if isinstance(answer, dict) else None for name in ("usage", "meta"))
     read = meta.get("tokens") if isinstance(meta, dict) else None
-    for counts, name in ((usage, "total_tokens"), (read, "input_tokens")):
-        tokens = counts.get(name) if isinstance(counts, dict) else None
-        if isinstance(tokens, int | float) and 0 <= tokens < 1 << 53:
-            return int(tokens)
-    return 0
+    return _count(usage, "total_tokens") or _count(read, "input_tokens"), _count(meta, "truncated_documents")
+
+
+def _count(told: Any, name: str) -> int:
+    count = told.get(name) if isinstance(told, dict) else None
+    return int(count) if isinstance(count, int | float) and 0 <= count < 1 << 53 else 0

@@ -53,15 +53,15 @@ class RemoteJudge(Judge):
             if call.query.text.strip():
                 of_query.setdefault(call.query.text, []).append(place)
         answers: list[float | None] = [None] * len(calls)
-        tokens, requests = [0] * len(calls), 0
+        tokens, truncated, requests = [0] * len(calls), 0, 0
         with ThreadPoolExecutor(min(self.concurrency, max(1, len(of_query)))) as workers:
             texts = [[_text(calls[place]) for place in places] for places in of_query.values()]
             for places, done in zip(of_query.values(), workers.map(self.client.score, of_query, texts), strict=True):
-                requests += done.requests
+                requests, truncated = requests + done.requests, truncated + done.truncated
                 for nth, place in enumerate(places):
                     answers[place] = float(done.scores[nth])
                     tokens[place] = done.tokens * (nth + 1) // len(places) - done.tokens * nth // len(places)
-        return Judged(answers, tokens, model_calls=requests)
+        return Judged(answers, tokens, truncated, model_calls=requests)
 
 
 def _text(call: Call) -> str:

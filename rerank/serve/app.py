@@ -125,6 +125,7 @@ class _Pages:
             "model_sha": told.get("sha256"),
             "version": self.version,
         }
+        told = {name: value for name, value in told.items() if name != "source"}  # a path of this machine
         return said({**model, "model_type": {"reranker": {}}, **limits, **told})
 
     async def models(self, request: Request) -> Response:

@@ -16,12 +16,12 @@ from contracts.served import Served, on_a_port
 from contracts.toy import ListStore
 
 from spaniel.rerank.client import Dialect, RerankClient
-from spaniel.rerank.judges.base import Judge
+from spaniel.rerank.judges.base import Call, Judge
 from spaniel.rerank.remote import RemoteJudge, RemoteReranker
 from spaniel.rerank.serve.auth import Keys
 from spaniel.rerank.serve.limits import Limits
 from spaniel.retrieval.errors import InvalidInput, LimitExceeded, ModelError
-from spaniel.retrieval.types import Ranking
+from spaniel.retrieval.types import Passage, Query, Ranking
 
 TEXTS = [f"text number {place}" for place in range(20)]
 KEY = "a-key-that-is-long-enough"
@@ -85,6 +85,15 @@ def test_more_documents_than_the_server_takes() -> None:
         assert done.scores.tolist() == LOGITS
         assert done.requests == 2 + 4  # 20 and 10 are refused, then 5 at a time
         assert client.score("a query", TEXTS).requests == 4  # it knows now
+
+
+@pytest.mark.parametrize(("dialect", "n"), [("jina", 2), ("cohere", 2), ("tei", 0)])
+def test_texts_that_were_cut_are_counted(dialect: Dialect, n: int) -> None:
+    with on_a_port(FakePairModel(max_length=8)) as served:
+        client = RerankClient(served.url, dialect=dialect)
+        assert client.score("q", ["word " * 20, "short", "word " * 9]).truncated == n
+        judged = RemoteJudge(client).answer("score", [Call(Query("", "q"), (Passage("p", "p", 0, 99, "word " * 20),))])
+        assert judged.truncated == (n > 0)
 
 
 def test_keys(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -109,14 +109,17 @@ def _answer(answered: Answered) -> RerankResponse:
 
 
 def meta(answered: Answered, *, version: str) -> dict[str, Any]:
-    """Cohere's account of a request."""
-    billed = {"search_units": search_units(len(answered.asked.texts))}
-    said = {
+    """Cohere's account of a request; `truncated_documents` is ours, and a warning says the same in words."""
+    scored, n, warnings = answered.scored, len(answered.asked.texts), list(answered.asked.warnings)
+    told: dict[str, Any] = {
         "api_version": {"version": version},
-        "billed_units": billed,
-        "tokens": {"input_tokens": answered.scored.tokens},
+        "billed_units": {"search_units": search_units(n)},
+        "tokens": {"input_tokens": scored.tokens},
     }
-    return {**said, "warnings": list(answered.asked.warnings)} if answered.asked.warnings else said
+    if scored.truncated:
+        told["truncated_documents"] = scored.truncated
+        warnings.append(f"{scored.truncated} of {n} documents are longer than the model reads; their ends were cut")
+    return {**told, "warnings": warnings} if warnings else told
 
 
 def _refusal(problem: Problem, id: str) -> Mapping[str, JSON]:

@@ -127,6 +127,11 @@ def test_texts_that_are_too_long_are_counted_or_refused() -> None:
     body = {"query": "q", "texts": ["word " * 20, "short", "word " * 9]}
     done = post("/rerank", body, model=model)
     assert (done.status_code, done.headers["x-truncated-docs"]) == (200, "2")
+    meta = post("/v2/rerank", {"query": "q", "documents": body["texts"]}, model=FakePairModel(max_length=8)).json()[
+        "meta"
+    ]
+    assert meta["truncated_documents"] == 2
+    assert "2 of 3 documents are longer" in meta["warnings"][0]
     for path, more in (("/rerank", {"truncate": False}), ("/v1/rerank", {"truncation": False})):
         wanted = {"query": "q", "texts" if path == "/rerank" else "documents": body["texts"], **more}
         refused = post(path, wanted, model=FakePairModel(max_length=8))
