@@ -19,6 +19,7 @@ from .tokens import Tokenizer
 __all__ = ["Pair", "PairTokenizer"]
 
 Ints = NDArray[np.int64]
+_LEAST = 8
 _PROBES = ("a", "0", ".", "the")
 
 
@@ -77,6 +78,8 @@ class PairTokenizer:
     def __init__(
         self, path: Path, max_length: int, *, query_room: int | None = None, lower: bool = False, typed: bool = True
     ) -> None:
+        if max_length < _LEAST:
+            raise InvalidInput("max_length", f"{max_length} leaves no room for a pair; it must be at least {_LEAST}")
         # One more than fits, so that a text that is longer shows.
         self._tokenizer = Tokenizer(path, max_length + 1, lower=lower, bare=True)
         template = _template(self._tokenizer, path)

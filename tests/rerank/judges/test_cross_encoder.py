@@ -6,14 +6,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 from contracts.cross_encoder import WORDS, small_cross_encoder, some_texts
+from contracts.judge import JudgeContract
 
 from spaniel.rerank.cross_encoders.base import PairModel
 from spaniel.rerank.cross_encoders.open import open_pair_model
-from spaniel.rerank.judges.base import Call
+from spaniel.rerank.judges.base import Call, Judge
 from spaniel.rerank.judges.cross_encoder import CrossEncoderJudge
 from spaniel.retrieval.types import Passage, Query
 
 pytest.importorskip("onnxruntime")
+
+
+class TestContract(JudgeContract):
+    tolerance = 0.0
+
+    @pytest.fixture
+    def judge(self, tmp_path_factory: pytest.TempPathFactory) -> Judge:
+        place = tmp_path_factory.getbasetemp() / "contract"
+        return CrossEncoderJudge(open_pair_model(small_cross_encoder(place / "m"), cache=place), threads=2)
+
 
 QUERIES = [" ".join(WORDS[:4]), "w9 w8", ""]
 
