@@ -31,6 +31,12 @@ if TYPE_CHECKING:
     from spaniel.models.card import ModelCard as ModelCard
     from spaniel.models.encoders.base import Encoder as Encoder
     from spaniel.models.encoders.open import open_encoder as open_encoder
+    from spaniel.rerank import rerank as rerank
+    from spaniel.rerank.budget import Budget as Budget
+    from spaniel.rerank.cross_encoder import CrossEncoder as CrossEncoder
+    from spaniel.rerank.judges.open import open_judge as open_judge
+    from spaniel.rerank.remote import RemoteReranker as RemoteReranker
+    from spaniel.rerank.reranker import Rerank as Rerank
     from spaniel.retrieval.errors import IndexCorrupt as IndexCorrupt
     from spaniel.retrieval.errors import IndexLocked as IndexLocked
     from spaniel.retrieval.errors import IndexNotFound as IndexNotFound
@@ -42,6 +48,9 @@ if TYPE_CHECKING:
     from spaniel.retrieval.pipeline import Pipeline as Pipeline
     from spaniel.retrieval.pipeline import fuse as fuse
     from spaniel.retrieval.pipeline import rrf as rrf
+    from spaniel.retrieval.policies.cumulative import CumulativeProbability as CumulativeProbability
+    from spaniel.retrieval.policies.score_calibration import fit_calibration as fit_calibration
+    from spaniel.retrieval.policies.threshold import Threshold as Threshold
     from spaniel.retrieval.results import Hit as Hit
     from spaniel.retrieval.results import Results as Results
     from spaniel.retrieval.types import Document as Document
@@ -51,6 +60,9 @@ if TYPE_CHECKING:
 
 # Public name -> module, and `:name` where it is called something else there.
 _HOME = {
+    "Budget": "rerank.budget",
+    "CrossEncoder": "rerank.cross_encoder",
+    "CumulativeProbability": "retrieval.policies.cumulative",
     "Document": "retrieval.types",
     "Encoder": "models.encoders.base",
     "Hit": "retrieval.results",
@@ -67,9 +79,12 @@ _HOME = {
     "Pipeline": "retrieval.pipeline",
     "Query": "retrieval.types",
     "Ranking": "retrieval.types",
+    "RemoteReranker": "rerank.remote",
+    "Rerank": "rerank.reranker",
     "Results": "retrieval.results",
     "SpanielError": "retrieval.errors",
     "StoreSettings": "index.dense.settings",
+    "Threshold": "retrieval.policies.threshold",
     "add": "index.build",
     "add_dense": "index.dense.add_dense",
     "add_vectors": "index.vectors",
@@ -79,16 +94,22 @@ _HOME = {
     "delete": "index.edit",
     "drop_dense": "index.dense.add_dense",
     "evaluate": "eval.evaluation",
+    "fit_calibration": "retrieval.policies.score_calibration",
     "fuse": "retrieval.pipeline",
     "open": "index.index:open_index",
     "open_encoder": "models.encoders.open",
+    "open_judge": "rerank.judges.open",
     "optimize": "index.optimize",
+    "rerank": "rerank",
     "rrf": "retrieval.pipeline",
     "update": "index.build",
     "verify": "index.check",
 }
 
 __all__ = [
+    "Budget",
+    "CrossEncoder",
+    "CumulativeProbability",
     "Document",
     "Encoder",
     "Hit",
@@ -105,9 +126,12 @@ __all__ = [
     "Pipeline",
     "Query",
     "Ranking",
+    "RemoteReranker",
+    "Rerank",
     "Results",
     "SpanielError",
     "StoreSettings",
+    "Threshold",
     "add",
     "add_dense",
     "add_vectors",
@@ -117,10 +141,13 @@ __all__ = [
     "delete",
     "drop_dense",
     "evaluate",
+    "fit_calibration",
     "fuse",
     "open",
     "open_encoder",
+    "open_judge",
     "optimize",
+    "rerank",
     "rrf",
     "update",
     "verify",

@@ -1,6 +1,8 @@
 """`rerank`: some texts in the order of what they say about a query."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias, overload
 
@@ -12,14 +14,20 @@ from .budget import Budget
 from .driver import Job, drive
 from .game import OnFailure
 from .judges.base import Judge
+from .judges.open import open_judge
+from .questions import Kind
 from .reordered import scores_of
+from .reranker import Rerank
 from .schedules.base import Schedule
 from .schedules.pointwise import Pointwise
 from .schedules.table import read_schedule
 
-__all__ = ["Ranked", "TextLike", "rerank"]
+__all__ = ["JudgeLike", "Ranked", "TextLike", "rerank"]
 
 TextLike: TypeAlias = str | Passage | Document
+
+JudgeLike: TypeAlias = "Judge | Rerank | str | os.PathLike[str]"
+"""A judge, a stage whose judge is meant, or the name of one (`judges/open.py`); a path is that of a cross-encoder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +62,7 @@ class Ranked:
 def rerank(  # type: ignore[overload-overlap]  # a str is a sequence of str too; the first of the two is meant
     query: QueryLike,
     passages: Sequence[TextLike],
-    judge: Judge,
+    judge: JudgeLike,
     *,
     schedule: Schedule | str | None = None,
     top_n: int | None = None,
@@ -68,7 +76,7 @@ def rerank(  # type: ignore[overload-overlap]  # a str is a sequence of str too;
 def rerank(
     query: Sequence[QueryLike],
     passages: Sequence[Sequence[TextLike]],
-    judge: Judge,
+    judge: JudgeLike,
     *,
     schedule: Schedule | str | None = None,
     top_n: int | None = None,
@@ -81,7 +89,7 @@ def rerank(
 def rerank(
     query: QueryLike | Sequence[QueryLike],
     passages: Sequence[TextLike] | Sequence[Sequence[TextLike]],
-    judge: Judge,
+    judge: JudgeLike,
     *,
     schedule: Schedule | str | None = None,
     top_n: int | None = None,
@@ -98,7 +106,8 @@ def rerank(
     Args:
         query: a text or `Query`, or several.
         passages: in the order that is known so far, the best first: ties keep it, and a budget is spent on its first.
-        judge: answers questions about them; see `judges/base.py`.
+        judge: answers questions about them: a `Judge`, a stage such as `CrossEncoder`, whose judge is meant, or a
+            model by name ("cosine:minilm", the folder of a cross-encoder), which is opened and closed in the call.
         schedule: asks; every text is scored by itself (`Pointwise`) unless you say otherwise. Also by name.
         top_n: how many of the best come back, all by default; schedules save calls on the others.
         budget, both_orders, seed, concurrency, on_failure: see `driver.drive`.
@@ -116,22 +125,34 @@ def rerank(
         raise InvalidInput("rerank", f"{len(lists)} lists of passages for {len(queries)} queries; give one for each")
     jobs = [Job(each, _as_passages(texts)) for each, texts in zip(queries, lists, strict=True)]
     longest = max((len(job.passages) for job in jobs), default=1)
-    played = drive(
-        jobs,
-        judge,
-        (read_schedule(schedule) if isinstance(schedule, str) else schedule) or Pointwise(),
-        top=top_n or max(longest, 1),
-        both_orders=both_orders,
-        budget=budget,
-        seed=seed,
-        concurrency=concurrency,
-        on_failure=on_failure,
-    )
+    asking = (read_schedule(schedule) if isinstance(schedule, str) else schedule) or Pointwise()
+    with _opened(judge, asking.asks) as answering:
+        played = drive(
+            jobs,
+            answering,
+            asking,
+            top=top_n or max(longest, 1),
+            both_orders=both_orders,
+            budget=budget,
+            seed=seed,
+            concurrency=concurrency,
+            on_failure=on_failure,
+        )
     found = []
     for job, (outcome, _) in zip(jobs, played, strict=True):
         pairs = zip(outcome.order, scores_of(outcome).tolist(), strict=True)
         found.append([Ranked(place, score, job.passages[place]) for place, score in pairs][:top_n])
     return found[0] if one else found
+
+
+@contextmanager
+def _opened(judge: JudgeLike, asks: Kind) -> Iterator[Judge]:
+    """The judge; one that was opened here is closed again."""
+    if isinstance(judge, str | os.PathLike):
+        with open_judge(os.fspath(judge), asks) as opened:
+            yield opened
+    else:
+        yield judge.judge if isinstance(judge, Rerank) else judge
 
 
 def _as_passages(texts: Sequence[TextLike]) -> list[Passage]:

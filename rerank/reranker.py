@@ -16,6 +16,7 @@ from .budget import Budget
 from .driver import Job, drive
 from .game import OnFailure, Rules
 from .judges.base import Judge
+from .judges.open import open_judge
 from .reordered import reordered
 from .schedules.base import Schedule
 from .schedules.pointwise import Pointwise
@@ -35,7 +36,7 @@ class Rerank:
     nothing but itself, its ranking and the seed, as long as the budget is not one of seconds.
 
     Args:
-        judge: answers; see `judges/base.py`.
+        judge: answers; see `judges/base.py`. Also by name, as in "cosine:minilm" (`judges/open.py`); `close` closes it.
         schedule: asks; a schedule, or one by name as in `"window:step=5"` (`schedules/table.py`).
         depth: how many passages of a ranking are reranked; those behind stay behind, in their order.
         top: how many firsts have to be right, which is what some schedules save calls by.
@@ -48,12 +49,12 @@ class Rerank:
         InvalidInput: the judge cannot answer what the schedule asks, or a setting that makes no sense.
 
     Example:
-        `kb.bm25(k=100) >> Rerank(CosineJudge(encoder), depth=50) >> AdaptiveK(max_k=10)`
+        `kb.bm25(k=100) >> Rerank("cosine:minilm", depth=50)`
     """
 
     def __init__(
         self,
-        judge: Judge,
+        judge: Judge | str,
         schedule: Schedule | str | None = None,
         *,
         depth: int = 100,
@@ -68,8 +69,8 @@ class Rerank:
     ) -> None:
         if depth < 1:
             raise InvalidInput("rerank", f"depth is {depth}; it must be at least 1")
-        self.judge = judge
         self.schedule = read_schedule(schedule) if isinstance(schedule, str) else schedule or Pointwise()
+        self.judge = judge = open_judge(judge, self.schedule.asks) if isinstance(judge, str) else judge
         self.depth, self.top, self.budget, self.both_orders, self.seed = depth, top, budget, both_orders, seed
         self.concurrency, self.on_failure, self.keep_rest = concurrency, on_failure, keep_rest
         self.name = name or f"rerank({judge.name}, {written(self.schedule)})"

@@ -7,6 +7,7 @@ from .lazy import LazyGroup
 __all__ = ["COMMANDS", "rerank"]
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    "run": ("rerank_run:run", "Rerank a TREC run."),
     "schedules": ("rerank_schedules:schedules", "List the schedules, what each asks, and its settings."),
     "serve": ("rerank_serve:serve", "Serve a cross-encoder over HTTP, in the dialects of Jina, Cohere and TEI."),
 }

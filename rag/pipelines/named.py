@@ -5,6 +5,7 @@ from pathlib import Path
 from spaniel.retrieval.errors import InvalidInput
 
 from .dense_stages import Calibrated, Dense
+from .rerank_stages import Reranking
 from .spec import IndexSpec, PipelineSpec, nearest, read_pipeline
 from .stages import Bm25, Likelihood, Rrf
 
@@ -49,6 +50,10 @@ _DESCRIBED: list[tuple[PipelineSpec, str]] = [
             IndexSpec(dense="minilm"),
         ),
         "`bm25` and `binary` side by side, 200 of each, fused by calibrated scores with equal weights.",
+    ),
+    (
+        PipelineSpec("bm25-cosine", (Bm25(depth=100), Reranking("cosine:minilm", name="cosine"))),
+        "The first 100 of `bm25`, reranked by all-MiniLM-L6-v2: the question's vector against each passage's.",
     ),
 ]
 

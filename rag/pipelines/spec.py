@@ -37,7 +37,7 @@ from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.pipeline import Pipeline
 from spaniel.retrieval.types import JSON
 
-from . import dense_stages  # noqa: F401  # fills the table
+from . import cut_stages, dense_stages, rerank_stages  # noqa: F401  # fill the table
 from .stages import STAGES, StageSpec
 
 if TYPE_CHECKING:

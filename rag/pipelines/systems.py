@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 from spaniel.eval.outcome import System
 from spaniel.index.progress import Progress
 from spaniel.retrieval.errors import InvalidInput
+from spaniel.retrieval.pipeline import Pipeline
+from spaniel.retrieval.types import JSON
 
 from .indexes import BuiltIndex, cached_index, opened_index
+from .rerank_stages import rerankers_of
 from .spec import PipelineSpec
 
 if TYPE_CHECKING:
@@ -33,7 +36,7 @@ def systems(
     """Name -> pipeline over an index of the collection; pipelines that need the same index share one.
 
     Args:
-        stack: closes the indexes, which must stay open until results are written.
+        stack: closes indexes and models, which must stay open until results are written.
         cache: folder in which indexes are looked for and built.
         index: search this one instead; pipelines that need other fields than it has are an error.
         language: of text analysis, where a pipeline does not say; by default the collection's.
@@ -60,10 +63,22 @@ def systems(
             stack.callback(built.index.close)
             opened[key] = built
         built = opened[key]
+        pipeline = spec.make(built.index, depth=depth)
+        for reranker in rerankers_of(pipeline):
+            stack.callback(reranker.close)
         found[spec.name] = System(
-            spec.make(built.index, depth=depth), definition=spec.to_json(), index=built.card(), build_s=built.build_s
+            pipeline, definition=_definition(spec, pipeline), index=built.card(), build_s=built.build_s
         )
     return found
+
+
+def _definition(spec: PipelineSpec, pipeline: Pipeline) -> dict[str, JSON] | None:
+    """What decides the pipeline's rankings, the models of its rerankers included; None when a model does not say what
+    it is, so that nothing of it is kept."""
+    judges = [reranker.judge.identity for reranker in rerankers_of(pipeline)]
+    if not all(judges):
+        return None
+    return spec.to_json() | ({"judges": [*judges]} if judges else {})
 
 
 def _needs(spec: PipelineSpec) -> tuple[object, ...]:

@@ -39,7 +39,7 @@ def written(folder: Path, text: str, name: str = "mine.toml") -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", sorted(set(NAMED) - {"bm25-multifield", "dense", "binary", "hybrid"}))
+@pytest.mark.parametrize("name", sorted(set(NAMED) - {"bm25-multifield", "dense", "binary", "hybrid", "bm25-cosine"}))
 def test_named_pipelines_search(index: Index, name: str) -> None:
     pipeline = find_pipeline(name).make(index, depth=7)
     rankings = pipeline.search(QUERIES)

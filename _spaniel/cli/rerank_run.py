@@ -1,0 +1,214 @@
+"""`spaniel rerank run`: a run file in, a run file in another order out."""
+
+import json
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from . import values
+from .console import Console, with_console
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from spaniel.eval.collections import Collection
+    from spaniel.rag.rerank_run import RerankedQuery
+    from spaniel.rerank.reranker import Rerank
+    from spaniel.retrieval.types import Query
+
+__all__ = ["run"]
+
+
+@click.command()
+@click.argument("run_file", metavar="RUN")
+@click.option("--queries", metavar="FILE|COLLECTION", help="Where the queries are [the corpus, if a collection].")
+@click.option("--corpus", metavar="INDEX|COLLECTION", required=True, help="Where the passages are.")
+@click.option("--model", metavar="MODEL", help="A cross-encoder: a folder, an export, or hub:owner/name.")
+@click.option(
+    "--judge",
+    metavar="KIND:MODEL",
+    help="Or any judge: cross-encoder:MODEL, cosine:MODEL, llm:URL#MODEL, oracle:NOISE.",
+)
+@click.option(
+    "--schedule",
+    metavar="NAME[:KEY=VALUE,...]",
+    default="pointwise",
+    show_default=True,
+    help="What is asked; see `spaniel rerank schedules`.",
+)
+@click.option("--out", metavar="OUT", required=True, help="The new run; .gz is compressed.")
+@click.option("--trace", metavar="FILE", help="What each query cost, as JSON lines.")
+@click.option("--log", is_flag=True, help="Every question and answer in the trace too.")
+@click.option(
+    "--depth", type=click.IntRange(min=1), metavar="N", default=100, show_default=True, help="Passages reranked."
+)
+@click.option(
+    "--top", type=click.IntRange(min=1), metavar="N", default=10, show_default=True, help="Firsts to be right."
+)
+@click.option("--budget-calls", type=click.IntRange(min=0), metavar="N", help="Calls of the judge for a query.")
+@click.option("--budget-tokens", type=click.IntRange(min=0), metavar="N", help="Tokens for a query.")
+@click.option(
+    "--budget-seconds",
+    type=click.FloatRange(min=0),
+    callback=values.finite,
+    metavar="X",
+    help="Seconds of the judge for a query.",
+)
+@click.option(
+    "--both-orders",
+    type=click.Choice(["both", "random", "given"]),
+    help="How a pair is shown [as the schedule is meant].",
+)
+@click.option("--seed", type=click.IntRange(min=0), metavar="N", default=0, show_default=True, help="Of all chance.")
+@click.option("--precision", type=click.Choice(["fp32", "int8"]), default="fp32", show_default=True, help="Of models.")
+@click.option(
+    "--provider",
+    type=click.Choice(["cpu", "cuda", "tensorrt", "openvino"]),
+    default="cpu",
+    show_default=True,
+    help="What runs a cross-encoder.",
+)
+@click.option("--max-length", type=click.IntRange(min=1), metavar="N", help="Tokens a model reads [as its files say].")
+@click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Of models [all cores].")
+@click.option(
+    "--mode",
+    type=click.Choice(["generation", "likelihood"]),
+    default="generation",
+    show_default=True,
+    help="How an LLM answers.",
+)
+@click.option("--concurrency", type=click.IntRange(min=1), metavar="N", default=8, show_default=True, help="Requests.")
+@click.option("--strict", is_flag=True, help="Stop when a call has no answer, instead of passing over it.")
+@click.option("--tag", metavar="WORD", default="spaniel", show_default=True, help="Last column of the run.")
+@click.option("--offline", is_flag=True, help="Download nothing.")
+@with_console
+def run(console: Console, run_file: str, **options: Any) -> int:
+    """Rerank a TREC run.
+
+    RUN has a line for each passage found: query Q0 passage rank score tag. The new run is whole or not there; it keeps
+    passages behind --depth in their order. Exits with 1 when the run is empty.
+    """
+    if (options["model"] is None) == (options["judge"] is None):
+        raise click.UsageError("give --model or --judge, one of the two")
+    if options["log"] and not options["trace"]:
+        raise click.UsageError("--log writes into --trace; name a file")
+    from spaniel.retrieval.trec import read_run
+
+    found = read_run(run_file)
+    start = time.perf_counter()
+    with ExitStack() as stack:
+        line = stack.enter_context(console.progress())
+        corpus, queries, qrels = _read(options)
+        reranker = stack.enter_context(_reranker(options, qrels, lambda stage: line.update(stage, 0, 0)))
+        from spaniel.rag.rerank_run import rerank_run
+
+        reranked = rerank_run(
+            found,
+            queries,
+            corpus,
+            reranker,
+            keep_log=options["log"],
+            on_read=lambda n: line.update("reading", 0, 0, n),
+            on_progress=lambda n: line.update("reranking", n, len(found), n, "queries"),
+        )
+        _write(reranked, options)
+    _report(console, reranked, reranker.name, options["out"], time.perf_counter() - start)
+    return 0 if reranked else 1
+
+
+def _read(options: dict[str, Any]) -> "tuple[str | Collection, list[Query], Any]":
+    """The corpus, the queries, and the judgements of a collection (None without one)."""
+    from spaniel.eval.collections import collection
+    from spaniel.rag.corpora import is_index
+    from spaniel.retrieval.types import Query
+
+    from .queries import file_kind, read_queries
+
+    named = options["queries"]
+    if named is not None and file_kind(Path(named)) in (".jsonl", ".tsv"):
+        corpus = options["corpus"] if is_index(options["corpus"]) else _collection(options["corpus"], options)
+        return corpus, read_queries(named), getattr(corpus, "qrels", None)
+    if named is None and is_index(options["corpus"]):
+        raise click.UsageError("--queries is missing: an index has none")
+    asked = _collection(named or options["corpus"], options)
+    queries = [Query(id_, text) for id_, text in asked.queries.items()]
+    if is_index(options["corpus"]):
+        return options["corpus"], queries, asked.qrels
+    same = named is None or named == options["corpus"]
+    return asked if same else collection(options["corpus"], offline=options["offline"]), queries, asked.qrels
+
+
+def _collection(name: str, options: dict[str, Any]) -> "Collection":
+    from spaniel.eval.collections import collection
+
+    return collection(name, offline=options["offline"])
+
+
+def _reranker(options: dict[str, Any], qrels: Any, say: Any) -> "Rerank":
+    from spaniel.rerank.budget import Budget
+    from spaniel.rerank.judges.open import JudgeOptions, open_judge
+    from spaniel.rerank.reranker import Rerank
+    from spaniel.rerank.schedules.table import read_schedule
+
+    schedule = read_schedule(options["schedule"])
+    shared = ("precision", "provider", "max_length", "threads", "mode", "concurrency", "seed", "offline")
+    judge = open_judge(
+        options["judge"] or f"cross-encoder:{options['model']}",
+        schedule.asks,
+        JudgeOptions(**{name: options[name] for name in shared}, on_progress=say),
+        qrels=qrels,
+    )
+    try:
+        return Rerank(
+            judge,
+            schedule,
+            depth=options["depth"],
+            top=options["top"],
+            budget=Budget(options["budget_calls"], options["budget_tokens"], options["budget_seconds"]),
+            both_orders=options["both_orders"],
+            seed=options["seed"],
+            on_failure="raise" if options["strict"] else "neutral",
+        )
+    except BaseException:
+        judge.close()
+        raise
+
+
+def _write(reranked: "Sequence[RerankedQuery]", options: dict[str, Any]) -> None:
+    """The run, and the traces if asked for; each whole or not there."""
+    from spaniel.retrieval.atomic import written_whole
+    from spaniel.retrieval.trec import format_run
+
+    with ExitStack() as stack:
+        out = stack.enter_context(written_whole(options["out"]))
+        traces = stack.enter_context(written_whole(options["trace"])) if options["trace"] else None
+        for each in reranked:
+            out.write(format_run(each.query.id, each.ids, each.ranking.scores, tag=options["tag"]))
+            if traces is not None:
+                row = {"query_id": each.query.id, **each.trace.to_json()}
+                traces.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def _report(console: Console, reranked: "Sequence[RerankedQuery]", name: str, out: str, seconds: float) -> None:
+    from spaniel.rag.rerank_run import totals
+
+    spent = totals(reranked)
+    data = {"run": out, "reranker": name, "queries": len(reranked), **spent, "seconds": round(seconds, 3)}
+    per_query = int(spent["calls"]) / max(len(reranked), 1)  # type: ignore[arg-type]
+    text = (
+        f"{out}: {len(reranked):,} queries by {name}, {spent['calls']:,} calls ({per_query:,.1f} a query), "
+        f"{spent['tokens']:,} tokens, {seconds:.1f} s"
+    )
+    console.emit(data, text)
+    odd = {name: spent[name] for name in ("failed", "repaired", "truncated", "stopped") if spent[name]}
+    said = {
+        "failed": "calls had no answer and count as ties",
+        "repaired": "answers were repaired",
+        "truncated": "passages were longer than the judge reads",
+        "stopped": "queries were ended by the budget",
+    }
+    for kind, count in odd.items():
+        console.warn(f"{count:,} {said[kind]}")

@@ -1,0 +1,58 @@
+"""Stages that cut a ranking where it stops being worth reading: more of the table in `stages.py`."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from spaniel.retrieval.policies.cumulative import LOGITS, CumulativeProbability
+from spaniel.retrieval.policies.score_calibration import Calibration
+from spaniel.retrieval.policies.threshold import Threshold
+
+from .stages import stage
+
+if TYPE_CHECKING:
+    from spaniel.index.index import Index
+
+__all__ = ["CutCumulative", "CutThreshold"]
+
+
+@stage("threshold")
+@dataclass(frozen=True, slots=True)
+class CutThreshold:
+    """Passages whose score, or its probability by the calibration in a file, is at least so much."""
+
+    kind: ClassVar[Literal["source", "later"]] = "later"
+    min_score: float | None = None
+    min_probability: float | None = None
+    calibration: str | None = None
+    min_k: int = 0
+    max_k: int | None = None
+
+    def __post_init__(self) -> None:
+        Threshold(self.min_score, self.min_probability, LOGITS if self.calibration else None, self.min_k, self.max_k)
+
+    def make(self, index: "Index", depth: int) -> object:
+        """See `StageSpec`."""
+        read = Calibration.read(self.calibration) if self.calibration else None
+        return Threshold(self.min_score, self.min_probability, read, self.min_k, self.max_k)
+
+
+@stage("cumulative")
+@dataclass(frozen=True, slots=True)
+class CutCumulative:
+    """The head that holds `mass` of the relevant passages (`of` "all"), or one of them ("any")."""
+
+    kind: ClassVar[Literal["source", "later"]] = "later"
+    mass: float = 0.9
+    calibration: str | None = None
+    of: Literal["all", "any"] = "all"
+    depth: int | None = None
+    min_k: int = 1
+    max_k: int | None = None
+
+    def __post_init__(self) -> None:
+        CumulativeProbability(self.mass, LOGITS, self.of, self.depth, self.min_k, self.max_k)
+
+    def make(self, index: "Index", depth: int) -> object:
+        """See `StageSpec`."""
+        read = Calibration.read(self.calibration) if self.calibration else LOGITS
+        return CumulativeProbability(self.mass, read, self.of, self.depth, self.min_k, self.max_k)

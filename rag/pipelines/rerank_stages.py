@@ -1,0 +1,169 @@
+"""Stages that rerank: more of the table in `stages.py`.
+
+The model of a stage is opened when the pipeline is made, which is when an evaluation begins, and closed with it. A
+`weight` below 1 adds the reranker's scores to the first stage's (`retrieval/interpolation.py`).
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from spaniel.rerank.budget import Budget
+from spaniel.rerank.judges.open import JudgeOptions, open_judge
+from spaniel.rerank.reranker import Rerank
+from spaniel.rerank.schedules.base import Schedule
+from spaniel.rerank.schedules.table import make_schedule, read_schedule
+from spaniel.retrieval.errors import InvalidInput
+from spaniel.retrieval.interpolation import Interpolated
+from spaniel.retrieval.pipeline import Pipeline
+
+from .stages import check_depth, stage
+
+if TYPE_CHECKING:
+    from spaniel.index.index import Index
+
+__all__ = ["CrossEncoder", "RemoteRerank", "Reranking", "rerankers_of"]
+
+Setting = str | int | float | bool
+
+
+@stage("cross-encoder")
+@dataclass(frozen=True, slots=True)
+class CrossEncoder:
+    """A cross-encoder that scores the best `depth`: `model` is a folder, an export, or hub:owner/name."""
+
+    kind: ClassVar[Literal["source", "later"]] = "later"
+    model: str = ""
+    depth: int = 50
+    precision: Literal["fp32", "int8"] = "fp32"
+    provider: Literal["cpu", "cuda", "tensorrt", "openvino"] = "cpu"
+    max_length: int | None = None
+    weight: float = 1.0
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        check_depth("cross-encoder", self.depth)
+        _check_weight("cross-encoder", self.weight)
+        if not self.model:
+            raise InvalidInput("cross-encoder", "model is missing", hint='write model = "FOLDER" or "hub:owner/name"')
+
+    def make(self, index: "Index", depth: int) -> object:
+        """See `StageSpec`."""
+        options = JudgeOptions(self.precision, self.provider, self.max_length)
+        judge = open_judge(f"cross-encoder:{self.model}", "score", options)
+        return _mixed(Rerank(judge, depth=self.depth, name=self.name or judge.name), self.weight)
+
+
+@stage("rerank")
+@dataclass(frozen=True, slots=True)
+class Reranking:
+    """Any judge under any schedule; `schedule` is a name with settings, or a table of both."""
+
+    kind: ClassVar[Literal["source", "later"]] = "later"
+    judge: str = "cosine:minilm"
+    schedule: str | dict[str, Setting] = "pointwise"
+    depth: int = 100
+    top: int = 10
+    budget_calls: int | None = None
+    budget_tokens: int | None = None
+    both_orders: Literal["both", "random", "given"] | None = None
+    seed: int = 0
+    precision: Literal["fp32", "int8"] = "fp32"
+    provider: Literal["cpu", "cuda", "tensorrt", "openvino"] = "cpu"
+    max_length: int | None = None
+    mode: Literal["generation", "likelihood"] = "generation"
+    max_passage_tokens: int = 300
+    concurrency: int = 8
+    weight: float = 1.0
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        check_depth("rerank", self.depth)
+        _check_weight("rerank", self.weight)
+        if self.top < 1:
+            raise InvalidInput("rerank", f"top is {self.top}; it must be at least 1")
+        self._schedule()
+        self._budget()
+
+    def make(self, index: "Index", depth: int) -> object:
+        """See `StageSpec`."""
+        schedule = self._schedule()
+        options = JudgeOptions(
+            self.precision,
+            self.provider,
+            self.max_length,
+            mode=self.mode,
+            max_passage_tokens=self.max_passage_tokens,
+            concurrency=self.concurrency,
+        )
+        judge = open_judge(self.judge, schedule.asks, options)
+        reranker = Rerank(
+            judge,
+            schedule,
+            depth=self.depth,
+            top=self.top,
+            budget=self._budget(),
+            both_orders=self.both_orders,
+            seed=self.seed,
+            name=self.name,
+        )
+        return _mixed(reranker, self.weight)
+
+    def _schedule(self) -> Schedule:
+        if isinstance(self.schedule, str):
+            return read_schedule(self.schedule)
+        settings = {key: value for key, value in self.schedule.items() if key != "type"}
+        return make_schedule(str(self.schedule.get("type", "")), settings)
+
+    def _budget(self) -> Budget:
+        return Budget(self.budget_calls, self.budget_tokens)
+
+
+@stage("remote-rerank")
+@dataclass(frozen=True, slots=True)
+class RemoteRerank:
+    """A rerank server at `url`; its key comes from the environment (see `rerank/client.py`)."""
+
+    kind: ClassVar[Literal["source", "later"]] = "later"
+    url: str = ""
+    dialect: Literal["jina", "cohere", "tei"] = "jina"
+    model: str = ""
+    depth: int = 100
+    concurrency: int = 4
+    weight: float = 1.0
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        check_depth("remote-rerank", self.depth)
+        _check_weight("remote-rerank", self.weight)
+        if not self.url:
+            raise InvalidInput("remote-rerank", "url is missing", hint='write url = "http://localhost:8080"')
+
+    def make(self, index: "Index", depth: int) -> object:
+        """See `StageSpec`."""
+        from spaniel.rerank.remote import RemoteReranker
+
+        reranker = RemoteReranker(
+            self.url,
+            dialect=self.dialect,
+            model=self.model,
+            depth=self.depth,
+            concurrency=self.concurrency,
+            name=self.name,
+        )
+        return _mixed(reranker, self.weight)
+
+
+def _check_weight(where: str, weight: float) -> None:
+    if not 0 <= weight <= 1:
+        raise InvalidInput(where, f"weight is {weight}; it must lie between 0 and 1")
+
+
+def _mixed(reranker: Rerank, weight: float) -> Rerank | Interpolated:
+    """The reranker, or its scores added to the first stage's."""
+    return reranker if weight == 1 else Interpolated(reranker, weight, depth=reranker.depth, name=reranker.name)
+
+
+def rerankers_of(pipeline: Pipeline) -> list[Rerank]:
+    """The rerankers among the stages, those whose scores are added to others' too."""
+    inner = (each.reranker if isinstance(each, Interpolated) else each for each in pipeline.stages)
+    return [each for each in inner if isinstance(each, Rerank)]

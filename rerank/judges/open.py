@@ -1,0 +1,163 @@
+"""Judges by name, for TOML, the command line and who does not want to import each: a closed list of kinds.
+
+cross-encoder:MODEL     a folder, an export, or hub:owner/name; MODEL alone is one too
+cosine:MODEL            a bi-encoder, as `open_encoder` takes it: minilm, a folder, hub:owner/name, a URL
+llm:URL#MODEL           an OpenAI-compatible endpoint and what it is to run
+oracle:NOISE            the judgements themselves: exact, strong, realistic or harsh
+"""
+
+import difflib
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from spaniel.rerank.questions import Kind
+from spaniel.retrieval.errors import InvalidInput
+
+from .base import Judge
+
+if TYPE_CHECKING:
+    from spaniel.models.session import Provider
+
+__all__ = ["KINDS", "JudgeOptions", "open_judge"]
+
+KINDS = ("cross-encoder", "cosine", "llm", "oracle")
+_SAID = "write cross-encoder:MODEL, cosine:MODEL, llm:URL#MODEL or oracle:NOISE"
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeOptions:
+    """Everything about how a judge is opened; each kind takes what it knows.
+
+    Attributes:
+        precision, provider, max_length: of models that run here; see `open_pair_model`.
+        threads: batches at once, or threads of an encoder; what the machine has when None.
+        mode: of an LLM: "generation" or "likelihood".
+        max_passage_tokens: an LLM sees no more of a passage.
+        concurrency: requests under way at once.
+        seed: of an oracle's noise.
+        cache, offline, on_progress: see `open_pair_model`.
+    """
+
+    precision: Literal["fp32", "int8"] = "fp32"
+    provider: "Provider" = "cpu"
+    max_length: int | None = None
+    threads: int | None = None
+    mode: Literal["generation", "likelihood"] = "generation"
+    max_passage_tokens: int = 300
+    concurrency: int = 8
+    seed: int = 0
+    cache: str | os.PathLike[str] | None = None
+    offline: bool = False
+    on_progress: Callable[[str], None] | None = None
+
+
+_DEFAULTS = JudgeOptions()
+
+
+def open_judge(
+    name: str,
+    asks: Kind = "score",
+    options: JudgeOptions = _DEFAULTS,
+    *,
+    qrels: Mapping[str, Mapping[str, float]] | None = None,
+) -> Judge:
+    """Open a judge by its name; close it when done.
+
+    Args:
+        asks: what the schedule asks: an LLM is prompted for pairs or for lists.
+        qrels: what an oracle knows: query id -> document id -> grade.
+
+    Raises:
+        InvalidInput: a kind that there is not, or that does not fit.
+        ModelError, MissingExtra: the model cannot be opened.
+    """
+    kind, colon, rest = name.partition(":")
+    if kind not in KINDS:
+        _refuse_misspelt(kind if colon else "", name)
+        kind, rest = "cross-encoder", name
+    if not rest and kind != "oracle":
+        raise InvalidInput("judge", f"{name!r} names no model", hint=_SAID)
+    if kind == "oracle":
+        return _oracle(rest or "exact", options, qrels)
+    if kind == "llm":
+        return _llm(rest, asks, options)
+    return _cosine(rest, options) if kind == "cosine" else _cross_encoder(rest, options)
+
+
+def _refuse_misspelt(kind: str, name: str) -> None:
+    """`cosin:minilm` is no cross-encoder; `hub:owner/name` and paths are."""
+    near = difflib.get_close_matches(kind, KINDS, n=1) if kind and not Path(name).exists() else []
+    if near:
+        raise InvalidInput("judge", f"no kind of judge is called {kind!r}; did you mean {near[0]!r}?", hint=_SAID)
+
+
+def _cross_encoder(model: str, options: JudgeOptions) -> Judge:
+    from spaniel.rerank.cross_encoders.open import open_pair_model
+
+    from .cross_encoder import CrossEncoderJudge
+
+    opened = open_pair_model(
+        model,
+        precision=options.precision,
+        provider=options.provider,
+        max_length=options.max_length,
+        cache=options.cache,
+        offline=options.offline,
+        on_progress=options.on_progress,
+    )
+    judge = CrossEncoderJudge(opened, threads=options.threads)
+    judge.identity = f"cross-encoder {opened.sha256} {options.precision} {opened.max_length}"
+    return judge
+
+
+def _cosine(model: str, options: JudgeOptions) -> Judge:
+    from spaniel.models.encoders.open import open_encoder
+
+    from .cosine import CosineJudge
+
+    encoder = open_encoder(
+        model,
+        precision=options.precision,
+        max_length=options.max_length,
+        threads=options.threads,
+        cache=options.cache,
+        offline=options.offline,
+        on_progress=options.on_progress,
+    )
+    judge = CosineJudge(encoder)
+    judge.name = f"cosine({encoder.card.name})"
+    judge.identity = f"cosine {json.dumps(encoder.card.to_json(), sort_keys=True)}"
+    return judge
+
+
+def _llm(model: str, asks: Kind, options: JudgeOptions) -> Judge:
+    from spaniel.rerank.llm.open import open_llm_judge
+
+    judge = open_llm_judge(
+        model,
+        asks,
+        mode=options.mode,
+        max_passage_tokens=options.max_passage_tokens,
+        concurrency=options.concurrency,
+    )
+    judge.identity = f"llm {model} {options.mode} {options.max_passage_tokens}"
+    return judge
+
+
+def _oracle(noise: str, options: JudgeOptions, qrels: Mapping[str, Mapping[str, float]] | None) -> Judge:
+    from .oracle import OracleJudge, calibrated
+
+    if qrels is None:
+        raise InvalidInput(
+            "judge", "an oracle answers from judgements, and there are none", hint="take --queries from a collection"
+        )
+    known = calibrated(noise)
+    judge = OracleJudge(qrels, known, seed=options.seed, name=f"oracle-{noise}")
+    judged = hashlib.sha256(json.dumps(qrels, sort_keys=True).encode()).hexdigest()
+    judge.identity = f"oracle {asdict(known)} {options.seed} {judged}"
+    return judge

@@ -1,0 +1,160 @@
+"""Pipelines that rerank: from TOML and by name, their models, their costs, and what of them is cached."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from contracts.small_collection import QUERIES, write
+from contracts.toy_encoder import ToyEncoder
+
+from spaniel.eval.collections import Collection, collection
+from spaniel.eval.evaluation import evaluate
+from spaniel.index.build import build
+from spaniel.index.index import Index
+from spaniel.models.encoders import open as opening
+from spaniel.rag.pipelines.named import find_pipeline
+from spaniel.rag.pipelines.spec import PipelineSpec, read_pipeline
+from spaniel.rag.pipelines.systems import systems
+from spaniel.rerank.reranker import Rerank
+from spaniel.retrieval.errors import InvalidInput, ModelError
+
+ASKED = list(QUERIES.values())
+
+
+class Closing(ToyEncoder):
+    """Remembers that it was closed."""
+
+    closed = False
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture(autouse=True)
+def toys(monkeypatch: pytest.MonkeyPatch) -> list[Closing]:
+    """Every bi-encoder is a toy; those that were opened, in order."""
+    opened: list[Closing] = []
+
+    def open_encoder(model: str, **options: Any) -> Closing:
+        opened.append(Closing(seed=len(model), name=model))
+        return opened[-1]
+
+    monkeypatch.setattr(opening, "open_encoder", open_encoder)
+    return opened
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Collection:
+    return collection(write(tmp_path / "small"))
+
+
+@pytest.fixture
+def index(small: Collection, tmp_path: Path) -> Iterator[Index]:
+    with build(small.path, tmp_path / "kb") as opened:
+        yield opened
+
+
+def spec(folder: Path, later: str) -> PipelineSpec:
+    path = folder / "mine.toml"
+    path.write_text(f'[[stages]]\ntype = "bm25"\n[[stages]]\n{later}', encoding="utf-8")
+    return read_pipeline(path)
+
+
+def test_a_name_and_its_file_are_the_same(index: Index, tmp_path: Path) -> None:
+    written = 'type = "rerank"\njudge = "cosine:minilm"\nname = "cosine"'
+    (tmp_path / "mine.toml").write_text(f'[[stages]]\ntype = "bm25"\ndepth = 100\n[[stages]]\n{written}')
+    assert read_pipeline(tmp_path / "mine.toml").to_json() == find_pipeline("bm25-cosine").to_json()
+    pipeline = find_pipeline("bm25-cosine").make(index)
+    rankings, traced = pipeline.traced_search(ASKED)
+    assert [record.name for record in traced.records] == ["bm25", "cosine"]
+    for before, after in zip(traced.steps[0][1], rankings, strict=True):
+        assert sorted(before.ids.tolist()) == sorted(after.ids.tolist())
+    assert pipeline.usage()["model_calls"] == sum(map(len, rankings))
+
+
+@pytest.mark.parametrize(
+    "schedule", ['"heapsort"', '"jointrank:size=2,replicas=2"', '{type = "jointrank", size = 2, replicas = 2}']
+)
+def test_any_schedule_over_any_judge(index: Index, tmp_path: Path, schedule: str) -> None:
+    pipeline = spec(tmp_path, f'type = "rerank"\nschedule = {schedule}\ndepth = 3\nbudget_calls = 50').make(index)
+    stage = pipeline.stages[0]
+    assert isinstance(stage, Rerank) and stage.depth == 3 and stage.budget is not None
+    assert stage.name.startswith("rerank(cosine(minilm), ")
+    assert len(pipeline.search(ASKED)) == len(ASKED)
+
+
+def test_scores_may_be_added_to_the_first_stages(index: Index, tmp_path: Path) -> None:
+    def ranked(weight: float) -> Any:
+        return spec(tmp_path, f'type = "rerank"\nweight = {weight}').make(index).search(["moon dogs", "stars"])
+
+    first = index.bm25().search(["moon dogs", "stars"])
+    assert [ranking.ids.tolist() for ranking in ranked(0.0)] == [ranking.ids.tolist() for ranking in first]
+    assert ranked(1.0) != ranked(0.5)
+
+
+def test_rankings_are_cut_by_what_the_judge_says(index: Index, tmp_path: Path) -> None:
+    cut = spec(tmp_path, 'type = "rerank"\n[[stages]]\ntype = "threshold"\nmin_score = 0.5').make(index)
+    for ranking in cut.search(ASKED):
+        assert (ranking.scores >= 0.5).all()
+    one = spec(tmp_path, 'type = "rerank"\n[[stages]]\ntype = "cumulative"\nmass = 0.01').make(index)
+    assert max(map(len, one.search(ASKED))) == 1
+
+
+@pytest.mark.parametrize(
+    ("later", "said"),
+    [
+        ('type = "rerank"\nschedule = "windoww"', "did you mean 'window'?"),
+        ('type = "rerank"\nschedule = {type = "window", width = 3}', "no setting 'width'"),
+        ('type = "rerank"\nschedule = {type = "window", window = "wide"}', "window = 'wide'"),
+        ('type = "rerank"\ndepth = 0', "depth is 0"),
+        ('type = "rerank"\ntop = 0', "top is 0"),
+        ('type = "rerank"\nbudget_calls = -1', "calls is -1"),
+        ('type = "rerank"\nweight = 1.5', "weight is 1.5"),
+        ('type = "rerank"\nboth_orders = "never"', "both_orders"),
+        ('type = "rerank"\njugde = "x"', "did you mean 'judge'?"),
+        ('type = "threshold"', "give min_score or min_probability"),
+        ('type = "threshold"\nmin_probability = 0.5', "needs a calibration"),
+        ('type = "cumulative"\nmass = 2.0', "mass is 2.0"),
+        ('type = "cross-encoder"', "model is missing"),
+        ('type = "remote-rerank"', "url is missing"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_runs(tmp_path: Path, later: str, said: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        spec(tmp_path, later)
+    assert said in str(refused.value) and "mine.toml" in str(refused.value)
+
+
+def test_models_that_are_not_there_are_named(index: Index, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="nowhere"):
+        spec(tmp_path, f'type = "cross-encoder"\nmodel = "{tmp_path}/nowhere"').make(index)
+    with pytest.raises(InvalidInput, match="an oracle answers from judgements"):
+        spec(tmp_path, 'type = "rerank"\njudge = "oracle"').make(index)
+
+
+def test_an_evaluation_knows_the_model_and_its_cost(small: Collection, tmp_path: Path, toys: list[Closing]) -> None:
+    cache = tmp_path / "cache"
+
+    def evaluated(model: str) -> Any:
+        with ExitStack() as stack:
+            mine = spec(tmp_path, f'type = "rerank"\njudge = "cosine:{model}"')
+            ready = systems([mine], small, stack, cache=cache)
+            return evaluate(ready, small, ["nDCG@10"], timing_s=0, cache=cache).to_dict()["pipelines"][0]
+
+    first = evaluated("small")
+    assert first["cost"]["model_calls"] > 0 and first["cost"]["tokens"] > 0
+    assert toys[0].closed
+    n_asked = len(toys[0].asked)
+    again = evaluated("small")
+    assert again["measures"] == first["measures"] and again["card"]["from_cache"]
+    assert toys[1].asked == [] and n_asked
+    other = evaluated("larger")
+    assert other["card"]["from_cache"] is None
+
+
+def test_what_does_not_say_what_it_is_is_not_cached(small: Collection, tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        remote = spec(tmp_path, 'type = "remote-rerank"\nurl = "http://localhost:1"')
+        assert systems([remote], small, stack, cache=tmp_path)["mine"].definition is None
