@@ -24,7 +24,18 @@ from .ranking import agreement, passages
 from .session import open_session
 from .text import clean
 
-__all__ = ["JudgedQuery", "PairGate", "PairRanked", "asked_of_sample", "compared", "loss", "score_pairs"]
+__all__ = [
+    "JudgedQuery",
+    "PairGate",
+    "PairRanked",
+    "asked_of_sample",
+    "check_loss",
+    "compared",
+    "kendall",
+    "loss",
+    "score_pairs",
+    "spearman",
+]
 
 _QUERIES = 8
 _DEPTH = 10

@@ -10,7 +10,7 @@ import click
 from .console import Console, with_console
 from .sizes import quantity
 
-__all__ = ["export"]
+__all__ = ["export", "model_source"]
 
 
 @click.command()
@@ -35,7 +35,7 @@ def export(console: Console, model: str, out: str | None, **options: Any) -> Non
 
     start = time.perf_counter()
     with console.progress() as line:
-        source, default = _source(model, lambda stage: line.update(stage, 0, 0))
+        source, default = model_source(model, lambda stage: line.update(stage, 0, 0))
         given = {name: value for name, value in options.items() if value is not None}
         exported = write_graphs(
             source, Path(out) if out else default, on_progress=lambda stage: line.update(stage, 0, 0), **given
@@ -55,7 +55,7 @@ def _told(parity: dict[str, Any]) -> str:
     return f"{told}, nDCG@10 of its ranking {parity['ranking']['ndcg@10']:.4f}" if "ranking" in parity else told
 
 
-def _source(model: str, say: Callable[[str], None]) -> tuple[Path, Path]:
+def model_source(model: str, say: Callable[[str], None]) -> tuple[Path, Path]:
     """(folder of the model, where its export goes by itself: beside a folder, for a name into the present one)."""
     folder = Path(model.rstrip("/"))
     if folder.is_dir():

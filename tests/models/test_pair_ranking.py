@@ -1,0 +1,82 @@
+"""How near two cross-encoders rank: the measures against scipy's and by hand, and what the gate lets through."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spaniel.models.pair_ranking import (
+    JudgedQuery,
+    PairGate,
+    asked_of_sample,
+    check_loss,
+    compared,
+    kendall,
+    loss,
+    spearman,
+)
+from spaniel.retrieval.errors import ModelError
+
+few = st.lists(st.tuples(st.integers(-3, 3), st.integers(-3, 3)), min_size=2, max_size=12)
+
+
+@given(few)
+def test_correlations_of_ranks_are_scipy_s(pairs: list[tuple[int, int]]) -> None:
+    stats = pytest.importorskip("scipy.stats")
+    one, other = np.array(pairs, np.float64).T
+    if len(set(one)) == 1 or len(set(other)) == 1:
+        assert kendall(one, other) == spearman(one, other) == 0
+        return
+    assert kendall(one, other) == pytest.approx(stats.kendalltau(one, other).statistic)
+    assert spearman(one, other) == pytest.approx(stats.spearmanr(one, other).statistic)
+
+
+def scores(n: int, seed: int, noise: float) -> list[Any]:
+    rng = np.random.default_rng(seed)
+    true = np.random.default_rng(0).standard_normal((8, n))
+    return list(true + noise * rng.standard_normal((8, n)))
+
+
+def test_the_gate_takes_small_differences_and_refuses_large_ones() -> None:
+    exact = compared(scores(40, 1, 0), scores(40, 2, 0))
+    assert (exact.kendall, exact.spearman, exact.ndcg, exact.queries, exact.passages) == pytest.approx((1, 1, 1, 8, 40))
+    near = compared(scores(40, 1, 0), scores(40, 2, 0.05))
+    near.check(PairGate(), "int8")
+    far = compared(scores(40, 1, 0), scores(40, 2, 0.5))
+    assert far.kendall < near.kendall < 1
+    with pytest.raises(ModelError, match=rf"int8: .* tau is {far.kendall:.4f}, asked for is 0.9; nDCG@10 is") as caught:
+        far.check(PairGate(), "int8")
+    assert "fp32" in caught.value.hint
+    with pytest.raises(ModelError):
+        near.check(PairGate(least_ndcg=0.9999), "int8")
+
+
+def test_a_score_that_is_no_number_never_passes() -> None:
+    broken = scores(40, 1, 0)
+    broken[3][5] = np.nan
+    found = compared(scores(40, 1, 0), broken)
+    with pytest.raises(ModelError, match="nan"):
+        found.check(PairGate(least_kendall=-1, least_ndcg=0), "int8")
+    judged = [JudgedQuery("q", ["a"] * 40, [1] + [0] * 39, [1])] * 8
+    with pytest.raises(ModelError):
+        check_loss(loss(scores(40, 1, 0), broken, judged), PairGate(most_loss=10), "int8")
+
+
+def test_loss_by_judgements_counts_relevant_ones_that_were_not_found() -> None:
+    judged = [JudgedQuery("q", ["a", "b", "c"], [0, 2, 0], [2, 1])]
+    ideal = 2 + 1 / np.log2(3)
+    found = loss([np.array([0.1, 0.9, 0.2])], [np.array([0.1, 0.5, 0.9])], judged)
+    assert found["fp32"] == pytest.approx(2 / ideal, abs=1e-6)
+    assert found["int8"] == pytest.approx(2 / np.log2(3) / ideal, abs=1e-6)
+    with pytest.raises(ModelError, match=r"nDCG@10 is 0\.4796, that of fp32 0\.7602 over 1 queries"):
+        check_loss(found | {"int8": 0.4796, "fp32": 0.7602}, PairGate(), "int8")
+    check_loss(found, PairGate(most_loss=0.5), "int8")
+    assert loss([np.zeros(2)], [np.zeros(2)], [JudgedQuery("q", ["a", "b"], [0, 0], [])])["loss"] == 0
+
+
+def test_the_sample_s_queries_are_not_their_own_passages() -> None:
+    asked = asked_of_sample()
+    assert len(asked) == 8 and len({query for query, _ in asked}) == 8
+    assert all(len(texts) == 71 and query not in texts for query, texts in asked)
