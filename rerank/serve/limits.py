@@ -34,7 +34,7 @@ class Limits:
     batch_pairs: int = 64
     window_tokens: int = 32 * CPU_BATCH_TOKENS
     share_tokens: int = 4096
-    queue_tokens: int = 1 << 18
+    queue_tokens: int = 1 << 17
     queue_requests: int = 512
     timeout_s: float = 60.0
 
