@@ -6,8 +6,9 @@
 A cross-encoder of MiniLM-L6's shape with random weights, in int8, behind `spaniel rerank serve` in a process of its
 own; requests come over HTTP from this one, on the same cores. In turn:
 
-- `speed`: ONNX Runtime on the same pairs, sorted perfectly, without queue or HTTP; then the server with sixteen clients
-  that ask as soon as they are answered; twice. Then sentence-transformers on the same texts.
+- `speed`: ONNX Runtime on the same pairs, sorted perfectly, without queue or HTTP, and the server with sixteen clients
+  that ask as soon as they are answered, turn about; what counts is the median over the rounds of their ratio, of tokens
+  a second and of tokens for each second of processor time. `peer`: sentence-transformers on the same texts, likewise.
 - `open`: requests arrive by chance at 80 % of the server's speed: latencies.
 - `overload`: at three times its speed: who is answered, who refused, how soon, and whether the server is well after it.
 - `soak`: 1 to 1,000 documents of up to 512 tokens, at 80 %: memory over time, as the slope of a line through it.
@@ -37,7 +38,6 @@ from .rerank_serve_load import Answer, Client, closed_loop, open_loop
 from .rerank_serve_work import SOAK_SIZES, Request, requests
 
 PARTS = ("speed", "peer", "open", "overload")
-BARS = {"of_onnxruntime": 0.9, "of_sentence_transformers": 1.5, "mb_per_minute": 1.0}
 _CLIENTS = 16
 
 
@@ -56,21 +56,69 @@ def server(model: Path, args: argparse.Namespace) -> Iterator[tuple[Client, int]
         process.wait(60)
 
 
-def peer(name: str, model: Path, args: argparse.Namespace) -> dict[str, Any]:
+@contextmanager
+def peer(name: str, model: Path, args: argparse.Namespace) -> Iterator["Peer"]:
     """See `rerank_serve_peers`."""
     command = [sys.executable, "-m", "benchmarks.rerank_serve_peers", name, str(model)]
     command += ["--requests", str(args.requests), "--threads", str(args.threads), "--precision", args.precision]
     command += ["--cache", str(args.cache)] if args.cache else []
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return dict(json.loads(done.stdout))
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        yield Peer(process)
+    finally:
+        process.terminate()
+        process.wait(60)
 
 
-def at_once(client: Client, bodies: Sequence[bytes], tokens: int) -> int:
-    """Tokens a second of a server that always has enough to do."""
-    begun = time.perf_counter()
+class Peer:
+    """A process that does all pairs when it is told to."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self._process = process
+        self.way = self._read()
+
+    def once(self) -> dict[str, float]:
+        """Seconds, and seconds of processor time, of one pass."""
+        self._process.stdin.write("\n")  # type: ignore[union-attr]
+        self._process.stdin.flush()  # type: ignore[union-attr]
+        return self._read()
+
+    def _read(self) -> dict[str, Any]:
+        return dict(json.loads(self._process.stdout.readline()))  # type: ignore[union-attr]
+
+
+def at_once(client: Client, pid: int, bodies: Sequence[bytes]) -> dict[str, float]:
+    """A pass over all requests of a server that always has enough to do; the processor time is the server's."""
+    begun, cpu_s = time.perf_counter(), processor_s(pid)
     answers = asyncio.run(_closing(client, closed_loop(client, bodies, n_clients=_CLIENTS)))
-    assert all(answer.status == 200 for answer in answers)
-    return round(tokens / (time.perf_counter() - begun))
+    if any(answer.status != 200 for answer in answers):
+        raise SystemExit(f"not answered: {[answer for answer in answers if answer.status != 200]}")
+    return {"seconds": time.perf_counter() - begun, "cpu_s": processor_s(pid) - cpu_s}
+
+
+def processor_s(pid: int) -> float:
+    """Of all threads of a process so far."""
+    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def rounds(client: Client, pid: int, bodies: Sequence[bytes], beside: Peer, n: int) -> dict[str, Any]:
+    """The peer and the server in turn, `n` times."""
+    times = [(beside.once(), at_once(client, pid, bodies)) for _ in range(n)]
+    tokens = beside.way["tokens"]
+
+    def speed(side: int, what: str) -> list[int]:
+        return [round(tokens / each[side][what]) for each in times]
+
+    def ratio(what: str) -> float:
+        return round(median(theirs[what] / ours[what] for theirs, ours in times), 3)
+
+    return {
+        "peer": beside.way | {"tokens_per_s": speed(0, "seconds"), "tokens_per_cpu_s": speed(0, "cpu_s")},
+        "server": {"tokens_per_s": speed(1, "seconds"), "tokens_per_cpu_s": speed(1, "cpu_s")},
+        "ratio": ratio("seconds"),
+        "ratio_of_cpu": ratio("cpu_s"),
+    }
 
 
 def seconds(answers: Sequence[Answer], wanted: Sequence[Request]) -> dict[str, Any]:
@@ -168,25 +216,17 @@ def measured(model: Path, args: argparse.Namespace) -> dict[str, Any]:
         if "soak" in args.only:
             found["soak"] = soak(client, pid, args, model)
         if "speed" in args.only:
-            raw, ours = [], []
-            for _ in range(args.rounds):
-                raw.append(peer("onnxruntime", model, args))
-                ours.append(at_once(client, bodies, raw[0]["tokens"]))
-            found["pairs"], found["tokens"] = raw[0]["pairs"], raw[0]["tokens"]
-            found["onnxruntime"] = [each | {"tokens_per_s": each["tokens_per_s"][0]} for each in raw]
-            found["server_tokens_per_s"] = ours
-            found["of_onnxruntime"] = round(median(ours) / median(each["tokens_per_s"][0] for each in raw), 3)
-            speed, tokens = median(ours), found["tokens"]
+            with peer("onnxruntime", model, args) as raw:
+                found["onnxruntime"] = rounds(client, pid, bodies, raw, args.rounds)
+            speed, tokens = median(found["onnxruntime"]["server"]["tokens_per_s"]), raw.way["tokens"]
             if "open" in args.only:
                 found["open"] = loaded(client, work, 0.8 * speed, tokens, args)
             if "overload" in args.only:
                 found["overload"] = loaded(client, work, 3 * speed, tokens, args)
                 found["after"] = after(client, bodies[0], pid)
-    if "peer" in args.only:
-        found["sentence_transformers"] = peer("sentence-transformers", model, args)
-        if "speed" in args.only:
-            theirs = found["sentence_transformers"]["tokens_per_s"][0]
-            found["of_sentence_transformers"] = round(median(found["server_tokens_per_s"]) / theirs, 2)
+        if "peer" in args.only:
+            with peer("sentence-transformers", model, args) as theirs:
+                found["sentence_transformers"] = rounds(client, pid, bodies, theirs, max(1, args.rounds // 3))
     return found
 
 
@@ -206,19 +246,17 @@ def after(client: Client, body: bytes, pid: int) -> dict[str, Any]:
 def table(found: dict[str, Any]) -> str:
     """What a reader wants first."""
     rows = []
-    if "onnxruntime" in found:
-        rows += [["ONNX Runtime, sorted", f"{median(each['tokens_per_s'] for each in found['onnxruntime']):,.0f}", "1"]]
-        rows += [["server over HTTP", f"{median(found['server_tokens_per_s']):,.0f}", f"{found['of_onnxruntime']:.2f}"]]
-    if "of_sentence_transformers" in found:
-        theirs = found["sentence_transformers"]["tokens_per_s"][0]
-        rows += [
-            [
-                "sentence-transformers",
-                f"{theirs:,.0f}",
-                f"{found['of_onnxruntime'] / found['of_sentence_transformers']:.2f}",
+    for name in ("onnxruntime", "sentence_transformers"):
+        if name in found:
+            each = found[name]
+            cells = [
+                f"{median(each[side][what]):,.0f}"
+                for side in ("peer", "server")
+                for what in ("tokens_per_s", "tokens_per_cpu_s")
             ]
-        ]
-    return markdown(["side", "tokens/s", "of ONNX Runtime"], rows)
+            rows.append([name, *cells, f"{each['ratio']:.2f}", f"{each['ratio_of_cpu']:.2f}"])
+    head = ["peer", "its tokens/s", "a CPU second", "the server's tokens/s", "a CPU second", "ratio", "ratio of CPU"]
+    return markdown(head, rows)
 
 
 def main() -> None:
@@ -230,7 +268,7 @@ def main() -> None:
         "--only", nargs="+", default=list(PARTS), choices=[*PARTS, "soak"], help="open and overload need speed"
     )
     parser.add_argument("--requests", type=int, default=60)
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=30, help="of the open loops")
     parser.add_argument("--soak-s", type=float, default=600)

@@ -1,17 +1,19 @@
-"""What the server is compared with, each in a process of its own: `python -m benchmarks.rerank_serve_peers PEER ...`.
+"""What the server is compared with, each in a process of its own: `python -m benchmarks.rerank_serve_peers PEER MODEL`.
 
 `onnxruntime`: the same graph, pairs tokenised beforehand and sorted by length, no queue, no HTTP: threads that run
 batches side by side on a session of one thread, or a session of all threads, and several budgets; the fastest on a
 sample is taken. `sentence-transformers`: CrossEncoder.predict on torch, which tokenises too; batch size by a sample.
 
-Prints JSON: tokens a second.
+Prints a line of JSON when it is ready, and one for every line it reads: how long all pairs took this time.
 """
 
 import argparse
 import json
+import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,39 +48,32 @@ def onnxruntime_runner(graph: Path, n_threads: int, side_by_side: bool) -> Calla
     return run
 
 
-def raw(graph: Path, pairs: Pairs, n_threads: int, rounds: int) -> dict[str, Any]:
+def raw(graph: Path, pairs: Pairs, n_threads: int) -> tuple[Callable[[], object], dict[str, Any]]:
+    """(one pass over all pairs, how it is done)."""
     sample = pairs[:: max(1, len(pairs) // 60)]
-    tried = {
-        (side_by_side, budget): seconds_of(lambda run=run, budget=budget: run(sample, budget))  # type: ignore[misc]
-        for side_by_side in (True, False)
-        for run in [onnxruntime_runner(graph, n_threads, side_by_side)]
-        for budget in (256, 512, 1024, 2048)
-    }
-    side_by_side, budget = min(tried, key=lambda each: tried[each])
-    run = onnxruntime_runner(graph, n_threads, side_by_side)
-    tokens = sum(map(len, pairs))
-    return {
-        "tokens_per_s": [round(tokens / seconds_of(lambda: run(pairs, budget))) for _ in range(rounds)],
-        "budget": budget,
-        "threads": f"{n_threads} sessions' runs of 1 thread" if side_by_side else f"1 run of {n_threads} threads",
-    }
+    runners = {side_by_side: onnxruntime_runner(graph, n_threads, side_by_side) for side_by_side in (True, False)}
+    ways = [(side_by_side, budget) for side_by_side in runners for budget in (256, 512, 1024)]
+    tried = {(side, budget): seconds_of(partial(runners[side], sample, budget)) for side, budget in 2 * ways}
+    side_by_side, budget = min(tried, key=lambda way: tried[way])
+    threads = f"{n_threads} runs of 1 thread" if side_by_side else f"1 run of {n_threads} threads"
+    return partial(runners[side_by_side], pairs, budget), {"budget": budget, "threads": threads}
 
 
-def sentence_transformers(model: Path, texts: Sequence[tuple[str, str]], tokens: int, n_threads: int) -> dict[str, Any]:
+def sentence_transformers(
+    model: Path, texts: Sequence[tuple[str, str]], n_threads: int
+) -> tuple[Callable[[], object], dict[str, Any]]:
+    """(one pass over all texts, how it is done)."""
     import torch
     from sentence_transformers import CrossEncoder
 
     torch.set_num_threads(n_threads)
     peer = CrossEncoder(str(model), device="cpu", local_files_only=True)
     sample = list(texts[:: max(1, len(texts) // 60)])
-    peer.predict(sample[:4], show_progress_bar=False)
-    tried = {
-        size: seconds_of(lambda size=size: peer.predict(sample, batch_size=size, show_progress_bar=False))  # type: ignore[misc]
-        for size in (8, 32)
-    }
+    predict = partial(peer.predict, show_progress_bar=False)
+    predict(sample[:4])
+    tried = {size: seconds_of(partial(predict, sample, batch_size=size)) for size in (8, 16, 32)}
     size = min(tried, key=lambda each: tried[each])
-    seconds = seconds_of(lambda: peer.predict(list(texts), batch_size=size, show_progress_bar=False))
-    return {"tokens_per_s": [round(tokens / seconds)], "batch_size": size}
+    return partial(predict, list(texts), batch_size=size), {"batch_size": size, "threads": f"{n_threads} of torch"}
 
 
 def seconds_of(work: Callable[[], object]) -> float:
@@ -96,17 +91,20 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=60)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=1)
     args = parser.parse_args()
     work = requests(args.model / "tokenizer.json", args.requests, seed=args.seed)
     ours = open_pair_model(args.model, precision=args.precision, cache=args.cache)
     pairs = [pair for each in work for pair in ours.tokenised(each.query, each.texts)]
     if args.peer == "onnxruntime":
-        found = raw(ours._files.graph, pairs, args.threads, args.rounds)  # type: ignore[attr-defined]
+        once, way = raw(ours._files.graph, pairs, args.threads)  # type: ignore[attr-defined]
     else:
         texts = [(each.query, text) for each in work for text in each.texts]
-        found = sentence_transformers(args.model, texts, sum(map(len, pairs)), args.threads)
-    print(json.dumps(found | {"tokens": sum(map(len, pairs)), "pairs": len(pairs)}))
+        once, way = sentence_transformers(args.model, texts, args.threads)
+    print(json.dumps(way | {"tokens": sum(map(len, pairs)), "pairs": len(pairs)}), flush=True)
+    for _ in sys.stdin:
+        cpu_s = time.process_time()
+        wall_s = seconds_of(once)
+        print(json.dumps({"seconds": wall_s, "cpu_s": time.process_time() - cpu_s}), flush=True)
 
 
 if __name__ == "__main__":
