@@ -21,6 +21,7 @@ import argparse
 import asyncio
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -45,7 +46,7 @@ _CLIENTS = 16
 def server(model: Path, args: argparse.Namespace) -> Iterator[tuple[Client, int]]:
     """A client of a server that is ready, and its process id."""
     command = [sys.executable, "-m", "spaniel", "rerank", "serve", "--model", str(model), "--port", "0", "--json"]
-    command += ["--precision", args.precision, "--threads", str(args.threads), *args.server]
+    command += ["--precision", args.precision, "--threads", str(args.threads), *shlex.split(args.server)]
     cache = {"SPANIEL_CACHE": str(args.cache)} if args.cache else {}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | cache)
     try:
@@ -276,7 +277,7 @@ def main() -> None:
         "--soak-tokens-per-s", type=float, default=6000, help="what the server can do; four fifths are asked"
     )
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--server", nargs="*", default=[], help="further options of spaniel rerank serve")
+    parser.add_argument("--server", default="", help="further options of spaniel rerank serve, in one word")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     model = args.model or write_cross_encoder(Path("benchmarks/out/cross-encoder"))
