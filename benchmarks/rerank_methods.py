@@ -62,7 +62,7 @@ METHODS = (
     Method("knockout", "knockout", exact=True),
     Method("Mohajer, one random order", "mohajer", both_orders="random", exact=True),
     Method("sampled pairs, skip 30 %", "sampled", slow=True),
-    Method("sampled pairs, skip 30 %, greedy", "sampled:aggregate=greedy", slow=True),
+    Method("sampled pairs, skip 30 %, greedy, no prior", "sampled:aggregate=greedy,prior=0", slow=True),
     Method("setwise heap, 3", "setwise-heap:size=3", exact=True),
     Method("setwise heap, 10", "setwise-heap:size=10", exact=True),
     Method("setwise insertion, 10", "setwise-insertion:size=10", exact=True),

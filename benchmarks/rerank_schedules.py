@@ -15,20 +15,21 @@ the oracle's opinions. Then
 - the bars: which methods reach the ceiling with an oracle without errors, whether the default JointRank is on the
   Pareto front of depth 1, and how far it is before the paper's PageRank at equal calls.
 
-Writes rerank_schedules.json, .md and an .svg of each plot to the folder given. Nothing here depends on the machine's
+An interrupted run goes on where it was (rerank_schedules.parts.jsonl; remove it after a change of code). Writes
+rerank_schedules.json, .md and an .svg of each plot to the folder given. Nothing here depends on the machine's
 speed.
 """
 
 import argparse
-import time
+import math
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.journal import Job, Journal
 from benchmarks.plot import log_x
 from benchmarks.report import machine, write
 from benchmarks.rerank_candidates import Candidates, candidates
@@ -39,7 +40,7 @@ from spaniel.rerank.schedules.table import SCHEDULES
 
 BUDGETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 CUT_PASSAGES: Mapping[str, int] = {"prefer": 20, "order": 100, "score": 100}
-CUT_QUERIES = CURVE_QUERIES = 40
+CUT_QUERIES, CURVE_QUERIES = 20, 40
 CURVES = (
     "quicksort", "heapsort", "Mohajer, one random order", "setwise heap, 10", "window 20/10", "TDPart",
     "TourRank-10", "BlitzRank k=10", "JointRank", "JointRank, PageRank (the paper)", "PRP sliding-10", "pointwise",
@@ -49,26 +50,25 @@ CURVES = (
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("collections", nargs="+")
-    parser.add_argument("--queries", type=int, default=150, help="of each collection at most, drawn with a fixed seed")
-    parser.add_argument("--seeds", type=int, default=3, help="of the oracle; of methods with thousands of calls one")
+    parser.add_argument("--queries", type=int, default=80, help="of each collection at most, drawn with a fixed seed")
+    parser.add_argument("--seeds", type=int, default=2, help="of the oracle; of methods with thousands of calls one")
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--quick", action="store_true", help="20 queries, one seed: a minute")
+    parser.add_argument("--quick", action="store_true", help="20 queries, one seed: two minutes")
+    parser.add_argument("--stop-s", type=float, default=math.inf, help="stop then; the same command goes on")
     parser.add_argument("--cache", type=Path)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/out"))
     options = parser.parse_args()
     if options.quick:
         options.queries, options.seeds = 20, 1
+    options.out.mkdir(parents=True, exist_ok=True)
     methods = [method for method in METHODS if method.base in SCHEDULES]
     results = []
-    with ProcessPoolExecutor(options.processes) as pool:
+    with Journal(options.out / "rerank_schedules.parts.jsonl", options.processes, options.stop_s) as journal:
         for path in options.collections:
-            began = time.monotonic()
             queries = sampled(candidates(path, cache=options.cache), options.queries)
-            result = measured(pool, Path(path).name, queries, methods, options.seeds)
-            results.append(result)
-            print(show(result), f"\n{time.monotonic() - began:.0f} s\n", flush=True)
-    figures = {"machine": machine(), "command": " ".join(options.collections), "results": results}
-    write(options.out / "rerank_schedules", figures, "\n".join(map(show, results)))
+            results.append(measured(journal, Path(path).name, queries, methods, options.seeds))
+            print(show(results[-1]), flush=True)
+    write(options.out / "rerank_schedules", {"machine": machine(), "results": results}, "\n".join(map(show, results)))
     for result in results:
         plots(result, options.out)
 
@@ -80,38 +80,53 @@ def sampled(queries: Sequence[Candidates], most: int) -> list[Candidates]:
 
 
 def measured(
-    pool: ProcessPoolExecutor, collection: str, queries: Sequence[Candidates], methods: Sequence[Method], seeds: int
+    journal: Journal, collection: str, queries: Sequence[Candidates], methods: Sequence[Method], seeds: int
 ) -> dict[str, Any]:
     """Everything about one collection, as plain JSON."""
-    first = np.array([query.ndcg(range(len(query.ids))) for query in queries])
-    rows: dict[str, Any] = {}
-    jobs = [(method, setting, 1 if method.slow else seeds) for method in methods for setting in SETTINGS]
-    parts = [pool.submit(reranked, collection, queries, *job) for job in jobs]
-    for (method, setting, _), part in zip(jobs, parts, strict=True):
-        ndcg, costs = part.result()
-        row = rows.setdefault(
-            method.label, {"schedule": method.schedule, "both_orders": method.both_orders, "ndcg": {}}
-        )
-        interval = mean_interval(ndcg)
-        row["ndcg"][setting.label] = {
-            "mean": interval.mean, "low": interval.low, "high": interval.high,
-            "misses": int((ndcg < ceilings(queries) - 1e-9).sum()) if setting.label == "exact" else None,
-            "values": ndcg.round(5).tolist(),
-        }  # fmt: skip
-        if setting.label == "realistic":
-            row |= {"calls": costs[0], "docs": costs[1], "depth": costs[2]}
+    jobs: dict[str, Job] = {}
+    name = f"{collection} {len(queries)}"
+    for method in methods:
+        n_seeds = 1 if method.slow else seeds
+        for setting in SETTINGS:
+            key = f"{name} {setting.label} {n_seeds} {method.schedule}"
+            jobs[key] = (reranked, collection, queries, method, setting, n_seeds)
+        n = CUT_PASSAGES[SCHEDULES[method.base].asks]
+        few = [query.first(n) for query in queries[:CUT_QUERIES]]
+        jobs[f"{name} cuts {len(few)} {n} {method.schedule}"] = (cuts, collection, few, method)
+        if method.label in CURVES:
+            few = queries[:CURVE_QUERIES]
+            jobs[f"{name} curve {len(few)} {method.schedule}"] = (curve, collection, few, method)
+    done = journal.done(jobs)
     result = {
         "collection": collection,
         "queries": len(queries),
         "passages": float(np.mean([len(query.ids) for query in queries])),
         "seeds": seeds,
-        "first_stage": float(first.mean()),
+        "first_stage": float(np.mean([query.ndcg(range(len(query.ids))) for query in queries])),
         "ceiling": float(ceilings(queries).mean()),
-        "rows": rows,
-        "curve": curve(pool, collection, queries[:CURVE_QUERIES], methods),
-        "cuts": cuts(pool, collection, queries[:CUT_QUERIES], methods),
+        "rows": {method.label: row_of(done, jobs, method, queries) for method in methods},
+        "curve": {jobs[key][3].label: part for key, part in done.items() if jobs[key][0] is curve},
+        "cuts": {jobs[key][3].label: part for key, part in done.items() if jobs[key][0] is cuts},
     }
     return result | {"bars": bars(result, methods)}
+
+
+def row_of(
+    done: Mapping[str, Any], jobs: Mapping[str, Job], method: Method, queries: Sequence[Candidates]
+) -> dict[str, Any]:
+    """A method's costs, and its nDCG@10 under every setting."""
+    row: dict[str, Any] = {"schedule": method.schedule, "both_orders": method.both_orders, "ndcg": {}}
+    for key, job in jobs.items():
+        if job[0] is not reranked or job[3] is not method:
+            continue
+        values, interval = np.array(done[key]["ndcg"]), mean_interval(done[key]["ndcg"])
+        at = {"mean": interval.mean, "low": interval.low, "high": interval.high, "values": values.round(5).tolist()}
+        row["ndcg"][job[4].label] = at
+        if job[4].label == "exact":
+            at["misses"] = int((values < ceilings(queries) - 1e-9).sum())
+        if job[4].label == "realistic":
+            row |= {name: done[key][name] for name in ("calls", "docs", "depth")}
+    return row
 
 
 def ceilings(queries: Sequence[Candidates]) -> NDArray[np.float64]:
@@ -120,7 +135,7 @@ def ceilings(queries: Sequence[Candidates]) -> NDArray[np.float64]:
 
 def reranked(
     collection: str, queries: Sequence[Candidates], method: Method, setting: Setting, seeds: int
-) -> tuple[NDArray[np.float64], list[float]]:
+) -> dict[str, Any]:
     """nDCG@10 of each query, the mean over seeds; mean calls, passages read and rounds."""
     ndcg, costs = np.zeros(len(queries)), []
     for seed in range(seeds):
@@ -129,67 +144,40 @@ def reranked(
             outcome, trace = played(method, shown, setting.noise, collection, seed=seed)
             ndcg[at] += shown.ndcg(outcome.order) / seeds
             costs.append((trace.calls, trace.docs_read, trace.depth))
-    return ndcg, np.mean(costs, axis=0).tolist()
+    return {"ndcg": ndcg.tolist()} | dict(zip(("calls", "docs", "depth"), np.mean(costs, axis=0).tolist(), strict=True))
 
 
-def curve(
-    pool: ProcessPoolExecutor, collection: str, queries: Sequence[Candidates], methods: Sequence[Method]
-) -> dict[str, Any]:
-    """nDCG@10 under the realistic oracle when every query is cut after so many calls: method -> [calls, nDCG]."""
-    chosen = [method for method in methods if method.label in CURVES]
-    parts = {method.label: pool.submit(_curve, collection, queries, method) for method in chosen}
+def curve(collection: str, queries: Sequence[Candidates], method: Method) -> list[tuple[float, float, float]]:
+    """Under the realistic oracle, every query cut after so many calls: (calls, nDCG@10, that of the first stage)."""
     first = float(np.mean([query.ndcg(range(len(query.ids))) for query in queries]))
-    return {"first_stage": first, "queries": len(queries)} | {label: part.result() for label, part in parts.items()}
-
-
-def _curve(collection: str, queries: Sequence[Candidates], method: Method) -> list[tuple[float, float]]:
     points = []
     for budget in BUDGETS:
         ends = [played(method, query, "realistic", collection, seed=0, budget_calls=budget) for query in queries]
         ndcg = [query.ndcg(outcome.order) for query, (outcome, _) in zip(queries, ends, strict=True)]
-        points.append((float(budget), float(np.mean(ndcg))))
+        points.append((float(budget), float(np.mean(ndcg)), first))
         if not any(trace.stopped for _, trace in ends):
             break
     return points
 
 
-def cuts(
-    pool: ProcessPoolExecutor, collection: str, queries: Sequence[Candidates], methods: Sequence[Method]
-) -> dict[str, Any]:
-    """Every method cut at every call: method -> the lowest mean on the way, and where."""
-    parts = {}
-    for method in methods:
-        n = CUT_PASSAGES[SCHEDULES[method.base].asks]
-        parts[method.label] = n, pool.submit(_cuts, collection, [query.first(n) for query in queries], method)
-    return {label: {"passages": n} | part.result() for label, (n, part) in parts.items()}
-
-
-def _cuts(collection: str, queries: Sequence[Candidates], method: Method) -> dict[str, float]:
-    """nDCG less the first stage's for each query (rows) and budget (columns); the worst column."""
+def cuts(collection: str, queries: Sequence[Candidates], method: Method) -> dict[str, float]:
+    """Cut at every call: the lowest mean change of nDCG@10 from the first stage, its standard error, and where."""
     firsts = [query.ndcg(range(len(query.ids))) for query in queries]
-    columns = []
-    budget = 0
-    while True:
+    budgets: list[list[float]] = []  # for each budget from 0, the change of each query
+    stopped = True
+    while stopped:
+        budget = len(budgets)
         ends = [played(method, query, "realistic", collection, seed=0, budget_calls=budget) for query in queries]
-        columns.append([
-            query.ndcg(outcome.order) - first
-            for query, (outcome, _), first in zip(queries, ends, firsts, strict=True)
-        ])  # fmt: skip
-        if not any(trace.stopped for _, trace in ends):
-            break
-        budget += 1
-    gains = np.array(columns)
+        stopped = any(trace.stopped for _, trace in ends)
+        after = [query.ndcg(outcome.order) for query, (outcome, _) in zip(queries, ends, strict=True)]
+        budgets.append([one - two for one, two in zip(after, firsts, strict=True)])
+    gains = np.array(budgets)
     means = gains.mean(1)
     worst = int(means.argmin())
     error = gains[worst].std(ddof=1) / np.sqrt(len(queries)) if len(queries) > 1 else 0.0
-    return {
-        "queries": len(queries),
-        "cuts": budget,
-        "worst": float(means[worst]),
-        "at": worst,
-        "error": float(error),
-        "end": float(means[-1]),
-    }
+    passages = max(len(query.ids) for query in queries)
+    return {"queries": len(queries), "passages": passages, "cuts": len(budgets) - 1, "worst": float(means[worst]),
+            "at": worst, "error": float(error), "end": float(means[-1])}  # fmt: skip
 
 
 def plots(result: dict[str, Any], out: Path) -> None:
@@ -199,7 +187,7 @@ def plots(result: dict[str, Any], out: Path) -> None:
     name = result["collection"]
     y = f"nDCG@10, {name}, realistic oracle"
     out.joinpath(f"rerank_schedules_{name}.svg").write_text(log_x(ends, x="calls a query", y=y))
-    lines = {label: result["curve"][label] for label in CURVES if label in result["curve"]}
+    lines = {label: [point[:2] for point in result["curve"][label]] for label in CURVES if label in result["curve"]}
     out.joinpath(f"rerank_budget_{name}.svg").write_text(log_x(lines, x="calls a query, then cut", y=y))
 
 

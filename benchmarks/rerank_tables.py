@@ -37,17 +37,14 @@ def main_table(result: Mapping[str, Any]) -> str:
 
 
 def curve_table(curve: Mapping[str, Any]) -> str:
-    """nDCG@10 by calls; a method that is through stays as it is."""
-    lines = {label: dict(points) for label, points in curve.items() if isinstance(points, list)}
-    budgets = sorted({budget for points in lines.values() for budget in points})
+    """nDCG@10 by calls, as far as a method goes."""
+    budgets = sorted({budget for points in curve.values() for budget, *_ in points})
     rows = []
-    for label, points in lines.items():
-        last = points[max(points)]
-        rows.append(
-            [label, *(f"{points.get(budget, last):.3f}" if budget <= max(points) else "" for budget in budgets)]
-        )
-    head = f"cut after ({curve['queries']} queries, BM25 {curve['first_stage']:.3f})"
-    return markdown([head, *(f"{budget:.0f}" for budget in budgets)], rows)
+    for label, points in curve.items():
+        reached = {budget: ndcg for budget, ndcg, _ in points}
+        rows.append([label, *(f"{reached[budget]:.3f}" if budget in reached else "" for budget in budgets)])
+    first = next(iter(curve.values()))[0][2]
+    return markdown([f"cut after so many calls (BM25 {first:.3f})", *(f"{budget:.0f}" for budget in budgets)], rows)
 
 
 def cut_table(cuts: Mapping[str, Any]) -> str:

@@ -21,7 +21,7 @@ LOGIT = 400.0 / np.log(10.0)
 """Points that a logit is worth."""
 
 
-def elo(wins: Wins, *, prior: float = 1.0, k: float = 30.0, initial: float = 1000.0) -> NDArray[np.float64]:
+def elo(wins: Wins, *, prior: float = 0.3, k: float = 30.0, initial: float = 1000.0) -> NDArray[np.float64]:
     """Ratings in Elo's points (400 are odds of 10 to 1), larger is better.
 
     Args:

@@ -13,7 +13,7 @@ from .wins import Wins, checked, with_prior
 __all__ = ["greedy"]
 
 
-def greedy(wins: Wins, *, prior: float = 1.0) -> NDArray[np.float64]:
+def greedy(wins: Wins, *, prior: float = 3.0) -> NDArray[np.float64]:
     """n for the first one taken, 1 for the last; equal balances are taken in first-stage order.
 
     Args:

@@ -16,7 +16,7 @@ from .wins import Wins, checked, with_prior
 __all__ = ["pagerank"]
 
 
-def pagerank(wins: Wins, *, prior: float = 1.0, damping: float = 0.85) -> NDArray[np.float64]:
+def pagerank(wins: Wins, *, prior: float = 3.0, damping: float = 0.85) -> NDArray[np.float64]:
     """Probabilities, larger is better.
 
     Args:

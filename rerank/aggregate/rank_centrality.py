@@ -18,7 +18,7 @@ FLAT = 1e-9
 """Weight of a step to anywhere, so that there is one answer where the comparisons fall apart into groups."""
 
 
-def rank_centrality(wins: Wins, *, prior: float = 1.0) -> NDArray[np.float64]:
+def rank_centrality(wins: Wins, *, prior: float = 3.0) -> NDArray[np.float64]:
     """Logarithms of the stationary probabilities times n, larger is better.
 
     Args:

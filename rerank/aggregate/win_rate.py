@@ -12,7 +12,7 @@ from .wins import Wins, checked, with_prior
 __all__ = ["win_rate"]
 
 
-def win_rate(wins: Wins, *, prior: float = 1.0) -> NDArray[np.float64]:
+def win_rate(wins: Wins, *, prior: float = 3.0) -> NDArray[np.float64]:
     """Scores 0 to 1, larger is better.
 
     Args:

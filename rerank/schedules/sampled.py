@@ -9,7 +9,6 @@ Left out: the paper's variants that favour pairs near each other or near the top
 """
 
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from math import gcd
 from typing import ClassVar, Literal, get_args
@@ -64,11 +63,14 @@ class Sampled:
         """See `Schedule.rounds`. Cost: n w pairs ("random": rate n (n - 1) / 2, rounded), twice as many calls in both
         orders, depth 1.
 
-        Pairs near the top come first (`preferences.soonest`). Cut, it puts together what was answered.
+        Pairs near the top come first (`preferences.soonest`). Cut, it returns the order by `Preferences.by_wins`:
+        passages have then met unequally often, and without a prior those that nobody met would stand anywhere.
         """
         seen = Preferences(n)
-        with suppress(Spent):
+        try:
             yield from seen.ask(soonest(self.chosen(n, seed=seed)))
+        except Spent:
+            return seen.by_wins(())
         return aggregated(seen.wins(), self.aggregate, prior=self.prior)
 
     def chosen(self, n: int, *, seed: int) -> list[Pair]:

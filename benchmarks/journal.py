@@ -1,0 +1,57 @@
+"""A long benchmark in parts: what is done stands in a file, and the same command goes on."""
+
+import json
+import time
+from collections.abc import Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+__all__ = ["Job", "Journal"]
+
+Job = tuple[Any, ...]
+"""A function of a module, then its arguments; what it returns has to be plain JSON."""
+
+
+class Journal:
+    """Runs jobs in processes and appends each result to `path`, one JSON line [key, result].
+
+    Args:
+        stop_s: start nothing new after so many seconds, and leave with a message.
+    """
+
+    def __init__(self, path: Path, processes: int, stop_s: float) -> None:
+        self.path, self.processes, self.until = path, processes, time.monotonic() + stop_s
+        self.known: dict[str, Any] = {}
+        if path.exists():
+            self.known = dict(json.loads(line) for line in path.read_text().splitlines() if line.endswith("]"))
+        self.pool = ProcessPoolExecutor(processes)
+
+    def done(self, jobs: Mapping[str, Job]) -> dict[str, Any]:
+        """The result of every job, by its key; those that are known are not run again."""
+        missing = [key for key in jobs if key not in self.known]
+        running: dict[Future[Any], str] = {}
+        while missing or running:
+            while missing and len(running) < self.processes and time.monotonic() < self.until:
+                key = missing.pop(0)
+                running[self.pool.submit(*jobs[key])] = key
+            if not running:
+                raise SystemExit(f"stopped with {len(missing)} parts to go; run the same command again")
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                self._keep(running.pop(future), future.result())
+        return {key: self.known[key] for key in jobs}
+
+    def _keep(self, key: str, result: Any) -> None:
+        line = json.dumps([key, result])
+        self.known[key] = json.loads(line)[1]
+        with self.path.open("a") as file:
+            file.write(line + "\n")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.pool.shutdown(cancel_futures=True)
