@@ -32,10 +32,10 @@ class CumulativeProbability:
 
     Args:
         mass: above 0, at most 1; of "any", below 1.
-        calibration: of the scorer; see `fit_calibration`. By default scores are logits: sigmoid(score).
+        calibration: of the scorer; see `fit_calibration`. Its depth is what counts as the whole ranking. By default
+            scores are logits: sigmoid(score).
         of: "all": the expected share of the relevant passages in the ranking. "any": the probability that at least one
             is relevant.
-        depth: how many passages of a ranking count as the whole; as many as have a score of the judge.
         min_k: so many are kept anyway, if there are as many.
         max_k: no more are kept; any number by default.
 
@@ -53,7 +53,6 @@ class CumulativeProbability:
     mass: float = 0.9
     calibration: Calibration = LOGITS
     of: Literal["all", "any"] = "all"
-    depth: int | None = None
     min_k: int = 1
     max_k: int | None = None
     name: ClassVar[str] = "cumulative"
@@ -64,19 +63,16 @@ class CumulativeProbability:
             raise InvalidInput(self.name, f"of is {self.of!r}; it must be 'all' or 'any'")
         if not (0 < self.mass <= 1 and (self.mass < 1 or self.of == "all")):
             raise InvalidInput(self.name, f"mass is {self.mass}; it must lie between 0 and 1")
-        if self.depth is not None and self.depth < 1:
-            raise InvalidInput(self.name, f"depth is {self.depth}; it must be at least 1")
 
     def cut(self, query: QueryLike, ranking: Ranking) -> int:
         """How many of the top passages stay; see `protocols.CutoffPolicy`. A mass never reached keeps all."""
-        whole = ranking[: self.depth]
-        if len(whole) == 0:
+        probabilities = self.calibration.of(ranking)
+        if len(probabilities) == 0:
             return 0
-        probabilities = self.calibration.probabilities(whole.scores)
         if self.of == "any":
             reached = 1.0 - np.cumprod(1.0 - probabilities) >= self.mass
         else:
             sums = np.cumsum(probabilities)
             reached = sums >= self.mass * sums[-1] - _ROUNDING * sums[-1]
-        k = int(np.argmax(reached)) + 1 if reached.any() else len(whole)
+        k = int(np.argmax(reached)) + 1 if reached.any() else len(probabilities)
         return bounded(k, len(ranking), self.min_k, self.max_k)

@@ -18,7 +18,7 @@ class Threshold:
     """A cut-off policy: passages whose score, or its probability, is at least so much.
 
     A score means what its scorer makes it mean; behind a reranker's depth there are places and no scores, so set
-    `max_k` to no more than that.
+    `max_k` to no more than that (a calibration with a `depth` sees to it).
 
     Args:
         min_score: compared as float32, as scores are; give this or `min_probability`.
@@ -58,7 +58,7 @@ class Threshold:
     def cut(self, query: QueryLike, ranking: Ranking) -> int:
         """How many of the top passages stay; see `protocols.CutoffPolicy`."""
         if self.calibration is not None and self.min_probability is not None:
-            enough = self.calibration.probabilities(ranking.scores) >= self.min_probability
+            enough = self.calibration.of(ranking) >= self.min_probability
         else:
             enough = ranking.scores >= np.float32(self.min_score or 0.0)
         return bounded(int(enough.sum()), len(ranking), self.min_k, self.max_k)

@@ -10,12 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from spaniel.retrieval.errors import InvalidInput
-from spaniel.retrieval.policies.score_calibration import (
-    Calibration,
-    calibration_error,
-    fit_calibration,
-    judged_scores,
-)
+from spaniel.retrieval.policies.fitting import calibration_error, fit_calibration, judged_scores
+from spaniel.retrieval.policies.score_calibration import Calibration
 from spaniel.retrieval.types import Ranking
 
 
@@ -53,12 +49,54 @@ def test_is_the_maximum_of_the_smoothed_likelihood() -> None:
     assert [fitted.a, fitted.b] == pytest.approx(best.x.tolist(), rel=1e-4)
 
 
+def test_within_takes_out_what_whole_queries_differ_by() -> None:
+    """Scores are relevance, noise and a level of the query; the standing tells the first of these apart."""
+    rng = np.random.default_rng(0)
+    queries = np.repeat(np.arange(200), 20)
+    relevant = rng.random(4000) < 0.2
+    scores = relevant + rng.normal(0, 0.5, 4000) + np.repeat(rng.normal(0, 5, 200), 20)
+    alone = fit_calibration(scores, relevant, queries=queries)
+    both = fit_calibration(scores, relevant, queries=queries, within=True, depth=20)
+    assert alone.c == 0 and both.c > 1 and both.depth == 20
+
+    def loss(calibration: Calibration) -> float:
+        told = np.concatenate([calibration.probabilities(scores[queries == query]) for query in range(200)])
+        return float(-np.log(np.where(relevant, told, 1 - told)).mean())
+
+    assert loss(both) < 0.8 * loss(alone)
+    ranking = Ranking.sorted(np.arange(30), np.arange(30.0))
+    assert both.of(ranking) == pytest.approx(both.probabilities(np.arange(29.0, 9.0, -1)))
+    with pytest.raises(InvalidInput, match="depends on the ranking"):
+        both.score_at(0.5)
+    with pytest.raises(InvalidInput, match="needs the query"):
+        fit_calibration(scores, relevant, within=True)
+
+
+def test_a_weight_that_would_be_negative_is_none() -> None:
+    """Only the level of a query tells: within it, relevant passages stand lower."""
+    rng = np.random.default_rng(0)
+    queries = np.repeat(np.arange(200), 20)
+    levels = np.repeat(rng.normal(0, 3, 200), 20)
+    relevant = rng.random(4000) < Calibration(1.0, -1.0).probabilities(levels)
+    scores = levels - relevant * 0.3 + rng.normal(0, 0.2, 4000)
+    fitted = fit_calibration(scores, relevant, queries=queries, within=True)
+    assert fitted.c == 0 < fitted.a
+    assert fitted == fit_calibration(scores, relevant, queries=queries)
+
+
 def test_temperature_leaves_zero_at_a_half() -> None:
     scores, relevant = drawn(20_000, 8.0, 0.0)
     fitted = fit_calibration(scores, relevant, intercept=False)
     assert fitted.b == 0.0
     assert fitted.a == pytest.approx(8.0, rel=0.1)
     assert fitted.probabilities([0.0]).tolist() == [0.5]
+
+
+def test_temperature_is_not_for_scores_above_zero() -> None:
+    scores = np.linspace(0.2, 0.9, 100)
+    with pytest.raises(InvalidInput, match="slope") as caught:
+        fit_calibration(scores, scores > 0.85, intercept=False)
+    assert "intercept" in caught.value.hint
 
 
 def test_large_and_separable_scores_are_fitted() -> None:
@@ -118,14 +156,14 @@ def test_the_error_of_known_bins() -> None:
 
 
 def test_in_and_out_of_a_file(tmp_path: Path) -> None:
-    fitted = Calibration(2.5, -1.0, 0.02, 100, 7, "cosine over bm25")
+    fitted = Calibration(2.5, -1.0, 0.5, 50, 0.02, 100, 7, "cosine over bm25")
     fitted.save(tmp_path / "c.json")
     assert Calibration.read(tmp_path / "c.json") == fitted
     assert Calibration.from_json({"a": 1, "b": 0}) == Calibration(1, 0)
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[1]", '{"a": 1}', '{"a": "x", "b": 0}', '{"a": 1, "b": 0, "c": 2}', '{"a": -1, "b": 0}']
+    "text", ["", "[1]", '{"a": 1}', '{"a": "x", "b": 0}', '{"a": 1, "b": 0, "d": 2}', '{"a": -1, "b": 0}']
 )
 def test_files_that_hold_none(tmp_path: Path, text: str) -> None:
     (tmp_path / "c.json").write_text(text, "utf-8")
@@ -136,8 +174,11 @@ def test_files_that_hold_none(tmp_path: Path, text: str) -> None:
 def test_a_missing_file_and_odd_numbers() -> None:
     with pytest.raises(InvalidInput):
         Calibration.read("nowhere.json")
+    for weights in ((float("nan"), 0.0), (0.0, 0.0), (-1.0, 0.0, 2.0), (1.0, 0.0, float("inf"))):
+        with pytest.raises(InvalidInput):
+            Calibration(*weights)
     with pytest.raises(InvalidInput):
-        Calibration(float("nan"), 0.0)
+        Calibration(1.0, 0.0, depth=0)
     with pytest.raises(InvalidInput):
         Calibration(1.0, 0.0).score_at(1.0)
 

@@ -45,7 +45,7 @@ def test_threshold_by_probability(scores: list[float], least: float) -> None:
 def test_cumulative_is_the_shortest_head(scores: list[float], mass: float, of: Any, depth: int | None) -> None:
     mass = min(mass, 0.99)
     ranking = ranked(scores)
-    kept = CumulativeProbability(mass, CALIBRATION, of, depth, min_k=0).cut("q", ranking)
+    kept = CumulativeProbability(mass, Calibration(0.7, -0.3, depth=depth), of, min_k=0).cut("q", ranking)
     p = [1 / (1 + np.exp(-(0.7 * score - 0.3))) for _, score in ranking[:depth]]
 
     def reached(k: int) -> float:
@@ -73,6 +73,15 @@ def test_bounds_of_cumulative() -> None:
     assert CumulativeProbability(0.9, of="any").cut("q", hopeless) == 5
 
 
+def test_a_threshold_on_where_a_score_stands_in_its_ranking() -> None:
+    standing = Calibration(0.0, -1.0, 1.0, depth=4)
+    policy = Threshold(min_probability=0.5, calibration=standing)
+    for level in (0.0, 100.0):
+        assert policy.cut("q", ranked([level + 9, level + 8, level + 1, level])) == 1
+    assert policy.cut("q", ranked([1e3, 9, 8, 1, 0])) == 1
+    assert policy.cut("q", ranked([5.0] * 4)) == 0
+
+
 @pytest.mark.parametrize("policy", [Threshold(min_score=2.0), CumulativeProbability(0.7)])
 def test_they_are_stages(policy: CutoffPolicy) -> None:
     assert isinstance(policy, CutoffPolicy)
@@ -96,7 +105,6 @@ def test_they_are_stages(policy: CutoffPolicy) -> None:
         lambda: CumulativeProbability(0.0),
         lambda: CumulativeProbability(1.0, of="any"),
         lambda: CumulativeProbability(0.5, of="most"),  # type: ignore[arg-type]
-        lambda: CumulativeProbability(0.5, depth=0),
         lambda: CumulativeProbability(0.5, max_k=0),
     ],
 )
