@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from spaniel.retrieval.pipeline import fuse as fuse
     from spaniel.retrieval.pipeline import rrf as rrf
     from spaniel.retrieval.policies.cumulative import CumulativeProbability as CumulativeProbability
-    from spaniel.retrieval.policies.score_calibration import fit_calibration as fit_calibration
+    from spaniel.retrieval.policies.fitting import fit_calibration as fit_calibration
     from spaniel.retrieval.policies.threshold import Threshold as Threshold
     from spaniel.retrieval.results import Hit as Hit
     from spaniel.retrieval.results import Results as Results
@@ -94,7 +94,7 @@ _HOME = {
     "delete": "index.edit",
     "drop_dense": "index.dense.add_dense",
     "evaluate": "eval.evaluation",
-    "fit_calibration": "retrieval.policies.score_calibration",
+    "fit_calibration": "retrieval.policies.fitting",
     "fuse": "retrieval.pipeline",
     "open": "index.index:open_index",
     "open_encoder": "models.encoders.open",

@@ -1,6 +1,6 @@
 """Stages that cut a ranking where it stops being worth reading: more of the table in `stages.py`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from spaniel.retrieval.policies.cumulative import LOGITS, CumulativeProbability
@@ -39,7 +39,10 @@ class CutThreshold:
 @stage("cumulative")
 @dataclass(frozen=True, slots=True)
 class CutCumulative:
-    """The head that holds `mass` of the relevant passages (`of` "all"), or one of them ("any")."""
+    """The head that holds `mass` of the relevant passages (`of` "all"), or one of them ("any").
+
+    `depth` is what counts as the whole ranking, where it is not what the calibration says.
+    """
 
     kind: ClassVar[Literal["source", "later"]] = "later"
     mass: float = 0.9
@@ -50,9 +53,12 @@ class CutCumulative:
     max_k: int | None = None
 
     def __post_init__(self) -> None:
-        CumulativeProbability(self.mass, LOGITS, self.of, self.depth, self.min_k, self.max_k)
+        self._policy(LOGITS)
 
     def make(self, index: "Index", depth: int) -> object:
         """See `StageSpec`."""
-        read = Calibration.read(self.calibration) if self.calibration else LOGITS
-        return CumulativeProbability(self.mass, read, self.of, self.depth, self.min_k, self.max_k)
+        return self._policy(Calibration.read(self.calibration) if self.calibration else LOGITS)
+
+    def _policy(self, calibration: Calibration) -> CumulativeProbability:
+        told = calibration if self.depth is None else replace(calibration, depth=self.depth)
+        return CumulativeProbability(self.mass, told, self.of, self.min_k, self.max_k)

@@ -72,6 +72,7 @@ class Reranking:
     max_length: int | None = None
     mode: Literal["generation", "likelihood"] = "generation"
     max_passage_tokens: int = 300
+    thinking_tokens: int = 0
     concurrency: int = 8
     weight: float = 1.0
     name: str | None = None
@@ -93,6 +94,7 @@ class Reranking:
             self.max_length,
             mode=self.mode,
             max_passage_tokens=self.max_passage_tokens,
+            thinking_tokens=self.thinking_tokens,
             concurrency=self.concurrency,
         )
         judge = open_judge(self.judge, schedule.asks, options)

@@ -38,6 +38,7 @@ class JudgeOptions:
         threads: batches at once, or threads of an encoder; what the machine has when None.
         mode: of an LLM: "generation" or "likelihood".
         max_passage_tokens: an LLM sees no more of a passage.
+        thinking_tokens: what an LLM that reasons first may write beside its answer.
         concurrency: requests under way at once.
         seed: of an oracle's noise.
         cache, offline, on_progress: see `open_pair_model`.
@@ -49,6 +50,7 @@ class JudgeOptions:
     threads: int | None = None
     mode: Literal["generation", "likelihood"] = "generation"
     max_passage_tokens: int = 300
+    thinking_tokens: int = 0
     concurrency: int = 8
     seed: int = 0
     cache: str | os.PathLike[str] | None = None
@@ -143,9 +145,10 @@ def _llm(model: str, asks: Kind, options: JudgeOptions) -> Judge:
         asks,
         mode=options.mode,
         max_passage_tokens=options.max_passage_tokens,
+        thinking_tokens=options.thinking_tokens,
         concurrency=options.concurrency,
     )
-    judge.identity = f"llm {model} {options.mode} {options.max_passage_tokens}"
+    judge.identity = f"llm {model} {options.mode} {options.max_passage_tokens} {options.thinking_tokens}"
     return judge
 
 
