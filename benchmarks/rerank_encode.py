@@ -50,10 +50,10 @@ Asked = list[tuple[str, list[str]]]
 Score = Callable[[Asked], NDArray[np.float32]]
 
 
-def asked(folder: Path, n: int, seed: int) -> Asked:
-    """`n` pairs as queries with 32 passages each."""
+def asked(folder: Path, n: int, seed: int, words: int | None = None) -> Asked:
+    """`n` pairs as queries with 32 passages each, of at most so many words."""
     queries = drawn(folder, "queries", -(-n // PER_QUERY), seed)
-    passages = drawn(folder, "corpus", n, seed)
+    passages = [" ".join(text.split()[:words]) for text in drawn(folder, "corpus", n, seed)]
     return [(query, passages[i * PER_QUERY : (i + 1) * PER_QUERY]) for i, query in enumerate(queries)]
 
 
@@ -206,6 +206,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--pairs", type=int, default=128)
+    parser.add_argument("--words", type=int, help="cut passages to so many words")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--data", help="folder of the collections")
@@ -220,7 +221,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         place = Path(arguments.cache or temporary)
         model = write_cross_encoder(place / "minilm-l6-random")
-        questions = asked(folder, arguments.pairs, arguments.seed)
+        questions = asked(folder, arguments.pairs, arguments.seed, arguments.words)
         result = {"machine": machine()}
         if arguments.budgets:
             result["budgets"] = budgets(arguments, model, questions)

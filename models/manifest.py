@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -62,7 +63,7 @@ def read_manifest(path: Path) -> Manifest:
             source=_hashes(found["source"]),
             files=_hashes(found["files"]),
             max_length=_length(found.get("max_length", 0)),
-            parity=_of(dict, found.get("parity") or {}),
+            parity=_measured(_of(dict, found.get("parity") or {}), depth=2),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         damaged = ModelError(f"{path}: not a manifest of ours ({error!r})")
@@ -88,6 +89,17 @@ def _dimension(value: Any) -> int:
     if not 1 <= dimension <= _MAX_DIMENSION:
         raise ValueError(f"dimension {dimension}")
     return dimension
+
+
+def _measured(found: Mapping[str, Any], depth: int) -> dict[str, JSON]:
+    """The short words and finite numbers of it, which others are told; the rest is left out."""
+    kept: dict[str, JSON] = {}
+    for name, value in found.items():
+        if type(value) is dict and depth > 1:
+            kept[name] = _measured(value, depth - 1)
+        elif (type(value) is str and len(value) < 64) or (type(value) in (int, float) and isfinite(value)):
+            kept[name] = value
+    return kept
 
 
 def _length(value: Any) -> int:

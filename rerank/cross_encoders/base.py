@@ -23,7 +23,8 @@ class PairModel(Protocol):
         name: how people call it.
         sha256: over the files that decide its scores.
         max_length: tokens of a pair, special ones included.
-        info: what `/info` and traces tell: architecture, labels, precision, provider, what the int8 gate measured.
+        info: what `/info` and traces tell: architecture, labels, runtime, precision, provider, source, the activation
+            that sentence-transformers would put on the logits, and what the gate of int8 measured.
     """
 
     @property

@@ -138,7 +138,17 @@ def _info(located: Located, folder: ModelFolder, options: _Options, runtime: str
         "precision": options.precision,
         "provider": options.provider,
         "source": located.source,
+        "activation": _activation(folder),
     }
+
+
+def _activation(folder: ModelFolder) -> str:
+    """What sentence-transformers' predict would put on the logits, such as "Sigmoid"; nothing is put on them here."""
+    config = read_json(folder.path / "config.json")
+    nested = config.get("sentence_transformers")
+    named = nested.get("activation_fn") if isinstance(nested, dict) else None
+    named = named or config.get("sbert_ce_default_activation_function")
+    return named.rpartition(".")[2][:64] if isinstance(named, str) else "Sigmoid"
 
 
 def _check(options: _Options, threads: int | None) -> None:

@@ -25,6 +25,7 @@ __all__ = ["BUDGET", "CrossEncoderJudge"]
 
 BUDGET = 512
 """Tokens of a batch on a CPU, padding included: measured best (docs/cross-encoders.md)."""
+_DEVICE_BUDGET = 1 << 15  # not measured
 
 
 class CrossEncoderJudge(Judge):
@@ -33,21 +34,28 @@ class CrossEncoderJudge(Judge):
     Args:
         model: from `open_pair_model`; closed with the judge.
         threads: batches that run at once; as many as this process may use cores when None.
-        budget: tokens of a batch, padding included.
-        padding: pairs of unlike length may share a batch. Without, what a pair gets is the same to the bit whatever
-            its company.
+        budget: tokens of a batch, padding included; `BUDGET` on a CPU, more elsewhere, when None.
+        padding: pairs of unlike length may share a batch; not on a CPU when None. Without, what a pair gets is the
+            same to the bit whatever its company.
     """
 
     kinds: frozenset[Kind] = frozenset({"score"})
     symmetric = True
 
     def __init__(
-        self, model: PairModel, *, threads: int | None = None, budget: int = BUDGET, padding: bool = False
+        self,
+        model: PairModel,
+        *,
+        threads: int | None = None,
+        budget: int | None = None,
+        padding: bool | None = None,
     ) -> None:
         super().__init__()
         self.name, self.model = model.name, model
         self._threads = threads or len(os.sched_getaffinity(0))
-        self._budget, self._padding = budget, padding
+        on_cpu = model.info.get("provider", "cpu") == "cpu"
+        self._budget = budget or (BUDGET if on_cpu else _DEVICE_BUDGET)
+        self._padding = not on_cpu if padding is None else padding
         self._workers: ThreadPoolExecutor | None = None
         self._opening = Lock()
 

@@ -13,6 +13,7 @@ from contracts.small_model import small_bert
 from spaniel.models.graph.export import export
 from spaniel.models.pair_tokens import Pair
 from spaniel.rerank.cross_encoders.open import open_pair_model
+from spaniel.rerank.export import export_cross_encoder
 from spaniel.retrieval.errors import InvalidInput, ModelError
 
 pytest.importorskip("onnxruntime")
@@ -52,10 +53,35 @@ def test_what_a_model_tells(folder: Path, cache: Path) -> None:
     assert (model.name, model.max_length, len(model.sha256)) == ("small", 48, 64)
     source = str(folder.resolve())
     known = {"architecture": "bert", "labels": 1, "runtime": "onnx", "precision": "fp32", "provider": "cpu"}
-    assert model.info == known | {"source": source}
+    assert model.info == known | {"source": source, "activation": "Identity"}
     gate: Any = open_pair_model(folder, precision="int8", cache=cache).info["gate"]
     assert gate["measure"] == "correlation" and gate["ranking"]["kendall"] > 0.9
     assert open_pair_model(folder, precision="int8", cache=cache).sha256 == model.sha256
+
+
+def test_an_activation_is_told_and_not_used(folder: Path, cache: Path, tmp_path: Path) -> None:
+    usual = open_pair_model(folder, cache=cache)
+    for values, told in (
+        ({"sentence_transformers": None}, "Sigmoid"),
+        ({"sentence_transformers": None, "sbert_ce_default_activation_function": "torch.nn.ReLU"}, "ReLU"),
+        ({"sentence_transformers": {"activation_fn": "torch.nn.modules.activation.Sigmoid"}}, "Sigmoid"),
+        ({"sentence_transformers": {"activation_fn": 3}}, "Sigmoid"),
+    ):
+        shutil.rmtree(tmp_path / "m", ignore_errors=True)
+        shutil.copytree(folder, tmp_path / "m")
+        changed(tmp_path / "m" / "config.json", **values)
+        model = open_pair_model(tmp_path / "m", cache=cache)
+        assert model.info["activation"] == told
+        pairs = model.tokenised("w1", ["w2 w3"])
+        assert model.logits(pairs) == usual.logits(pairs)
+
+
+def test_a_manifest_of_a_stranger_tells_only_short_words_and_numbers(folder: Path, cache: Path, tmp_path: Path) -> None:
+    made = export_cross_encoder(folder, tmp_path / "out", int8=True)
+    odd = {"measure": "x" * 100, "least": float("nan"), "mean": 1, "ranking": {"kendall": {"deep": 1}, "ndcg@10": 0.5}}
+    changed(made.path / "spaniel.json", parity=odd)
+    found = open_pair_model(made.path, precision="int8", cache=cache)
+    assert found.info["gate"] == {"mean": 1, "ranking": {"ndcg@10": 0.5}}
 
 
 def test_int8_is_near_fp32(folder: Path, cache: Path) -> None:
