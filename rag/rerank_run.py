@@ -68,7 +68,7 @@ def rerank_run(
 def totals(reranked: Sequence[RerankedQuery]) -> dict[str, JSON]:
     """What all queries cost together: counts added up, the depth of the deepest, how many a budget ended."""
     traces = [each.trace for each in reranked]
-    added = ("calls", "docs_read", "tokens", "cached", "failed", "repaired", "truncated")
+    added = ("calls", "docs_read", "tokens", "cached", "retried", "failed", "repaired", "truncated")
     counts: dict[str, JSON] = {name: sum(getattr(trace, name) for trace in traces) for name in added}
     stopped = sum(1 for trace in traces if trace.stopped)
     return counts | {"depth": max((trace.depth for trace in traces), default=0), "stopped": stopped}

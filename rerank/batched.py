@@ -68,7 +68,7 @@ def _delivered(batch: list[tuple[Game, Shown]], judged: Judged, seconds: float) 
     for game in games:
         bound = game.rules.budget.seconds
         # Where nothing is left to ask the next round looks at the clock itself.
-        if bound is not None and game.play.trace.seconds >= bound and not game.over and not game.play.todo:
+        if bound is not None and game.play.trace.seconds >= bound and not game.over and game.play.waiting:
             game.play.stop("seconds")
     return games
 

@@ -96,7 +96,7 @@ class _Table:
         trace.truncated += judged.truncated
         trace.repaired += judged.repaired
         game.take(shown, judged.answers[0], judged.tokens[0])
-        if game.over or game.play.todo:
+        if game.over or game.asks:
             self._send(game)
 
     def _left_s(self) -> float | None:

@@ -34,6 +34,7 @@ def drive(
     seed: int = 0,
     concurrency: int | None = None,
     on_failure: OnFailure = "neutral",
+    retries: int = 0,
     keep_log: bool = False,
     on_progress: Callable[[int], None] | None = None,
 ) -> list[tuple[Outcome, Trace]]:
@@ -49,6 +50,8 @@ def drive(
         concurrency: calls under way at a time, of a judge that is `remote`; by default what the judge says.
         on_failure: a call without an answer counts as a half, as the order shown, or as a score behind all others
             ("neutral", counted in the trace), or is an error ("raise").
+        retries: how often a call without an answer is made again first, within the budget. What a network loses, judges
+            try again themselves; this is for what a judge says.
         keep_log: the trace gets every question with its answer.
         on_progress: told how many queries are done.
 
@@ -56,7 +59,7 @@ def drive(
         InvalidInput: the judge cannot answer what the schedule asks, or a setting that makes no sense.
         ModelError: the judge fails as a whole, or a call has failed and `on_failure` is "raise".
     """
-    rules = Rules(judge, schedule, top, both_orders, budget or Budget(), seed, on_failure, keep_log)
+    rules = Rules(judge, schedule, top, both_orders, budget or Budget(), seed, on_failure, retries, keep_log)
     if concurrency is not None and concurrency < 1:
         raise InvalidInput("rerank", f"concurrency is {concurrency}; it must be at least 1")
     results: list[tuple[Outcome, Trace] | None] = []

@@ -1,5 +1,6 @@
 """One query with its passages, played by a schedule against a judge."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -39,6 +40,7 @@ class Rules:
     budget: Budget = _NO_BUDGET
     seed: int = 0
     on_failure: OnFailure = "neutral"
+    retries: int = 0
     keep_log: bool = False
 
     def __post_init__(self) -> None:
@@ -51,6 +53,8 @@ class Rules:
             )
         if self.top < 1:
             raise InvalidInput("rerank", f"top is {self.top}; it must be at least 1")
+        if self.retries < 0:
+            raise InvalidInput("rerank", f"retries is {self.retries}; it must be at least 0")
         for name, value, known in (
             ("both_orders", self.shown, ("both", "random", "given")),
             ("on_failure", self.on_failure, ("neutral", "raise")),
@@ -93,6 +97,8 @@ class Game:
             lambda calls: judge.estimate([self.call(shown) for shown in calls]),
             rules.keep_log,
         )
+        self._again: list[Shown] = []
+        self._tries: Counter[Shown] = Counter()
 
     def begin(self) -> None:
         """Ask for the first round."""
@@ -103,9 +109,15 @@ class Game:
         """Whether there is an outcome."""
         return self.play.outcome is not None
 
+    @property
+    def asks(self) -> bool:
+        """Whether there are calls that nobody was handed yet."""
+        return bool(self.play.todo or self._again)
+
     def new_calls(self) -> list[Shown]:
-        """The calls of a round that has just begun; each is handed out once."""
-        calls, self.play.todo = self.play.todo, []
+        """The calls of a round that has just begun, and those to make once more; each is handed out once."""
+        calls = self.play.todo + self._again
+        self.play.todo, self._again = [], []
         return calls
 
     def call(self, shown: Shown) -> Call:
@@ -114,16 +126,30 @@ class Game:
         return Call(self.job.query, tuple([self.job.passages[doc] for doc in docs]), top)
 
     def take(self, shown: Shown, answer: float | tuple[int, ...] | None, tokens: int) -> None:
-        """What the judge said.
+        """What the judge said; if nothing, the call is made again as often as the rules and the budget allow.
 
         Raises:
-            ModelError: nothing, and the rules do not pass over that.
+            ModelError: nothing for good, and the rules do not pass over that.
         """
+        self.play.trace.tokens += tokens
+        if answer is None and self._may_retry(shown):
+            self._tries[shown] += 1
+            self.play.count(shown)
+            self.play.trace.retried += 1
+            self._again.append(shown)
+            return
         if answer is None and self.rules.on_failure == "raise":
             query = self.job.query.id or self.job.query.text
             names = ", ".join(repr(self.job.passages[doc].id) for doc in shown[0][:3])
             raise ModelError(f"{self.rules.judge.name} gave no answer for query {query!r} and {names}")
-        self.play.trace.tokens += tokens
         if isinstance(answer, tuple):
             answer = tuple([shown[0][place] for place in answer])
         self.play.take(shown, answer)
+
+    def _may_retry(self, shown: Shown) -> bool:
+        if self._tries[shown] >= self.rules.retries:
+            return False
+        budget, trace = self.rules.budget, self.play.trace
+        # The calls of the round that are still out have been paid for.
+        calls_left = budget.calls is None or trace.calls + self.play.waiting < budget.calls
+        return calls_left and (budget.tokens is None or trace.tokens < budget.tokens)

@@ -30,6 +30,7 @@ class Play:
     Attributes:
         kind: of the calls: what the schedule asks, or "score" when the judge can do no more.
         todo: calls of this round that nobody has made yet, in the order of the questions.
+        waiting: calls of this round without an answer.
         outcome: None until it is over.
     """
 
@@ -43,11 +44,11 @@ class Play:
     trace: Trace = field(default_factory=Trace)
     todo: list[Shown] = field(default_factory=list)
     outcome: Outcome | None = None
+    waiting: int = 0
     _known: dict[Shown, Answer] = field(default_factory=dict)
     _failed: list[Shown] = field(default_factory=list)
     _rounds: Rounds | None = None
     _questions: Sequence[Question] = ()
-    _waiting: int = 0
     _round: int = 0
 
     def begin(self, *, top: int, seed: int) -> None:
@@ -57,7 +58,7 @@ class Play:
 
     def take(self, shown: Shown, answer: Answer | None) -> None:
         """What the judge said to a call of this round; None if nothing came."""
-        self._waiting -= 1
+        self.waiting -= 1
         self.count(shown)
         if answer is None:
             self.trace.failed += 1
@@ -66,7 +67,7 @@ class Play:
             self._known[shown] = 0.5 if self.kind == "prefer" else shown[0] if self.kind == "order" else float("nan")
         else:
             self._known[shown] = answer
-        if self._waiting == 0:
+        if self.waiting == 0:
             self._step(self._answers(len(self._questions)))
 
     def count(self, shown: Shown) -> None:
@@ -80,7 +81,7 @@ class Play:
         unknown = (i for i, question in enumerate(self._questions) if not self._is_known(question))
         answers = self._answers(next(unknown, len(self._questions)))
         self.todo = []
-        self._waiting = 0
+        self.waiting = 0
         self._step(answers)
 
     def _is_known(self, question: Question) -> bool:
@@ -115,7 +116,7 @@ class Play:
                 check_question(self.schedule, self.n, question)
             self._questions, self.todo = self._affordable(questions)
             if self.todo:
-                self._waiting = len(self.todo)
+                self.waiting = len(self.todo)
                 self.trace.depth += 1
                 return
             answers = self._answers(len(self._questions))

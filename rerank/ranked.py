@@ -71,6 +71,7 @@ def rerank(  # type: ignore[overload-overlap]  # a str is a sequence of str too;
     seed: int = 0,
     concurrency: int | None = None,
     on_failure: OnFailure = "neutral",
+    retries: int = 0,
 ) -> list[Ranked]: ...
 @overload
 def rerank(
@@ -85,6 +86,7 @@ def rerank(
     seed: int = 0,
     concurrency: int | None = None,
     on_failure: OnFailure = "neutral",
+    retries: int = 0,
 ) -> list[list[Ranked]]: ...
 def rerank(
     query: QueryLike | Sequence[QueryLike],
@@ -98,6 +100,7 @@ def rerank(
     seed: int = 0,
     concurrency: int | None = None,
     on_failure: OnFailure = "neutral",
+    retries: int = 0,
 ) -> list[Ranked] | list[list[Ranked]]:
     """Put texts in order for a query; or, given several queries and a list of texts for each, for each of them.
 
@@ -110,7 +113,7 @@ def rerank(
             model by name ("cosine:minilm", the folder of a cross-encoder), which is opened and closed in the call.
         schedule: asks; every text is scored by itself (`Pointwise`) unless you say otherwise. Also by name.
         top_n: how many of the best come back, all by default; schedules save calls on the others.
-        budget, both_orders, seed, concurrency, on_failure: see `driver.drive`.
+        budget, both_orders, seed, concurrency, on_failure, retries: see `driver.drive`.
 
     Raises:
         InvalidInput: another number of lists than of queries, or settings that make no sense.
@@ -137,6 +140,7 @@ def rerank(
             seed=seed,
             concurrency=concurrency,
             on_failure=on_failure,
+            retries=retries,
         )
     found = []
     for job, (outcome, _) in zip(jobs, played, strict=True):

@@ -41,7 +41,7 @@ class Rerank:
         depth: how many passages of a ranking are reranked; those behind stay behind, in their order.
         top: how many firsts have to be right, which is what some schedules save calls by.
         budget: of each query.
-        both_orders, seed, on_failure, concurrency: see `driver.drive`.
+        both_orders, seed, on_failure, retries, concurrency: see `driver.drive`.
         keep_rest: give passages behind `depth` too; else they are dropped.
         name: how traces and reports call it.
 
@@ -64,6 +64,7 @@ class Rerank:
         seed: int = 0,
         concurrency: int | None = None,
         on_failure: OnFailure = "neutral",
+        retries: int = 0,
         keep_rest: bool = True,
         name: str | None = None,
     ) -> None:
@@ -72,9 +73,10 @@ class Rerank:
         self.schedule = read_schedule(schedule) if isinstance(schedule, str) else schedule or Pointwise()
         self.judge = judge = open_judge(judge, self.schedule.asks) if isinstance(judge, str) else judge
         self.depth, self.top, self.budget, self.both_orders, self.seed = depth, top, budget, both_orders, seed
-        self.concurrency, self.on_failure, self.keep_rest = concurrency, on_failure, keep_rest
+        self.concurrency, self.keep_rest = concurrency, keep_rest
+        self.on_failure, self.retries = on_failure, retries
         self.name = name or f"rerank({judge.name}, {written(self.schedule)})"
-        Rules(judge, self.schedule, top, both_orders, budget or Budget(), seed, on_failure)  # checks them
+        Rules(judge, self.schedule, top, both_orders, budget or Budget(), seed, on_failure, retries)  # checks them
         self._usage = dict.fromkeys(_COUNTED, 0)
         self._lock = Lock()
 
@@ -129,6 +131,7 @@ class Rerank:
             seed=self.seed,
             concurrency=self.concurrency,
             on_failure=self.on_failure,
+            retries=self.retries,
             keep_log=keep_log,
             on_progress=on_progress,
         )

@@ -43,7 +43,8 @@ class Trace:
         depth: rounds, one after another, that made a call; what waiting costs when calls run side by side.
         tokens: read and written.
         cached: calls that were not made, because their answer was known.
-        failed: calls without an answer.
+        retried: calls that were made again.
+        failed: calls without an answer, at the last try.
         repaired, truncated: see `judges.base.Judged`.
         seconds: of the judge's time, this query's part of batches that it shared.
         stopped: the bound of the budget that ended it, or "".
@@ -55,6 +56,7 @@ class Trace:
     depth: int = 0
     tokens: int = 0
     cached: int = 0
+    retried: int = 0
     failed: int = 0
     repaired: int = 0
     truncated: int = 0

@@ -30,7 +30,7 @@ __all__ = ["run"]
 @click.option(
     "--judge",
     metavar="KIND:MODEL",
-    help="Or any judge: cross-encoder:MODEL, cosine:MODEL, llm:URL#MODEL, oracle:NOISE.",
+    help="Or any judge: cross-encoder:MODEL, cosine:MODEL, llm:URL#MODEL, remote:URL, oracle:NOISE.",
 )
 @click.option(
     "--schedule",
@@ -81,6 +81,14 @@ __all__ = ["run"]
     help="How an LLM answers.",
 )
 @click.option("--concurrency", type=click.IntRange(min=1), metavar="N", default=8, show_default=True, help="Requests.")
+@click.option(
+    "--retries",
+    type=click.IntRange(min=0),
+    metavar="N",
+    default=0,
+    show_default=True,
+    help="How often a call without an answer is made again.",
+)
 @click.option("--strict", is_flag=True, help="Stop when a call has no answer, instead of passing over it.")
 @click.option("--tag", metavar="WORD", default="spaniel", show_default=True, help="Last column of the run.")
 @click.option("--offline", is_flag=True, help="Download nothing.")
@@ -171,6 +179,7 @@ def _reranker(options: dict[str, Any], qrels: Any, say: Any) -> "Rerank":
             both_orders=options["both_orders"],
             seed=options["seed"],
             on_failure="raise" if options["strict"] else "neutral",
+            retries=options["retries"],
         )
     except BaseException:
         judge.close()

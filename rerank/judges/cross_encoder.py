@@ -69,7 +69,8 @@ class CrossEncoderJudge(Judge):
 
         self._each(run, groups)
         tokens = [len(pair) for pair in pairs]
-        return Judged(scores.tolist(), tokens, sum(pair.truncated for pair in pairs), 0, len(groups))
+        cut = [int(pair.truncated) for pair in pairs]
+        return Judged(scores.tolist(), tokens, sum(cut), 0, len(groups), truncated_by_call=cut)
 
     def _pairs(self, calls: Sequence[Call]) -> list[Pair]:
         """Of every call, each query tokenised once."""

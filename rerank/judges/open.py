@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["KINDS", "JudgeOptions", "open_judge"]
 
-KINDS = ("cross-encoder", "cosine", "llm", "oracle")
-_SAID = "write cross-encoder:MODEL, cosine:MODEL, llm:URL#MODEL or oracle:NOISE"
+KINDS = ("cross-encoder", "cosine", "llm", "remote", "oracle")
+_SAID = "write cross-encoder:MODEL, cosine:MODEL, llm:URL#MODEL, remote:URL or oracle:NOISE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +88,8 @@ def open_judge(
         return _oracle(rest or "exact", options, qrels)
     if kind == "llm":
         return _llm(rest, asks, options)
+    if kind == "remote":
+        return _remote(rest, options)
     return _cosine(rest, options) if kind == "cosine" else _cross_encoder(rest, options)
 
 
@@ -150,6 +152,14 @@ def _llm(model: str, asks: Kind, options: JudgeOptions) -> Judge:
     )
     judge.identity = f"llm {model} {options.mode} {options.max_passage_tokens} {options.thinking_tokens}"
     return judge
+
+
+def _remote(url: str, options: JudgeOptions) -> Judge:
+    """What a server runs, only it knows: the judge has no identity."""
+    from spaniel.rerank.client import RerankClient
+    from spaniel.rerank.remote import RemoteJudge
+
+    return RemoteJudge(RerankClient(url), concurrency=options.concurrency)
 
 
 def _oracle(noise: str, options: JudgeOptions, qrels: Mapping[str, Mapping[str, float]] | None) -> Judge:

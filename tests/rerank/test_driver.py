@@ -219,6 +219,34 @@ def test_failures_are_errors_when_asked_to_be(remote: bool) -> None:
 
 
 @pytest.mark.parametrize("remote", [False, True])
+def test_calls_without_an_answer_are_made_again(remote: bool) -> None:
+    def flaky(times: int) -> ToyJudge:
+        """Fails the first so many times it is asked about p2."""
+        left = {f"q{q}": times for q in range(9)}
+
+        def fails(call: Call) -> bool:
+            if call.passages[0].id == "p2" and left[call.query.id]:
+                left[call.query.id] -= 1
+                return True
+            return False
+
+        return ToyJudge(UTILITIES, fails=fails, remote=remote)
+
+    whole = drive(jobs(), ToyJudge(UTILITIES), Pointwise())
+    for (outcome, trace), (right, _) in zip(drive(jobs(), flaky(2), Pointwise(), retries=2), whole, strict=True):
+        assert outcome.order == right.order
+        assert (trace.calls, trace.retried, trace.failed) == (N + 2, 2, 0)
+    [(outcome, trace)] = drive(jobs(1), flaky(3), Pointwise(), retries=2, top=N)
+    assert outcome.order[-1] == 2 and (trace.calls, trace.retried, trace.failed) == (N + 2, 2, 1)
+    [(_, trace)] = drive(jobs(1), flaky(3), Pointwise(), retries=2, budget=Budget(calls=N + 1))
+    assert (trace.calls, trace.retried, trace.failed, trace.stopped) == (N + 1, 1, 1, "")
+    with pytest.raises(ModelError, match="gave no answer"):
+        drive(jobs(1), flaky(3), Pointwise(), retries=2, on_failure="raise")
+    with pytest.raises(InvalidInput, match="retries is -1"):
+        drive(jobs(1), flaky(3), Pointwise(), retries=-1)
+
+
+@pytest.mark.parametrize("remote", [False, True])
 def test_errors_of_the_judge_come_out(remote: bool) -> None:
     class Broken(ToyJudge):
         def _score(self, calls: Sequence[Call]) -> Judged:

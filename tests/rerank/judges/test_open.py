@@ -1,0 +1,84 @@
+"""Judges by name."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from contracts.toy_encoder import ToyEncoder
+
+from benchmarks.cross_encoder_model import SMALL, write_cross_encoder
+from spaniel.models.encoders import open as opening
+from spaniel.rerank.judges.open import JudgeOptions, open_judge
+from spaniel.retrieval.errors import InvalidInput, SpanielError
+
+QRELS = {"q": {"d": 1}}
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    return write_cross_encoder(tmp_path / "model", words=["dogs", "bark"], **SMALL)
+
+
+def test_cross_encoders_by_kind_and_alone(model: Path, tmp_path: Path) -> None:
+    options = JudgeOptions(cache=tmp_path / "cache", max_length=20)
+    with open_judge(f"cross-encoder:{model}", options=options) as one, open_judge(str(model), options=options) as two:
+        assert one.kinds == {"score"} and one.name == two.name and one.identity == two.identity
+    with open_judge(str(model), options=JudgeOptions(cache=tmp_path / "cache", max_length=21)) as other:
+        assert other.identity != one.identity
+
+
+def test_bi_encoders(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[dict[str, Any]] = []
+
+    def open_encoder(model: str, **options: Any) -> ToyEncoder:
+        opened.append({"model": model, **options})
+        return ToyEncoder(name=model)
+
+    monkeypatch.setattr(opening, "open_encoder", open_encoder)
+    judge = open_judge("cosine:toy", options=JudgeOptions(precision="int8", threads=2))
+    assert judge.name == "cosine(toy)" and judge.identity.startswith("cosine {")
+    assert (opened[0]["model"], opened[0]["precision"], opened[0]["threads"]) == ("toy", "int8", 2)
+
+
+def test_llms_are_prompted_for_what_the_schedule_asks() -> None:
+    pairs = open_judge("llm:http://localhost:1/v1#some", "prefer")
+    lists = open_judge("llm:http://localhost:1/v1#some", "order", JudgeOptions(concurrency=3))
+    assert pairs.kinds == {"prefer"} and lists.kinds == {"order"} and lists.concurrency == 3
+    assert pairs.remote and pairs.identity
+    with pytest.raises(InvalidInput, match="gives no scores"):
+        open_judge("llm:http://localhost:1/v1#some", "score")
+
+
+def test_servers_do_not_say_what_they_are() -> None:
+    judge = open_judge("remote:http://localhost:1")
+    assert judge.kinds == {"score"} and judge.identity == ""
+
+
+def test_oracles_know_judgements() -> None:
+    exact, noisy = open_judge("oracle", qrels=QRELS), open_judge("oracle:strong", qrels=QRELS)
+    assert exact.name == "oracle-exact" and exact.symmetric and not noisy.symmetric
+    others = [
+        open_judge("oracle", qrels={}),
+        noisy,
+        open_judge("oracle:strong", "order", JudgeOptions(seed=1), qrels=QRELS),
+    ]
+    assert len({judge.identity for judge in [exact, *others]}) == 4
+    with pytest.raises(InvalidInput, match="there are none"):
+        open_judge("oracle")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("", "names no model"),
+        ("cosine", "names no model"),
+        ("cosine:", "names no model"),
+        ("cosin:minilm", "did you mean 'cosine'?"),
+        ("oracle:loud", "no setting is called 'loud'"),
+        ("no/such/folder", "no/such/folder"),
+    ],
+)
+def test_what_there_is_not_is_named(name: str, said: str) -> None:
+    with pytest.raises(SpanielError) as refused:
+        open_judge(name, options=JudgeOptions(offline=True), qrels=QRELS)
+    assert said in str(refused.value)
