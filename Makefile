@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-.PHONY: demo dev test check crash fuzz simulate sanitize sanitize-threads bench reproduce docs clean
+.PHONY: demo dev test check crash fuzz simulate sanitize sanitize-threads bench soak reproduce docs clean
 
 $(VENV)/.dev: pyproject.toml CMakeLists.txt tools/model-requirements.txt $(wildcard index/kernels/*.cpp index/kernels/*.hpp)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -78,6 +78,9 @@ $(PEERS)/.done: benchmarks/peers/requirements.txt
 
 bench: dev $(PEERS)/.done  ## every engine in turn; BENCH="--corpus arxiv-40k --queries 300 --rounds 1" for a quick look
 	$(BIN)/python -m benchmarks.sparse $(BENCH)
+
+soak: dev  ## the rerank server under mixed requests for ten minutes: its memory must stay flat
+	$(BIN)/python -m benchmarks.rerank_serve --only soak --check
 
 reproduce: dev  ## every figure of docs/reproduce.md again; ONLY="scifact nfcorpus" for some, ONLY=dense for vectors (encodes, minutes)
 	$(BIN)/python tools/reproduce.py $(ONLY)

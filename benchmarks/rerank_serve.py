@@ -39,6 +39,9 @@ from .rerank_serve_load import Answer, Client, closed_loop, open_loop
 from .rerank_serve_work import SOAK_SIZES, Request, requests
 
 PARTS = ("speed", "peer", "open", "overload")
+BARS = {"onnxruntime": 0.9, "sentence_transformers": 1.5}
+"""Tokens a second of the server, at least so many times the peer's."""
+SLOPE_MB = 1.0
 _CLIENTS = 16
 
 
@@ -136,6 +139,16 @@ def seconds(answers: Sequence[Answer], wanted: Sequence[Request]) -> dict[str, A
     return {"all": of(good), "of 10 documents": of([each for each in good if len(wanted[each.number].texts) == 10])}
 
 
+def counts(answers: Sequence[Answer], work: Sequence[Request]) -> dict[str, Any]:
+    """What became of requests: by status, without any answer, with another number of scores than of documents."""
+    statuses = sorted({each.status for each in answers})
+    return {
+        "statuses": {str(status): sum(each.status == status for each in answers) for status in statuses},
+        "lost": sum(each.status == 0 for each in answers),
+        "wrong": sum(each.status == 200 and each.results != len(work[each.number].texts) for each in answers),
+    }
+
+
 def loaded(
     client: Client, work: Sequence[Request], tokens_per_s: float, tokens: int, args: argparse.Namespace
 ) -> dict[str, Any]:
@@ -145,14 +158,11 @@ def loaded(
     begun = time.perf_counter()
     answers = asyncio.run(_closing(client, open_loop(client, bodies, rate, args.seconds, seed=args.seed)))
     took = time.perf_counter() - begun
-    statuses = sorted({each.status for each in answers})
     refused = [each for each in answers if each.status not in (200, 0)]
     return {
         "offered_tokens_per_s": round(tokens_per_s),
         "requests": len(answers),
-        "statuses": {str(status): sum(each.status == status for each in answers) for status in statuses},
-        "lost": sum(each.status == 0 for each in answers),
-        "wrong": sum(each.status == 200 and each.results != len(work[each.number].texts) for each in answers),
+        **counts(answers, work),
         "answered_per_s": round(sum(each.status == 200 for each in answers) / took, 2),
         "seconds": seconds(answers, work),
         "slowest_refusal_s": round(max((each.seconds for each in refused), default=0.0), 3),
@@ -189,9 +199,7 @@ def soak(client: Client, pid: int, args: argparse.Namespace, model: Path) -> dic
         "seconds": args.soak_s,
         "requests": len(answers),
         "documents": sum(len(work[each.number].texts) for each in answers if each.status == 200),
-        "statuses": {
-            str(status): sum(each.status == status for each in answers) for status in {each.status for each in answers}
-        },
+        **counts(answers, work),
         "mb_per_minute": round(float(slope), 3),
         "mb": {
             "first half": round(halves[0], 1),
@@ -260,6 +268,22 @@ def table(found: dict[str, Any]) -> str:
     return markdown(head, rows)
 
 
+def missed(found: dict[str, Any]) -> list[str]:
+    """Bars that were measured and not reached."""
+    out = []
+    for name, least in BARS.items():
+        if name in found and found[name]["ratio"] < least:
+            out.append(f"{found[name]['ratio']} of {name}, {least} is asked for")
+    if "soak" in found and found["soak"]["mb_per_minute"] >= SLOPE_MB:
+        out.append(f"{found['soak']['mb_per_minute']} MB a minute")
+    for part in ("open", "overload", "soak"):
+        if part in found and (found[part]["lost"] or found[part]["wrong"]):
+            out.append(f"{part}: {found[part]['lost']} lost, {found[part]['wrong']} wrong")
+    if "after" in found and (found["after"]["ready"], found["after"]["status"]) != (200, 200):
+        out.append(f"after overload: {found['after']}")
+    return out
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, help="a cross-encoder's folder; one with random weights is made")
@@ -279,6 +303,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--server", default="", help="further options of spaniel rerank serve, in one word")
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--check", action="store_true", help="exit code 1 when a bar is missed")
     args = parser.parse_args()
     model = args.model or write_cross_encoder(Path("benchmarks/out/cross-encoder"))
     found = measured(model, args)
@@ -286,6 +311,8 @@ def main() -> None:
     print(json.dumps(found, indent=1))
     if args.json:
         args.json.write_text(json.dumps(found, indent=1) + "\n")
+    if args.check and (bad := missed(found)):
+        raise SystemExit("; ".join(bad))
 
 
 if __name__ == "__main__":

