@@ -80,6 +80,22 @@ __all__ = ["run"]
     show_default=True,
     help="How an LLM answers.",
 )
+@click.option(
+    "--max-passage-tokens",
+    type=click.IntRange(min=1),
+    metavar="N",
+    default=300,
+    show_default=True,
+    help="Of a passage, that an LLM is shown.",
+)
+@click.option(
+    "--thinking-tokens",
+    type=click.IntRange(min=0),
+    metavar="N",
+    default=0,
+    show_default=True,
+    help="That an LLM may write before its answer.",
+)
 @click.option("--concurrency", type=click.IntRange(min=1), metavar="N", default=8, show_default=True, help="Requests.")
 @click.option(
     "--retries",
@@ -162,7 +178,8 @@ def _reranker(options: dict[str, Any], qrels: Any, say: Any) -> "Rerank":
     from spaniel.rerank.schedules.table import read_schedule
 
     schedule = read_schedule(options["schedule"])
-    shared = ("precision", "provider", "max_length", "threads", "mode", "concurrency", "seed", "offline")
+    of_models = ("precision", "provider", "max_length", "threads", "offline")
+    shared = (*of_models, "mode", "max_passage_tokens", "thinking_tokens", "concurrency", "seed")
     judge = open_judge(
         options["judge"] or f"cross-encoder:{options['model']}",
         schedule.asks,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from contracts.chat_server import ChatServer, chat_serving
 from contracts.small_collection import QUERIES, write
 
 from benchmarks.cross_encoder_model import SMALL, write_cross_encoder
@@ -171,3 +172,15 @@ def test_schedules_are_listed(spaniel: Run) -> None:
     assert all(name in text for name in SCHEDULES)
     for row in done.data["schedules"]:
         assert read_schedule(row["name"]).asks == row["asks"] and row["description"].endswith(".")
+
+
+def test_an_llm_behind_a_url(spaniel: Run, small: Path, first: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.trec"
+    with chat_serving(ChatServer()) as server:
+        done = spaniel(
+            *("rerank", "run", first, "--corpus", small, "--judge", f"llm:{server.url}#m", "--out", out),
+            *("--schedule", "window:window=3,step=1", "--max-passage-tokens", "50", "--thinking-tokens", "1000"),
+        )
+    assert done.code == 0
+    assert sorted(map(len, ids(out).values())) == [3, 3]
+    assert [body["max_tokens"] for body, _ in server.asked] == [1034, 1034]

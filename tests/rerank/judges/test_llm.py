@@ -1,12 +1,13 @@
 """LLM judges: what they ask, how they take answers, when they ask again, and when they give up."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
 from contracts.chat_server import ChatServer, ToyChat, chat_serving, passages_shown
+from contracts.judge import JudgeContract
 
-from spaniel.rerank.judges.base import Call
+from spaniel.rerank.judges.base import Call, Judge
 from spaniel.rerank.judges.llm_listwise import LLMListwise
 from spaniel.rerank.judges.llm_pairwise import LLMPairwise
 from spaniel.rerank.llm.chat import CallFailed, Message, Reply
@@ -177,3 +178,17 @@ def test_over_http() -> None:
     assert judged.answers == [(2, 1, 0)] * 6
     assert judged.tokens == [57] * 6
     assert len(server.asked) == 6
+
+
+class TestPairwise(JudgeContract):
+    @pytest.fixture
+    def judge(self) -> Iterator[Judge]:  # type: ignore[override]
+        with LLMPairwise(ToyChat(), mode="likelihood", concurrency=2) as judge:
+            yield judge
+
+
+class TestListwise(JudgeContract):
+    @pytest.fixture
+    def judge(self) -> Iterator[Judge]:  # type: ignore[override]
+        with LLMListwise(ToyChat(), concurrency=2) as judge:
+            yield judge
