@@ -92,7 +92,7 @@ def _service(console: Console, options: dict[str, Any]) -> "Service":
     from spaniel.rerank.serve.settings import Settings
 
     queue = {"documents": "max_documents", "batch_tokens": "batch_tokens", "queue_tokens": "queue_tokens"}
-    limits = Limits(**_given(options, queue))
+    limits = Limits.on(options["provider"], **_given(options, queue))
     if (megabytes := options.pop("max_body_mb")) is not None:
         options["max_body_bytes"] = int(megabytes * (1 << 20))
     settings = Settings(**_given(options, ("max_body_bytes", "timeout_s", "drain_s", "open_metrics")))

@@ -16,7 +16,7 @@ from .scheduler import Turn, VirtualTime, best_run
 
 __all__ = ["PairQueue", "Queued"]
 
-_WINDOW_PAIRS = 1024  # looked at for a batch, however short they are
+_WINDOW_BATCHES = 16  # of pairs: looked at for a batch, however short they are
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,11 +100,12 @@ class PairQueue:
     def _window(self) -> list[Queued]:
         """The most urgent pairs that may go with the first: of its model."""
         held, room, window = self._waiting[0].job.held, self._limits.window_tokens, []
+        most = _WINDOW_BATCHES * self._limits.batch_pairs
         for each in self._waiting:
             if each.job.held is held:
                 window.append(each)
                 room -= len(each.pair)
-            if room <= 0 or len(window) == _WINDOW_PAIRS:
+            if room <= 0 or len(window) == most:
                 break
         return window
 

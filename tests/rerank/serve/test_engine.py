@@ -95,7 +95,7 @@ def test_pairs_of_several_requests_share_a_batch_by_length() -> None:
 def test_a_small_request_does_not_wait_for_a_large_one() -> None:
     async def test() -> None:
         model = FakePairModel()
-        limits = Limits(batch_tokens=40, share_tokens=80, window_tokens=80)
+        limits = Limits(batch_tokens=40, share_tokens=80, window=2)
         async with serving(model, limits=limits) as engine:
             first = await held(model, engine)
             large = asyncio.create_task(engine.score("q", ["a b c d e f"] * 400))
@@ -112,7 +112,7 @@ def test_a_small_request_does_not_wait_for_a_large_one() -> None:
 def test_a_large_request_is_not_overtaken_for_ever() -> None:
     async def test() -> None:
         model = FakePairModel()
-        limits = Limits(batch_tokens=40, share_tokens=40, window_tokens=40)
+        limits = Limits(batch_tokens=40, share_tokens=40, window=1)
         async with serving(model, limits=limits) as engine:
             first = await held(model, engine)
             large = asyncio.create_task(engine.score("q", ["a b c d e f"] * 40))
