@@ -49,7 +49,12 @@ _SECONDS = click.FloatRange(min=0, min_open=True)
     show_default=True,
     help="What runs the model; never another than this.",
 )
-@click.option("--threads", type=_COUNT, metavar="N", help="Batches that run at once [one a core].")
+@click.option(
+    "--threads",
+    type=_COUNT,
+    metavar="N",
+    help="Batches at once on the CPU [one a core]; elsewhere, of the one session.",
+)
 @click.option("--max-length", type=_COUNT, metavar="N", help="Tokens of a pair, behind which a text is cut.")
 @click.option("--offline", is_flag=True, help="Fetch nothing: a model that is not on this machine is an error.")
 @click.option("--max-documents", type=_COUNT, metavar="N", help="Of one request [1000].")
@@ -133,14 +138,12 @@ def _tell_ready(console: Console, service: "Service") -> None:
 
 
 def _log_to_stderr(*, verbose: bool) -> None:
-    """Failures, and with `verbose` every request, as lines on stderr."""
+    """What happens to the service, and with `verbose` to every request, as lines on stderr."""
     lines = logging.StreamHandler(sys.stderr)
     lines.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    for name, level in (
-        ("spaniel.rerank.serve", logging.INFO if verbose else logging.WARNING),
-        ("uvicorn.error", logging.ERROR),
-    ):
+    for name, level in (("spaniel.rerank.serve", logging.INFO), ("uvicorn.error", logging.ERROR)):
         logger = logging.getLogger(name)
         logger.addHandler(lines)
         logger.setLevel(level)
         logger.propagate = False
+    logging.getLogger("spaniel.rerank.serve.requests").setLevel(logging.INFO if verbose else logging.WARNING)

@@ -62,6 +62,8 @@ def openapi(max_documents: int, version: str) -> dict[str, JSON]:
         components[name]["properties"][field]["maxItems"] = max_documents
         if field == "documents":
             components[name]["properties"][field]["items"] = _DOCUMENT
+    for name in ("Result", "CohereResult"):
+        components[name]["properties"]["document"] = {"type": "object"}
     components["Failure"] = {"type": "object", "description": "What went wrong, as the dialect writes it."}
     paths: dict[str, Any] = {path: {"post": _scoring(told, spoken, named)} for path, (told, spoken) in _SCORING.items()}
     for path, (told, statuses, guarded) in _PAGES.items():

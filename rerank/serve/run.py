@@ -201,11 +201,11 @@ class Service:
         """Read the keys and the model again; what cannot be read stays what it was, and the log says why."""
         try:
             if n_keys := self.keys.reload():
-                _log.warning("keys read again: %d", n_keys)
+                _log.info("keys read again: %d", n_keys)
         except SpanielError as error:
             _log.error("the keys stay what they were: %s", error)
         try:
             report = await self.engine.reload()
-            _log.warning("model read again: %s", report.to_json())
+            _log.info("model read again: %s", report.to_json())
         except SpanielError as error:
             _log.error("the model stays what it was: %s", error)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeAlias, TypeVar
 
 import numpy as np
-from msgspec import Meta
+from msgspec import Meta, Raw, json
 from numpy.typing import NDArray
 
 from spaniel.rerank.serve.errors import Problem
@@ -24,9 +24,9 @@ __all__ = [
     "as_texts",
     "best_first",
     "checked_query",
+    "repeated",
     "search_units",
     "sigmoid",
-    "with_text",
 ]
 
 Given: TypeAlias = "str | dict[str, Any]"
@@ -53,7 +53,7 @@ class Asked:
         top: how many of the best are wanted; None or 0, as some clients write it, for all.
         raw: logits instead of probabilities.
         cut: a text that is longer than the model reads may be cut; else it is an error.
-        documents: as they came, where the answer shall repeat them; else None.
+        documents: as JSON objects, where the answer shall repeat them; else None.
         warnings: what was asked for and is not done.
     """
 
@@ -62,7 +62,7 @@ class Asked:
     top: int | None = None
     raw: bool = False
     cut: bool = True
-    documents: Sequence[Given] | None = None
+    documents: Sequence[Raw] | None = None
     warnings: tuple[str, ...] = ()
 
 
@@ -180,6 +180,8 @@ def search_units(n_documents: int) -> int:
     return math.ceil(n_documents / 100)
 
 
-def with_text(document: Given) -> dict[str, Any]:
-    """A document as answers repeat it: an object, the client's own where it sent one."""
-    return {"text": document} if isinstance(document, str) else document
+def repeated(documents: Sequence[Given]) -> list[Raw]:
+    """The documents as answers repeat them: objects, the client's own where it sent some. Kept as bytes, for the
+    smallest JSON can become large objects, and a request may wait.
+    """
+    return [Raw(json.encode({"text": each} if isinstance(each, str) else each)) for each in documents]

@@ -7,7 +7,7 @@ given is below 512, the answer's `meta.warnings` says so.
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta, Raw, UnsetType
 
 from spaniel.rerank.serve.errors import Problem
 from spaniel.rerank.serve.schemas import Shape
@@ -22,7 +22,7 @@ from .base import (
     Top,
     as_texts,
     checked_query,
-    with_text,
+    repeated,
 )
 from .jina import meta
 
@@ -48,7 +48,7 @@ class CohereResult(Shape):
 
     index: int
     relevance_score: float
-    document: dict[str, Any] | UnsetType = UNSET
+    document: Raw | UnsetType = UNSET
 
 
 class CohereResponse(Shape):
@@ -67,7 +67,7 @@ def _asked(request: CohereRequest) -> Asked:
         checked_query(request.query),
         as_texts(request.documents, request.rank_fields),
         top=request.top_n,
-        documents=request.documents if request.return_documents else None,
+        documents=repeated(request.documents) if request.return_documents else None,
         warnings=tuple(warnings),
     )
 
@@ -75,9 +75,7 @@ def _asked(request: CohereRequest) -> Asked:
 def _answer(answered: Answered) -> CohereResponse:
     documents = answered.asked.documents
     results = [
-        CohereResult(
-            index=place, relevance_score=score, document=UNSET if documents is None else with_text(documents[place])
-        )
+        CohereResult(index=place, relevance_score=score, document=UNSET if documents is None else documents[place])
         for place, score in answered.ranked
     ]
     return CohereResponse(id=answered.id, results=results, meta=meta(answered, version="2"))

@@ -8,7 +8,7 @@ Jina does now; clients once broke when that default changed.
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta, Raw, UnsetType
 
 from spaniel.rerank.serve.errors import Problem
 from spaniel.rerank.serve.schemas import Shape
@@ -23,8 +23,8 @@ from .base import (
     Top,
     as_texts,
     checked_query,
+    repeated,
     search_units,
-    with_text,
 )
 
 __all__ = ["JINA", "RerankRequest", "RerankResponse"]
@@ -56,7 +56,7 @@ class Result(Shape):
 
     index: int
     relevance_score: float
-    document: dict[str, Any] | UnsetType = UNSET
+    document: Raw | UnsetType = UNSET
 
 
 class Usage(Shape):
@@ -85,7 +85,7 @@ def _asked(request: RerankRequest) -> Asked:
         top=request.top_n,
         raw=request.raw_scores is True,
         cut=request.truncation is not False,
-        documents=request.documents if request.return_documents else None,
+        documents=repeated(request.documents) if request.return_documents else None,
     )
 
 
@@ -100,7 +100,7 @@ def _answer(answered: Answered) -> RerankResponse:
             Result(
                 index=place,
                 relevance_score=score,
-                document=UNSET if documents is None else with_text(documents[place]),
+                document=UNSET if documents is None else documents[place],
             )
             for place, score in answered.ranked
         ],

@@ -45,7 +45,7 @@ def _asked(request: TeiRequest) -> Asked:
         request.texts,
         raw=request.raw_scores is True,
         cut=request.truncate is not False,
-        documents=request.texts if request.return_text else None,
+        documents=() if request.return_text else None,  # the texts are there already
     )
 
 
