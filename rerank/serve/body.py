@@ -49,10 +49,14 @@ class Held:
         """The whole body.
 
         Raises:
-            Problem: 413 too large, 408 too slow, 429 when there is no room for it beside the others.
+            Problem: 413 too large, 408 too slow, 415 compressed, 429 when there is no room for it beside the others.
             ClientGone: the connection ended before the body did.
         """
         settings = self.bodies.settings
+        coding = request.headers.get("content-encoding", "identity")
+        if coding.strip().lower() != "identity":  # a small one could become a large one
+            told = f"the body's coding is {coding[:40]!r}"
+            raise Problem(415, "UnsupportedCoding", told, hint="send it as it is", headers=dict(_CLOSE))
         said = request.headers.get("content-length", "")
         if said.isdigit() and int(said) > settings.max_body_bytes:
             if "100-continue" not in request.headers.get("expect", "").lower():  # else it has not been sent

@@ -20,6 +20,7 @@ _FAILURES = {
     401: "No key, or a wrong one.",
     408: "The body came too slowly.",
     413: "Too many documents, or too large a body.",
+    415: "The body is compressed.",
     422: "JSON of another shape; the message names the field.",
     429: "Too much is queued; Retry-After says when to come back.",
     500: "The model failed.",

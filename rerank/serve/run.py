@@ -207,5 +207,6 @@ class Service:
         try:
             report = await self.engine.reload()
             _log.info("model read again: %s", report.to_json())
-        except SpanielError as error:
-            _log.error("the model stays what it was: %s", error)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with the new one, the old one goes on
+            foreseen = isinstance(error, SpanielError)
+            _log.error("the model stays what it was: %s", error, exc_info=None if foreseen else error)

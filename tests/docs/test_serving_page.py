@@ -53,5 +53,5 @@ def test_every_route_and_status_stands_there() -> None:
     app = create_app(Engine(lambda place: FakePairModel()))
     for route in app.routes:
         assert getattr(route, "path") in PAGE  # noqa: B009 - BaseRoute has none
-    for status in (400, 401, 408, 413, 422, 429, 500, 503, 504):
+    for status in (400, 401, 408, 413, 415, 422, 429, 500, 503, 504):
         assert f"| {status} |" in PAGE

@@ -139,12 +139,14 @@ def test_keys_are_read_again_or_stay(keys: Keys) -> None:
 
 
 def test_reload_is_for_holders_of_a_key(keys: Keys) -> None:
-    async def work(client: httpx.AsyncClient, engine: Engine) -> tuple[int, int]:
+    async def work(client: httpx.AsyncClient, engine: Engine) -> tuple[httpx.Response, int]:
         report = await client.post("/admin/reload", headers={"Authorization": f"Bearer {KEY}"})
-        return report.status_code, (await client.get("/admin/reload")).status_code
+        return report, (await client.get("/admin/reload")).status_code
 
-    status, get = in_process(work, keys=keys)
-    assert (status in (200, 503), get) == (True, 405)  # 503 from an engine that cannot reload
+    report, get = in_process(work, keys=keys)
+    assert (report.status_code, get) == (200, 405)
+    assert report.json()["largest_difference"] == 0
+    assert report.json()["sha256"] == report.json()["previous_sha256"]
 
     async def without(client: httpx.AsyncClient, engine: Engine) -> httpx.Response:
         return await client.post("/admin/reload")
@@ -152,6 +154,15 @@ def test_reload_is_for_holders_of_a_key(keys: Keys) -> None:
     refused = in_process(without)
     assert refused.status_code == 403
     assert "SIGHUP" in refused.json()["message"]
+
+
+def test_compressed_bodies_are_refused() -> None:
+    async def work(client: httpx.AsyncClient, engine: Engine) -> None:
+        for coding, status in (("gzip", 415), ("br", 415), ("identity", 200), ("Identity", 200)):
+            done = await client.post("/rerank", json=ASK, headers={"Content-Encoding": coding})
+            assert done.status_code == status
+
+    in_process(work)
 
 
 def test_while_loading_and_when_failed() -> None:

@@ -19,7 +19,7 @@ from typing import Any
 import httpx
 import pytest
 from contracts.cross_encoder import small_cross_encoder
-from contracts.fake_pair_model import FakePairModel
+from contracts.fake_pair_model import FakePairModel, fake_score
 from contracts.served import on_a_port
 
 from spaniel.rerank.client import RerankClient
@@ -140,6 +140,52 @@ def test_draining_has_an_end() -> None:
         finally:
             model.gate.set()
     assert served.whole is False
+
+
+def test_everybody_gets_the_answers_to_their_own_questions() -> None:
+    model = FakePairModel()
+    with on_a_port(model) as served, ThreadPoolExecutor(12) as clients:
+
+        def ask(number: int) -> bool:
+            query, texts = (
+                f"query number {number}",
+                [f"text {number} {'word ' * place}" for place in range(number % 9 + 1)],
+            )
+            done = RerankClient(served.url, dialect="tei", raw_scores=True).score(query, texts)
+            return done.scores.tolist() == [fake_score(model, query, text) for text in texts]
+
+        assert all(clients.map(ask, range(120)))
+
+
+def test_what_cannot_be_read_again_stays(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file = tmp_path / "keys"
+    file.write_text("a-key-that-is-long-enough\n")
+    file.chmod(0o600)
+    keys, models = Keys(file), [FakePairModel()]
+
+    async def run() -> None:
+        engine = Engine(lambda place: models.pop(), workers=1)
+        await engine.start()
+        service = Service(engine, keys=keys)
+        file.write_text("short\n")
+        models.append(FakePairModel(poison=""))
+        models[0].closed = True  # a model that fails
+        await service.reload()
+        assert (await engine.score("q", ["a"])).model == "fake"
+        file.write_text("another-key-of-some-length\n")
+        models.append(FakePairModel("new"))
+        await service.reload()
+        assert (await engine.score("q", ["a"])).model == "new"
+        await engine.drain(5)
+
+    with caplog.at_level("INFO", logger="spaniel.rerank.serve"):
+        asyncio.run(run())
+    told = [record.getMessage() for record in caplog.records]
+    assert "the keys stay what they were" in told[0]
+    assert "the model stays what it was" in told[1]
+    assert told[2] == "keys read again: 1"
+    assert "model read again" in told[3]
+    assert keys.allow("Bearer another-key-of-some-length")
 
 
 def test_a_model_that_cannot_be_loaded_ends_it() -> None:
