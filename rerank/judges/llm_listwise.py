@@ -17,8 +17,7 @@ from spaniel.rerank.llm.conversations import Conversations, Question, Reading
 from spaniel.rerank.llm.labels import parse_choice
 from spaniel.rerank.llm.likelihood import TOP_LOGPROBS, label_logprobs, likeliest_first
 from spaniel.rerank.llm.parse import parse_order
-from spaniel.rerank.llm.prompts import LETTERS, choice, letters, permutation
-from spaniel.rerank.llm.shown import tokens_of
+from spaniel.rerank.llm.prompts import LETTERS, Room, choice, letters, permutation
 from spaniel.retrieval.errors import InvalidInput
 
 from .base import Call, Judge, Judged
@@ -38,6 +37,7 @@ class LLMListwise(Judge):
         chat: the model; `open_chat` makes one of a URL.
         mode: "generation" or "likelihood"; see the module.
         max_passage_tokens: a longer passage is cut and counted (by `shown.tokens_of`).
+        max_prompt_tokens: passages are cut further where all of them take more; by default they are not.
         thinking_tokens: how much a model that reasons may write before its answer.
         concurrency: requests under way at once.
 
@@ -54,11 +54,12 @@ class LLMListwise(Judge):
         *,
         mode: Mode = "generation",
         max_passage_tokens: int = 300,
+        max_prompt_tokens: int | None = None,
         thinking_tokens: int = 0,
         concurrency: int = 8,
     ) -> None:
         super().__init__()
-        self._mode, self._room = check_mode(mode, max_passage_tokens, thinking_tokens), max_passage_tokens
+        self._mode, self._room = check_mode(mode, thinking_tokens), Room(max_passage_tokens, max_prompt_tokens)
         self._conversations = Conversations(chat, concurrency=concurrency, thinking_tokens=thinking_tokens)
         self.concurrency = concurrency
         self.name = f"llm-listwise({chat.name})"
@@ -69,7 +70,7 @@ class LLMListwise(Judge):
     def estimate(self, calls: Sequence[Call]) -> list[int]:
         """See `Judge.estimate`: the prompt as it is sent, and the answer."""
         asked = [self._question(call) for call in calls]
-        return [sum(tokens_of(m.content) for m in each.prompt.messages) + each.max_tokens for each in asked]
+        return [each.prompt.tokens + each.max_tokens for each in asked]
 
     def close(self) -> None:
         """Let go of threads and connections."""
@@ -80,9 +81,9 @@ class LLMListwise(Judge):
         if self._mode == "likelihood":
             return self._by_likelihood(call)
         if call.top == 1 and n <= len(LETTERS):
-            prompt = choice(call.query, call.passages, self._room)
+            prompt = self._room.fitted(partial(choice, call.query, call.passages), n)
             return Question(prompt, _CHOICE, partial(_chosen, n))
-        prompt = permutation(call.query, call.passages, self._room, top=call.top)
+        prompt = self._room.fitted(partial(permutation, call.query, call.passages, top=call.top), n)
         length = (call.top or n) * _PER_LABEL + 16
         return Question(prompt, length, partial(_permuted, n, call.top))
 
@@ -91,7 +92,7 @@ class LLMListwise(Judge):
         if n > len(LETTERS):
             hint = "ask about fewer at once, or use mode='generation'"
             raise InvalidInput(self.name, f"{n} passages, and there are {len(LETTERS)} letters to tell them by", hint)
-        prompt = (choice if call.top == 1 else letters)(call.query, call.passages, self._room)
+        prompt = self._room.fitted(partial(choice if call.top == 1 else letters, call.query, call.passages), n)
         return Question(prompt, _LIKELIHOOD, partial(self._likelihood, n, call.top), TOP_LOGPROBS)
 
     def _likelihood(self, n: int, top: int | None, reply: Reply) -> Reading[tuple[int, ...]] | None:

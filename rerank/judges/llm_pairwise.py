@@ -8,14 +8,14 @@ winners with flan-t5-xl); showing both orders is the driver's work (`both_orders
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Literal, cast
 
 from spaniel.rerank.llm.chat import Chat, Reply
 from spaniel.rerank.llm.conversations import Conversations, Question, Reading
 from spaniel.rerank.llm.labels import parse_preference
 from spaniel.rerank.llm.likelihood import TOP_LOGPROBS, label_logprobs, preference
-from spaniel.rerank.llm.prompts import pairwise
-from spaniel.rerank.llm.shown import tokens_of
+from spaniel.rerank.llm.prompts import Room, pairwise
 from spaniel.retrieval.errors import InvalidInput, ModelError
 
 from .base import Call, Judge, Judged
@@ -35,6 +35,7 @@ class LLMPairwise(Judge):
         chat: the model; `open_chat` makes one of a URL.
         mode: "generation" or "likelihood"; see the module.
         max_passage_tokens: a longer passage is cut and counted (by `shown.tokens_of`).
+        max_prompt_tokens: passages are cut further where all of them take more; by default they are not.
         thinking_tokens: how much a model that reasons may write before its answer.
         concurrency: requests under way at once.
 
@@ -51,11 +52,12 @@ class LLMPairwise(Judge):
         *,
         mode: Mode = "generation",
         max_passage_tokens: int = 300,
+        max_prompt_tokens: int | None = None,
         thinking_tokens: int = 0,
         concurrency: int = 8,
     ) -> None:
         super().__init__()
-        self._mode, self._room = check_mode(mode, max_passage_tokens, thinking_tokens), max_passage_tokens
+        self._mode, self._room = check_mode(mode, thinking_tokens), Room(max_passage_tokens, max_prompt_tokens)
         self._conversations = Conversations(chat, concurrency=concurrency, thinking_tokens=thinking_tokens)
         self.concurrency = concurrency
         self.name = f"llm-pairwise({chat.name})"
@@ -65,15 +67,14 @@ class LLMPairwise(Judge):
 
     def estimate(self, calls: Sequence[Call]) -> list[int]:
         """See `Judge.estimate`: the prompt as it is sent, and a few tokens of answer."""
-        prompts = [self._question(call).prompt for call in calls]
-        return [sum(tokens_of(m.content) for m in p.messages) + _LIKELIHOOD for p in prompts]
+        return [self._question(call).prompt.tokens + _LIKELIHOOD for call in calls]
 
     def close(self) -> None:
         """Let go of threads and connections."""
         self._conversations.close()
 
     def _question(self, call: Call) -> Question:
-        prompt = pairwise(call.query, call.passages, self._room)
+        prompt = self._room.fitted(partial(pairwise, call.query, call.passages), 2)
         if self._mode == "generation":
             return Question(prompt, _GENERATED, _generated)
         return Question(prompt, _LIKELIHOOD, self._likelihood, TOP_LOGPROBS)
@@ -90,16 +91,14 @@ def _generated(reply: Reply) -> Reading[float] | None:
     return None if preferred is None else Reading(preferred)
 
 
-def check_mode(mode: str, max_passage_tokens: int, thinking_tokens: int) -> Mode:
+def check_mode(mode: str, thinking_tokens: int) -> Mode:
     """The mode, known to be one.
 
     Raises:
-        InvalidInput: another word, passages without room, or reasoning in likelihood mode.
+        InvalidInput: another word, or reasoning in likelihood mode.
     """
     if mode not in ("generation", "likelihood"):
         raise InvalidInput("mode", f"{mode!r} is neither 'generation' nor 'likelihood'")
-    if max_passage_tokens < 1:
-        raise InvalidInput("max_passage_tokens", f"is {max_passage_tokens}; it must be at least 1")
     if mode == "likelihood" and thinking_tokens:
         raise InvalidInput(
             "thinking_tokens", "in likelihood mode the first tokens are the answer; switch reasoning off"

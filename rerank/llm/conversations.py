@@ -104,6 +104,8 @@ class Conversations:
             truncated=sum(question.prompt.truncated for question in questions),
             repaired=sum(each.repaired for each in heard),
             model_calls=sum(each.requests for each in heard),
+            truncated_by_call=[question.prompt.truncated for question in questions],
+            repaired_by_call=[int(each.repaired) for each in heard],
         )
 
     def close(self) -> None:

@@ -21,6 +21,7 @@ def open_llm_judge(
     *,
     mode: Mode = "generation",
     max_passage_tokens: int = 300,
+    max_prompt_tokens: int | None = None,
     thinking_tokens: int = 0,
     concurrency: int = 8,
 ) -> Judge:
@@ -29,7 +30,7 @@ def open_llm_judge(
     Args:
         model: "https://host/v1#model" of an OpenAI-compatible endpoint, a langchain-core chat model, or a `Chat`.
         asks: "prefer" or "order".
-        mode, max_passage_tokens, thinking_tokens, concurrency: see `LLMPairwise`.
+        mode, max_passage_tokens, max_prompt_tokens, thinking_tokens, concurrency: see `LLMPairwise`.
 
     Raises:
         InvalidInput: a model that is none of these, or a schedule that asks for scores.
@@ -47,6 +48,7 @@ def open_llm_judge(
         chat,
         mode=mode,
         max_passage_tokens=max_passage_tokens,
+        max_prompt_tokens=max_prompt_tokens,
         thinking_tokens=thinking_tokens,
         concurrency=concurrency,
     )

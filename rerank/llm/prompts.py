@@ -11,16 +11,17 @@ The wording is the papers', with two changes: passages stand between tags and ar
 for is the label alone. Everything that comes from outside goes through `shown`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from spaniel.models.text import passage_text
+from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.types import Passage, Query
 
 from .chat import Message
-from .shown import shown
+from .shown import shown, tokens_of
 
-__all__ = ["LETTERS", "Prompt", "choice", "letters", "pairwise", "permutation"]
+__all__ = ["LETTERS", "Prompt", "Room", "choice", "letters", "pairwise", "permutation"]
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -44,6 +45,48 @@ class Prompt:
     messages: tuple[Message, ...]
     truncated: int
     again: str
+
+    @property
+    def tokens(self) -> int:
+        """About how many tokens it is; see `tokens_of`."""
+        return sum(tokens_of(message.content) for message in self.messages)
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How much there is room for.
+
+    Attributes:
+        passage: tokens of one passage.
+        prompt: tokens of a whole prompt, which its passages share evenly; any number when None.
+
+    Raises:
+        InvalidInput: a number below 1.
+    """
+
+    passage: int = 300
+    prompt: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in (("max_passage_tokens", self.passage), ("max_prompt_tokens", self.prompt)):
+            if value is not None and value < 1:
+                raise InvalidInput(name, f"is {value}; it must be at least 1")
+
+    def fitted(self, make: Callable[[int], Prompt], n_passages: int) -> Prompt:
+        """The prompt that `make` makes with so much room for each of its passages.
+
+        Raises:
+            InvalidInput: not even a token of each fits.
+        """
+        prompt = make(self.passage)
+        if self.prompt is None or prompt.tokens <= self.prompt:
+            return prompt
+        beside = make(0).tokens
+        each = (self.prompt - beside) // n_passages
+        if each < 1:
+            found = f"is {self.prompt}, and {n_passages} passages without their texts take {beside}"
+            raise InvalidInput("max_prompt_tokens", found, "ask about fewer at once, or allow more")
+        return make(min(each, self.passage))
 
 
 def pairwise(query: Query, passages: Sequence[Passage], max_passage_tokens: int) -> Prompt:

@@ -94,6 +94,7 @@ def test_a_question_without_an_answer_is_none() -> None:
     judged = judge.answer("order", [call("x", "y"), call("wicked", "y"), call("x", "long"), call("x", "y", "z")])
     assert judged.answers == [(1, 0), None, None, (1, 0, 2)]
     assert (judged.repaired, judged.model_calls) == (2, 5)
+    assert judged.repaired_by_call == [1, 0, 0, 1]
 
 
 def test_a_model_that_never_answers_is_an_error() -> None:
@@ -144,6 +145,7 @@ def test_passages_are_cut_and_counted_and_costs_are_foreseen() -> None:
     [
         {"mode": "guess"},
         {"max_passage_tokens": 0},
+        {"max_prompt_tokens": 0},
         {"concurrency": 0},
         {"thinking_tokens": -1},
         {"mode": "likelihood", "thinking_tokens": 5},
@@ -152,6 +154,19 @@ def test_passages_are_cut_and_counted_and_costs_are_foreseen() -> None:
 def test_options_are_checked(judge: Any, options: dict[str, Any]) -> None:
     with pytest.raises(InvalidInput):
         judge(ToyChat(), **options)
+
+
+@pytest.mark.parametrize("top", [None, 1, 3])
+@pytest.mark.parametrize("mode", ["generation", "likelihood"])
+def test_passages_share_the_room_of_a_prompt(mode: Any, top: int | None) -> None:
+    chat = ToyChat()
+    judge = LLMListwise(chat, mode=mode, max_prompt_tokens=1000)
+    judged = judge.answer("order", [call(*["key and lock " * 200] * 20, top=top), call("key", "lock", top=1)])
+    assert judged.truncated_by_call == [20, 0]
+    long = max(sum(len(message.content) for message in asked) for asked in chat.asked)
+    assert 3600 < long <= 4000
+    with pytest.raises(InvalidInput, match="max_prompt_tokens: is 100, and 20 passages"):
+        LLMListwise(chat, mode=mode, max_prompt_tokens=100).answer("order", [call(*["key"] * 20)])
 
 
 def test_order_and_result_do_not_depend_on_concurrency() -> None:
