@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from spaniel.rerank.aggregate.table import aggregated, aggregator
 from spaniel.rerank.questions import Kind, Rounds, Spent
+from spaniel.retrieval.errors import InvalidInput
 
 from .preferences import Pair, Preferences, soonest
 
@@ -35,6 +36,8 @@ class Allpair:
 
     def __post_init__(self) -> None:
         aggregator(self.aggregate)
+        if self.prior is not None and not 0 <= self.prior < float("inf"):
+            raise InvalidInput("allpair", f"prior is {self.prior}; it must be at least 0")
 
     def rounds(self, n: int, *, top: int, seed: int) -> Rounds:
         """See `Schedule.rounds`. Cost: n (n - 1) / 2 pairs, twice as many calls in both orders, depth 1.

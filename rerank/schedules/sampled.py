@@ -58,6 +58,8 @@ class Sampled:
         if self.skip < 1:
             raise InvalidInput("sampled", f"skip is {self.skip}; it must be at least 1")
         aggregator(self.aggregate)
+        if self.prior is not None and not 0 <= self.prior < float("inf"):
+            raise InvalidInput("sampled", f"prior is {self.prior}; it must be at least 0")
 
     def rounds(self, n: int, *, top: int, seed: int) -> Rounds:
         """See `Schedule.rounds`. Cost: n w pairs ("random": rate n (n - 1) / 2, rounded), twice as many calls in both

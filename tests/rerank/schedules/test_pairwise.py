@@ -185,7 +185,10 @@ def test_calls_and_depth_that_the_documents_tell() -> None:
     assert 150 < means["mohajer"][0] < 200
 
 
-@pytest.mark.parametrize("make", [lambda: Sliding(passes=0), lambda: Mohajer(groups=0), lambda: Allpair("copeland")])
+@pytest.mark.parametrize(
+    "make",
+    [lambda: Sliding(passes=0), lambda: Mohajer(groups=0), lambda: Allpair("copeland"), lambda: Allpair(prior=-0.5)],
+)
 def test_settings_that_cannot_be(make: Callable[[], Schedule]) -> None:
     with pytest.raises(InvalidInput):
         make()

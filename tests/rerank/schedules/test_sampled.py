@@ -77,7 +77,15 @@ def test_cut_at_every_pair_the_order_is_whole(design: Design) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"pairs": "near"}, {"rate": 0.0}, {"rate": 1.5}, {"rate": float("nan")}, {"skip": 0}, {"aggregate": "elo2"}],
+    [
+        {"pairs": "near"},
+        {"rate": 0.0},
+        {"rate": 1.5},
+        {"rate": float("nan")},
+        {"skip": 0},
+        {"aggregate": "elo2"},
+        {"prior": -1.0},
+    ],
     ids=repr,
 )
 def test_settings_that_cannot_be(wrong: dict[str, object]) -> None:
