@@ -19,17 +19,10 @@ __all__ = ["Heapsort"]
 
 @dataclass(frozen=True, slots=True)
 class Heapsort:
-    """The first `top` by a heap; the others behind.
-
-    Attributes:
-        refit: at the end, put the `top` found in the order most likely after all answers (`Preferences.likely`): better
-            with a noisy judge and a good first stage, but no longer exact with an exact one.
-    """
+    """The first `top` by a heap; the others behind."""
 
     name: ClassVar[str] = "heapsort"
     asks: ClassVar[Kind] = "prefer"
-
-    refit: bool = False
 
     def rounds(self, n: int, *, top: int, seed: int) -> Rounds:
         """See `Schedule.rounds`. Cost: at most 2 (n - ones(n)) pairs to build, ones(n) being the ones of n in binary,
@@ -42,8 +35,8 @@ class Heapsort:
         try:
             yield from seen.play(_heads(n, top, heads))
         except Spent:
-            return seen.by_wins(heads, refit=self.refit)
-        return seen.by_wins(heads, refit=True) if self.refit else seen.by_place(heads)
+            return seen.by_wins(heads)
+        return seen.by_place(heads)
 
 
 def _heads(n: int, top: int, heads: list[int]) -> Matches[None]:

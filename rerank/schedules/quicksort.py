@@ -19,17 +19,10 @@ __all__ = ["Quicksort"]
 
 @dataclass(frozen=True, slots=True)
 class Quicksort:
-    """The first `top` sorted; behind them, the others as far as the pivots told them apart.
-
-    Attributes:
-        refit: at the end, put the `top` found in the order most likely after all answers (`Preferences.likely`): better
-            with a noisy judge and a good first stage, but no longer exact with an exact one.
-    """
+    """The first `top` sorted; behind them, the others as far as the pivots told them apart."""
 
     name: ClassVar[str] = "quicksort"
     asks: ClassVar[Kind] = "prefer"
-
-    refit: bool = False
 
     def rounds(self, n: int, *, top: int, seed: int) -> Rounds:
         """See `Schedule.rounds`. Cost: m pairs in two rounds for every stretch of m > 3 passages that is parted, 3 for
@@ -43,7 +36,7 @@ class Quicksort:
             yield from seen.play(sorting.sorted(0, n, top))
         except Spent:
             return Outcome(sorting.with_stretches_by(seen.likely()))
-        return seen.by_wins(sorting.order[:top], refit=True) if self.refit else Outcome(tuple(sorting.order))
+        return Outcome(tuple(sorting.order))
 
 
 @dataclass(slots=True)

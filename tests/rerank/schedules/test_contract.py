@@ -20,7 +20,7 @@ SMALL = [
     "sampled:pairs=window,aggregate=win-rate",
     "sliding:passes=2",
     "mohajer:groups=2,refit=false",
-    "heapsort:refit=true",
+    "knockout:refit=true",
 ]
 
 SAMPLES = {"jointrank", "sampled", "tourrank"}

@@ -31,7 +31,7 @@ ALL: list[Schedule] = [
     Mohajer(refit=False),
     Mohajer(groups=3, refit=False),
 ]
-REFITTING: list[Schedule] = [Heapsort(refit=True), Quicksort(refit=True), Knockout(refit=True), Mohajer()]
+REFITTING: list[Schedule] = [Knockout(refit=True), Mohajer()]
 SIZES = st.integers(0, 24)
 TOPS = st.integers(1, 24)
 SEEDS = st.integers(0, 1000)
