@@ -31,6 +31,9 @@ class BlitzRank:
 
     Attributes:
         size: passages in a list, 2 or more.
+        refit: when all is answered, leave the order to Bradley-Terry over all answers, as after a cut, instead of the
+            method's own rule, which goes by the last answers: better with a judge that errs, not exact with one that
+            does not (docs/schedules.md).
 
     Raises:
         InvalidInput: `size` below 2.
@@ -39,6 +42,7 @@ class BlitzRank:
     name: ClassVar[str] = "blitzrank"
     asks: ClassVar[Kind] = "order"
     size: int = 20
+    refit: bool = False
 
     def __post_init__(self) -> None:
         if self.size < 2:
@@ -49,11 +53,15 @@ class BlitzRank:
 
         Cost, measured for n = 100, top = 10 and a judge without contradictions: 6 to 7 calls with lists of 20, 13 to 14
         with lists of 10; the first n // size in one round, then one after another.
+
+        Cut, the order is `Orders.outcome`, which also orders the passages of a tier.
         """
         orders, relations = Orders(n), Relations(n)
         try:
             yield from self._settle(n, top, orders, relations)
         except Spent:
+            return Outcome(orders.outcome().order)
+        if self.refit:
             return Outcome(orders.outcome().order)
         better = relations.n_better()
         return Outcome(tuple(sorted(orders.outcome().order, key=lambda doc: better[doc])))

@@ -5,7 +5,6 @@ the wanted firsts are taken from the heap. The heap starts as the first-stage or
 little to exchange.
 """
 
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -24,6 +23,9 @@ class SetwiseHeap:
 
     Attributes:
         size: passages in a list, 2 or more: a parent and its `size - 1` children.
+        refit: when all is answered, leave the order to Bradley-Terry over all answers, as after a cut, instead of the
+            method's own rule, which goes by the last answers: better with a judge that errs, not exact with one that
+            does not (docs/schedules.md).
 
     Raises:
         InvalidInput: `size` below 2.
@@ -32,6 +34,7 @@ class SetwiseHeap:
     name: ClassVar[str] = "setwise-heap"
     asks: ClassVar[Kind] = "order"
     size: int = 10
+    refit: bool = False
 
     def __post_init__(self) -> None:
         if self.size < 2:
@@ -44,16 +47,21 @@ class SetwiseHeap:
         call for each passage with children, ceil((n - 1) / (size - 1)) of them, at most the levels below each; then
         each of the `top` firsts but the last takes at most h calls, one after another. Depth: h to h (h + 1) / 2 rounds
         to build, then the calls.
+
+        Cut, the order is `Orders.outcome`.
         """
-        heads: list[int] = []
         orders = Orders(n)
-        heap = SetHeap(range(n), self.size - 1, orders)
-        with suppress(Spent):
+        heap, heads = SetHeap(range(n), self.size - 1, orders), list[int]()
+        try:
             yield from heap.build()
             while heap.docs:
                 heads.append(heap.docs[0])
                 if len(heads) >= top:
                     break
                 yield from heap.drop_first()
+        except Spent:
+            return Outcome(orders.outcome().order)
+        if self.refit:
+            return Outcome(orders.outcome().order)
         taken = set(heads)
         return Outcome((*heads, *(doc for doc in range(n) if doc not in taken)))

@@ -27,6 +27,9 @@ class SetwiseInsertion:
 
     Attributes:
         size: passages in a list, 2 or more: the guard and `size - 1` others.
+        refit: when all is answered, leave the order to Bradley-Terry over all answers, as after a cut, instead of the
+            method's own rule, which goes by the last answers: better with a judge that errs, not exact with one that
+            does not (docs/schedules.md).
 
     Raises:
         InvalidInput: `size` below 2.
@@ -35,6 +38,7 @@ class SetwiseInsertion:
     name: ClassVar[str] = "setwise-insertion"
     asks: ClassVar[Kind] = "order"
     size: int = 10
+    refit: bool = False
 
     def __post_init__(self) -> None:
         if self.size < 2:
@@ -52,6 +56,8 @@ class SetwiseInsertion:
         with suppress(Spent):
             yield from self._sort_first(line, min(top, n), orders)
             yield from self._let_in(line, min(top, n), orders)
+            if self.refit:
+                return Outcome(orders.outcome().order)
         return Outcome(tuple(line))
 
     def _sort_first(

@@ -12,10 +12,9 @@ where more firsts are wanted than a pivot leaves they are taken from behind it.
 """
 
 from collections.abc import Generator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, zip_longest
-from typing import ClassVar, cast
+from typing import ClassVar
 
 from spaniel.rerank.questions import Answer, Kind, Outcome, Question, Rounds, Spent
 from spaniel.retrieval.errors import InvalidInput
@@ -31,6 +30,9 @@ class TDPart:
 
     Attributes:
         window: passages in a list, 2 or more.
+        refit: when all is answered, leave the order to Bradley-Terry over all answers, as after a cut, instead of the
+            method's own rule, which goes by the last answers: better with a judge that errs, not exact with one that
+            does not (docs/schedules.md).
 
     Raises:
         InvalidInput: `window` below 2.
@@ -39,6 +41,7 @@ class TDPart:
     name: ClassVar[str] = "tdpart"
     asks: ClassVar[Kind] = "order"
     window: int = 20
+    refit: bool = False
 
     def __post_init__(self) -> None:
         if self.window < 2:
@@ -50,11 +53,15 @@ class TDPart:
         Cost, where top <= window / 2: 1 + ceil((n - window) / (window - 1)) calls in 2 rounds when the first stage is
         right; one call and one round more when up to window - top + 1 others beat the pivot, another partition when
         more do.
+
+        Cut, the order is `Orders.outcome`.
         """
         line, orders = list(range(n)), Orders(n)
-        with suppress(Spent):
+        try:
             yield from self._sort(line, 0, [[doc] for doc in line], top, orders)
-        return Outcome(tuple(line))
+        except Spent:
+            return Outcome(orders.outcome().order)
+        return Outcome(orders.outcome().order if self.refit else tuple(line))
 
     def _sort(
         self, line: list[int], start: int, runs: Sequence[list[int]], wanted: int, orders: Orders
@@ -84,24 +91,18 @@ class TDPart:
 
         Returns:
             What is above the pivot and what is below, as lists that are in order; the line has the first, the pivot and
-            the second. Cut, what has not been compared is behind.
+            the second.
         """
         first, others = line[start : start + self.window], line[start + self.window : start + n]
         above, below = [first[:pivot]], [first[pivot + 1 :]]
         lists = [others[at : at + self.window - 1] for at in range(0, len(others), self.window - 1)]
-        cut = None
-        try:
-            answers = yield from orders.ask([[first[pivot], *docs] for docs in lists])
-        except Spent as spent:
-            cut, answers = spent, cast("list[tuple[int, ...]]", list(spent.answers))
+        answers = yield from orders.ask([[first[pivot], *docs] for docs in lists])
         for answer in answers:
             at = answer.index(first[pivot])
             above.append(list(answer[:at]))
             below.append(list(answer[at + 1 :]))
         above, below = [docs for docs in above if docs], [docs for docs in below if docs]
-        line[start : start + n] = [*chain(*above), first[pivot], *chain(*below, *lists[len(answers) :])]
-        if cut:
-            raise cut
+        line[start : start + n] = [*chain(*above), first[pivot], *chain(*below)]
         return above, below
 
 

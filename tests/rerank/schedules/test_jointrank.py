@@ -34,7 +34,7 @@ def test_calls(schedule: JointRank, n: int, calls: int) -> None:
 
 
 @pytest.mark.parametrize("aggregate", ["bradley-terry", "win-rate"])
-@pytest.mark.parametrize("calls", [0, 3, 8, None])
+@pytest.mark.parametrize("calls", [9, None])
 def test_the_order_is_the_aggregators(aggregate: str, calls: int | None) -> None:
     utilities = np.random.default_rng(4).normal(size=37).tolist()
     schedule = JointRank(10, 3, aggregate=aggregate, prior=0.25)
@@ -44,12 +44,20 @@ def test_the_order_is_the_aggregators(aggregate: str, calls: int | None) -> None
         for asked in trace.log
         if isinstance(asked.question, Order)
     ]
-    assert len(orders) == (12 if calls is None else calls)
+    assert len(orders) == (calls or 12)
     how = (aggregate, 0.25) if calls is None else ("bradley-terry", 2.0)  # cut, always with the first stage
     wanted = aggregated(wins_of_orders(orders, 37), how[0], prior=how[1])
     assert outcome.order == wanted.order
     assert outcome.scores is not None and wanted.scores is not None
     np.testing.assert_array_equal(outcome.scores, wanted.scores)
+
+
+def test_passages_that_no_block_has_shown_keep_their_places() -> None:
+    outcome, trace = run_schedule(JointRank(), 100, exact(range(100)), top=10, budget_calls=2, keep_log=True)
+    seen = {doc for asked in trace.log if isinstance(asked.question, Order) for doc in asked.question.docs}
+    assert len(seen) == 40 and outcome.scores is None
+    assert all(outcome.order[place] == place for place in range(100) if place not in seen)
+    assert set(outcome.order[:10]) - set(range(10))  # and those that were shown change theirs
 
 
 def test_no_block_of_one_is_asked() -> None:

@@ -47,14 +47,3 @@ def test_insertion_by_hand() -> None:
     # 0 and 1 are sorted; 2 beats the guard 1 and then 0; 4 drives out 0, fails at 2 and is the guard, so that 3 is out
     assert shown == [(0, 1), (1, 2, 3), (0, 2), (0, 3, 4), (2, 4), (4, 5)]
     assert outcome.order == (2, 4, 0, 1, 3, 5)
-
-
-def test_heads_found_before_the_cut_stand_first() -> None:
-    utilities = np.random.default_rng(3).normal(size=60).tolist()
-    best = sorted(range(60), key=lambda doc: -utilities[doc])
-    _, building = run_schedule(SetwiseHeap(4), 60, exact(utilities), top=1)
-    for found in range(1, 8):
-        calls = run_schedule(SetwiseHeap(4), 60, exact(utilities), top=found)[1].calls
-        outcome, _ = run_schedule(SetwiseHeap(4), 60, exact(utilities), top=10, budget_calls=calls)
-        assert outcome.order[:found] == tuple(best[:found])
-    assert building.calls < calls

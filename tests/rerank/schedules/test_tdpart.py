@@ -37,10 +37,3 @@ def test_by_hand() -> None:
     _, trace = run_schedule(TDPart(4), 7, exact(utilities), top=2, keep_log=True)
     shown = [asked.question.docs for asked in trace.log if isinstance(asked.question, Order)]
     assert shown == [(0, 1, 2, 3), (3, 4, 5, 6), (1, 5)]
-
-
-def test_cut_within_a_partition_what_was_found_is_moved() -> None:
-    utilities = [float(-place) for place in range(20)]
-    utilities[7] = utilities[19] = 1.0
-    outcome, _ = run_schedule(TDPart(6), 20, exact(utilities), top=3, budget_calls=2)  # the second list is not asked
-    assert outcome.order == (0, 1, 7, *range(2, 7), *range(8, 20))
