@@ -119,10 +119,10 @@ class Conversations:
         reply = Reply("")
         for attempt in range(2):
             asked = question if attempt == 0 else _again(question, reply)
+            allowed = asked.max_tokens + self.thinking_tokens * (2 if reply.cut else 1)
+            messages = asked.prompt.messages
             heard.requests += 1
             try:
-                messages = asked.prompt.messages
-                allowed = asked.max_tokens + self.thinking_tokens
                 reply = self.chat.chat(messages, max_tokens=allowed, logprobs=asked.logprobs)
             except CallFailed as error:
                 self._health.refused(error)
@@ -166,7 +166,9 @@ class _Health:
     def refused(self, error: CallFailed) -> None:
         """One conversation was refused; before any was answered, that is no accident."""
         if self._gone(1):
-            raise ModelError(str(error)) from error
+            failed = ModelError(str(error))
+            failed.hint = error.hint
+            raise failed from error
 
     def unusable(self, reply: Reply) -> None:
         """Two replies to one question made no sense."""

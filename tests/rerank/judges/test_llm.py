@@ -75,7 +75,7 @@ def test_a_cut_answer_gets_more_room_and_an_empty_one_another_word() -> None:
     chat = ToyChat(says(Reply("<think>hm", 5, (), cut=True), "B"))
     judge = LLMPairwise(chat, thinking_tokens=100)
     assert judge.answer("prefer", [call("x", "y")]).answers == [0.0]
-    assert chat.limits == [132, 228]
+    assert chat.limits == [132, 328]
     assert chat.asked[0] == chat.asked[1]
     chat = ToyChat(says("", "B"))
     assert LLMPairwise(chat).answer("prefer", [call("x", "y")]).answers == [0.0]
