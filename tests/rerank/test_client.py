@@ -2,6 +2,8 @@
 
 import http.server
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -214,6 +216,12 @@ def test_answers_that_make_no_sense(said: Any, told: str) -> None:
 def test_answers_are_bounded() -> None:
     with answering(lambda body: (200, {}, b" " * (2 << 20))) as url, pytest.raises(LimitExceeded):
         RerankClient(url, tries=1).rerank("q", ["a"])
+
+
+def test_the_client_needs_no_server() -> None:
+    heavy = {"starlette", "uvicorn", "onnxruntime", "torch"}
+    code = f"import sys, spaniel.rerank.remote; assert not {heavy} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
 def test_what_is_sent() -> None:
