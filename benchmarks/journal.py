@@ -25,7 +25,9 @@ class Journal:
         self.path, self.processes, self.until = path, processes, time.monotonic() + stop_s
         self.known: dict[str, Any] = {}
         if path.exists():
-            self.known = dict(json.loads(line) for line in path.read_text().splitlines() if line.endswith("]"))
+            whole, _, _cut_off = path.read_text().rpartition("\n")
+            self.known = dict(json.loads(line) for line in whole.splitlines())
+            path.write_text(f"{whole}\n" if whole else "")
         self.pool = ProcessPoolExecutor(processes)
 
     def done(self, jobs: Mapping[str, Job]) -> dict[str, Any]:

@@ -38,11 +38,13 @@ def _drawn(
     y: str,
     numbered: bool,
 ) -> str:
-    width = WIDTH + BESIDE if numbered else WIDTH
+    width, height = WIDTH, HEIGHT
+    if numbered:
+        width, height = WIDTH + BESIDE, max(HEIGHT, TOP + 18 + 16 * len(lines))
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {HEIGHT}" font-family="sans-serif"'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif"'
         ' font-size="12">',
-        f'<rect width="{width}" height="{HEIGHT}" fill="white"/>',
+        f'<rect width="{width}" height="{height}" fill="white"/>',
     ]
     for tick in x_axis.ticks():
         at = x_axis.place(tick)

@@ -60,7 +60,7 @@ METHODS = (
     Method("heapsort", "heapsort", exact=True),
     Method("quicksort", "quicksort", exact=True),
     Method("knockout", "knockout", exact=True),
-    Method("Mohajer, one random order", "mohajer", both_orders="random"),
+    Method("Mohajer, one random order", "mohajer", both_orders="random"),  # its end is an order by all answers
     Method("Mohajer, no refit", "mohajer:refit=false", both_orders="random", exact=True),
     Method("sampled pairs, skip 30 %", "sampled", slow=True),
     Method("sampled pairs, skip 30 %, greedy, no prior", "sampled:aggregate=greedy,prior=0", slow=True),

@@ -4,6 +4,7 @@ import importlib.util
 import itertools
 import sys
 import xml.etree.ElementTree as ET
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 
@@ -106,3 +107,21 @@ def test_a_linear_axis_has_round_ticks_inside() -> None:
     svg = plot.log_x({"a": [(1, 0.31), (100, 0.52)], "b": [(10, 0.4)]}, x="calls", y="nDCG")
     texts = [each.text for each in ET.fromstring(svg).iter() if each.tag.endswith("text")]
     assert {"0.35", "0.4", "0.45", "0.5", "1  a", "2  b"} <= set(texts)
+
+
+def test_a_journal_goes_on_where_it_was(tmp_path: Path) -> None:
+    """What is done is not run again; a line that a kill cut off is."""
+    path, journals = tmp_path / "parts.jsonl", load("journal")
+    jobs = {"8": (pow, 2, 3), "9": (pow, 3, 2)}
+
+    def done(stop_s: float, jobs: dict[str, tuple[object, ...]]) -> dict[str, int]:
+        with journals.Journal(path, 1, stop_s) as journal:
+            journal.pool = ThreadPoolExecutor(1)
+            found: dict[str, int] = journal.done(jobs)
+        return found
+
+    with pytest.raises(SystemExit, match="2 parts to go"):
+        done(0, jobs)
+    assert done(60, jobs) == {"8": 8, "9": 9}
+    path.write_text(path.read_text()[:-4])
+    assert done(60, {"8": (divmod, 1, 0), "9": (pow, 3, 2)}) == {"8": 8, "9": 9}
