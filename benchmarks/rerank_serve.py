@@ -145,6 +145,7 @@ def counts(answers: Sequence[Answer], work: Sequence[Request]) -> dict[str, Any]
     return {
         "statuses": {str(status): sum(each.status == status for each in answers) for status in statuses},
         "lost": sum(each.status == 0 for each in answers),
+        "why": sorted({each.error for each in answers if each.error}),
         "wrong": sum(each.status == 200 and each.results != len(work[each.number].texts) for each in answers),
     }
 
@@ -176,12 +177,18 @@ def resident_mb(pid: int) -> float:
 
 
 def soak(client: Client, pid: int, args: argparse.Namespace, model: Path) -> dict[str, Any]:
-    """Memory of the server, twice a second, while it works; the slope after a tenth of the time to warm up."""
+    """Memory of the server, twice a second, while it works: the slope after a tenth of the time, and some hundreds of
+    long documents, to warm up."""
     work = requests(model / "tokenizer.json", 400, sizes=SOAK_SIZES, long=0.3, seed=args.seed)
     bodies = [each.body() for each in work]
     tokens = sum(len(text.split()) + 11 for each in work for text in each.texts)
     rate = 0.8 * args.soak_tokens_per_s / (tokens / len(work))
     warm_s, samples = args.soak_s / 10, []
+    client.patience_s = 2 * args.soak_s
+    first = [
+        requests(model / "tokenizer.json", 1, sizes={300: 1.0}, long=1.0, seed=seed)[0].body() for seed in range(3)
+    ]
+    asyncio.run(_closing(client, closed_loop(client, first, n_clients=3)))
 
     async def run() -> list[Answer]:
         loading = asyncio.create_task(open_loop(client, bodies, rate, args.soak_s + warm_s, seed=args.seed))

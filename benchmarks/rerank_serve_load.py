@@ -13,8 +13,6 @@ import numpy as np
 
 __all__ = ["Answer", "Client", "closed_loop", "open_loop"]
 
-_LIMIT_S = 180.0
-
 
 @dataclass(slots=True)
 class Answer:
@@ -26,6 +24,7 @@ class Answer:
         seconds: from the time it was due to the last byte.
         retry_after_s: what a 429 said, 0 for others.
         results: how many scores came back.
+        error: why there was no answer.
     """
 
     number: int
@@ -33,23 +32,29 @@ class Answer:
     seconds: float
     retry_after_s: float = 0.0
     results: int = 0
+    error: str = ""
 
 
 @dataclass
 class Client:
-    """Connections to one server, kept open and used again; as many as requests are under way."""
+    """Connections to one server, kept open and used again; as many as requests are under way.
+
+    Attributes:
+        patience_s: after which a request counts as lost; longer than the server's own time-out.
+    """
 
     host: str
     port: int
+    patience_s: float = 120.0
     free: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = field(default_factory=list)
 
     async def post(self, number: int, body: bytes, due_s: float) -> Answer:
         """Send one request of POST /rerank and read its answer."""
         try:
-            async with asyncio.timeout(_LIMIT_S):
+            async with asyncio.timeout(self.patience_s):
                 status, head, text = await self._exchange("POST /rerank", body)
-        except (OSError, TimeoutError, asyncio.IncompleteReadError, ValueError):
-            return Answer(number, 0, time.perf_counter() - due_s)
+        except (OSError, TimeoutError, asyncio.IncompleteReadError, ValueError) as error:
+            return Answer(number, 0, time.perf_counter() - due_s, error=f"{type(error).__name__}: {error}")
         retry = head.get("retry-after", "0")
         return Answer(number, status, time.perf_counter() - due_s, float(retry), text.count(b'"index"'))
 

@@ -121,7 +121,9 @@ class Engine:
         if self._reloading:
             raise Busy("reload", "another reload is under way", 5.0)
         self._reloading, old = True, old.hold()
-        loading = asyncio.ensure_future(asyncio.to_thread(replacement, self._load, model, old.model, self.limits))
+        loading = asyncio.ensure_future(
+            asyncio.to_thread(replacement, self._load, model, old.model, self.limits, self._n_workers)
+        )
         try:
             new, report = await asyncio.shield(loading)
             self._switch(Held(new))
@@ -256,7 +258,7 @@ class Engine:
     def _first(self) -> PairModel:
         model = self._load(None)
         try:
-            warm_up(model, self.limits)
+            warm_up(model, self.limits, self._n_workers)
             probe(model)
         except BaseException:
             model.close()

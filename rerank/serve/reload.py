@@ -7,12 +7,14 @@ scores differ from those of before. How far a different model's scores are from 
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spaniel.rerank.cross_encoders.base import Pair, PairModel
 from spaniel.retrieval.errors import ModelError
+from spaniel.retrieval.side_by_side import side_by_side
 
 from .limits import Limits
 from .scored import ReloadReport
@@ -37,8 +39,9 @@ _SAME, _OF_SPREAD = (
 )  # how far two scores of one pair may be apart: the larger of 0.001 and a tenth of the spread
 
 
-def warm_up(model: PairModel, limits: Limits) -> None:
-    """Run the shapes that need most: a short pair, a full batch, the longest pair.
+def warm_up(model: PairModel, limits: Limits, workers: int = 1) -> None:
+    """Run the shapes that need most: a short pair, a full batch, the longest pair; on all workers at once, so that
+    memory is soon as large as it will be.
 
     Raises:
         ModelError: the model fails.
@@ -46,7 +49,7 @@ def warm_up(model: PairModel, limits: Limits) -> None:
     short, long = model.tokenised("warm", ["up", "up and down " * model.max_length])
     full = max(1, min(limits.batch_pairs, limits.batch_tokens // max(1, len(short))))
     for pairs in ([short], [short] * full, [long]):
-        _scores(model, pairs)
+        side_by_side([partial(_scores, model, pairs)] * workers)
 
 
 def probe(model: PairModel) -> NDArray[np.float32]:
@@ -69,7 +72,7 @@ def probe(model: PairModel) -> NDArray[np.float32]:
 
 
 def replacement(
-    load: Callable[[str | None], PairModel], model: str | None, old: PairModel, limits: Limits
+    load: Callable[[str | None], PairModel], model: str | None, old: PairModel, limits: Limits, workers: int = 1
 ) -> tuple[PairModel, ReloadReport]:
     """Open and try another model; to be called in a thread.
 
@@ -79,7 +82,7 @@ def replacement(
     begun_s = time.monotonic()
     new = load(model)
     try:
-        warm_up(new, limits)
+        warm_up(new, limits, workers)
         loaded_s = time.monotonic()
         before, after = probe(old), probe(new)
         apart = float(np.abs(before - after).max())
