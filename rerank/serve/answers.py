@@ -32,6 +32,7 @@ CLIENT_GONE = 499
 """What the log and the counts call a request whose client did not wait; nobody receives it."""
 
 _SHORTEST_S = 0.001
+_JSON = "application/json"
 
 T = TypeVar("T")
 
@@ -56,18 +57,17 @@ class Answers:
         Raises:
             ClientGone: nobody waits for it any more.
         """
-        spoken = [dialect or JINA]
+        spoken = dialect or JINA
         try:
             self.keys.check(request.headers)
             if self.engine.state != "ready":
                 raise _not_ready(self.engine.state)
             with self.bodies.holding() as held:
                 body = await held.read(request)
-                if dialect is None:
-                    spoken[0] = _spoken(body)
-                return await self._answer(spoken[0], request, body)
+                spoken = dialect or _spoken(body)
+                return await self._answer(spoken, request, body)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer and the log the rest
-            return refused(error, request, spoken[0])
+            return refused(error, request, spoken)
 
     async def _answer(self, dialect: Dialect[Any], request: Request, body: bytes) -> Response:
         asked: Asked = dialect.asked(decode(body, dialect.request))
@@ -99,9 +99,6 @@ class Answers:
                 raise Problem(422, "Validation", f"is {asked[:40]!r}; it must be a number from 1 up", "x-timeout-ms")
             allowed_s = min(allowed_s, asked_s)
         return time.monotonic() + allowed_s
-
-
-_JSON = "application/json"
 
 
 def said(value: Mapping[str, JSON], status: int = 200) -> Response:

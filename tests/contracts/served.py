@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 import httpx
 from contracts.fake_pair_model import FakePairModel
-from starlette.applications import Starlette
 
 from spaniel.rerank.serve.app import create_app
 from spaniel.rerank.serve.auth import Keys
@@ -50,9 +49,6 @@ def in_process(
 
 class Served:
     """A service on a free port of this machine, with its event loop in another thread."""
-
-    service: Service
-    app: Starlette
 
     def __init__(self, model: FakePairModel, **settings: Any) -> None:
         self.model = model
