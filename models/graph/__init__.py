@@ -2,5 +2,5 @@
 
 `config.py` reads and bounds the configuration, `weights.py` hands out one checked tensor after another, `families.py`
 says how each architecture names and shapes them, `builder.py` makes nodes, `encoder.py` and `heads.py` the graph,
-`export.py` the folder.
+`gate.py` holds int8 to fp32, `export.py` writes the folder.
 """

@@ -22,14 +22,15 @@ from typing import Any, Literal, cast, get_args
 import numpy as np
 
 from spaniel.models.card import Pooling
-from spaniel.models.pair_ranking import PairGate, asked_of_sample, check_loss, compared, loss, score_pairs
-from spaniel.models.parity import LEAST_COSINE, parity, run_sample, sample_texts
-from spaniel.models.ranking import LEAST_NDCG, passages, ranked
+from spaniel.models.pair_ranking import PairGate
+from spaniel.models.parity import LEAST_COSINE
+from spaniel.models.ranking import LEAST_NDCG
 from spaniel.retrieval.errors import InvalidInput, ModelError
 from spaniel.retrieval.types import JSON
 
 from .config import read_config, read_json
-from .model import OUTPUTS, Head, Plan, plain, quantised, watched
+from .gate import Gate
+from .model import Head, Plan, plain, quantised, watched
 from .modules import Modules, read_modules
 from .weights import Weights
 
@@ -128,7 +129,7 @@ def export(
         if (there := _there(target, definition, judged=bool(gated.judged))) is not None:
             return there
         with _folder_whole(target) as folder:
-            gate = _Gate(source / "tokenizer.json", plan, least_cosine, least_ndcg, gated)
+            gate = Gate(source / "tokenizer.json", plan, least_cosine, least_ndcg, gated)
             measured = _graphs(plan, weights, folder, gate, precision, say)
             _copy(source, folder, modules)
             files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
@@ -151,63 +152,8 @@ def _check(head: str, pooling: str | None, precision: str) -> None:
             raise InvalidInput(name, f"{value!r} is not one of {', '.join(allowed)}")
 
 
-@dataclass(frozen=True, slots=True)
-class _Gate:
-    """What int8 has to pass."""
-
-    tokenizer: Path
-    plan: Plan
-    least_cosine: float
-    least_ndcg: float
-    pairs: PairGate
-
-    def sample(self, graph: Path) -> list[dict[str, Any]]:
-        """All outputs of a graph for the texts of the sample."""
-        pairs = self.plan.head == "classify"
-        return run_sample(graph, self.tokenizer, pairs=pairs, longest=self.plan.config.longest)
-
-    def ranking(self, graph: Path) -> Any:
-        """What a graph ranks by: float32 (n, d) vectors of passages; or logits, float64 (p,) for each query of the
-        sample and then of the judged ones; None for a head that ranks nothing."""
-        longest = self.plan.config.longest
-        if self.plan.head == "classify" and self.plan.config.labels == 1:
-            judged = [(query.query, query.passages) for query in self.pairs.judged]
-            return score_pairs(graph, self.tokenizer, [*asked_of_sample(), *judged], longest=longest)
-        if self.plan.head != "pool":
-            return None
-        texts, output = passages(sample_texts()), OUTPUTS["pool"]
-        made = run_sample(graph, self.tokenizer, pairs=False, longest=longest, texts=texts, output=output)
-        return np.concatenate([each[output] for each in made])
-
-    def check(self, reference: tuple[Any, Any], given: tuple[Any, Any]) -> dict[str, JSON]:
-        """What was measured, from (outputs for the sample, `ranking`) of the fp32 and of the int8 graph.
-
-        Raises:
-            ModelError: it is too far from fp32.
-        """
-        near = parity(reference[0], given[0], OUTPUTS[self.plan.head])
-        near.check(self.least_cosine, "int8")
-        if given[1] is None:
-            return near.to_json()
-        if self.plan.head == "classify":
-            return near.to_json() | self._checked_pairs(reference[1], given[1])
-        alike = ranked(reference[1], given[1])
-        alike.check(self.least_ndcg, "int8")
-        return near.to_json() | {"ranking": alike.to_json()}
-
-    def _checked_pairs(self, reference: Any, given: Any) -> dict[str, JSON]:
-        n = len(given) - len(self.pairs.judged)
-        alike = compared(reference[:n], given[:n])
-        alike.check(self.pairs, "int8")
-        if not self.pairs.judged:
-            return {"ranking": alike.to_json()}
-        lost = loss(reference[n:], given[n:], self.pairs.judged)
-        check_loss(lost, self.pairs, "int8")
-        return {"ranking": alike.to_json(), "judged": lost}
-
-
 def _graphs(
-    plan: Plan, weights: Weights, folder: Path, gate: _Gate, precision: Precision, say: Progress
+    plan: Plan, weights: Weights, folder: Path, gate: Gate, precision: Precision, say: Progress
 ) -> dict[str, JSON] | None:
     """Write the graphs that were asked for; what the gate measured if int8 is among them."""
     if precision != "int8":
