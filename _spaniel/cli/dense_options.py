@@ -228,14 +228,25 @@ def tell_cut(console: Console, encoder: "Encoder") -> None:
 
 
 def tell_long_questions(console: Console, retriever: object) -> None:
-    """Say how many questions were longer than the model reads."""
-    from spaniel.retrieval.protocols import Metered
+    """Say how many questions were longer than the model reads, and how many passages than the reranker."""
+    from spaniel.retrieval.pipeline import Pipeline
 
-    n_cut = retriever.usage().get("truncated", 0) if isinstance(retriever, Metered) else 0
+    source, later = (retriever.source, retriever.stages) if isinstance(retriever, Pipeline) else (retriever, ())
+    n_cut = _cut_by(source)
     if n_cut == 1:
         console.note("the question is longer than the model reads: vectors see its beginning only")
     elif n_cut:
         console.note(f"{n_cut:,} questions are longer than the model reads: vectors see their beginnings only")
+    if n_cut := sum(map(_cut_by, later)):
+        console.note(
+            f"{n_cut:,} {'text is' if n_cut == 1 else 'texts are'} longer than the reranker reads: ends were cut"
+        )
+
+
+def _cut_by(stage: object) -> int:
+    from spaniel.retrieval.protocols import Metered
+
+    return stage.usage().get("truncated", 0) if isinstance(stage, Metered) else 0
 
 
 def tell_language(console: Console, card: "ModelCard", analyzer: str) -> None:
