@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from spaniel.rerank.schedules.base import Schedule
 from spaniel.rerank.schedules.table import SCHEDULES, make_schedule, read_schedule, written
@@ -33,6 +35,28 @@ def test_what_is_not_there_is_named(text: str, said: str) -> None:
         read_schedule(text)
 
 
-def test_settings_are_converted_and_refused_by_type(monkeypatch: pytest.MonkeyPatch) -> None:
-    made: Any = make_schedule("pointwise", {})
-    assert made == read_schedule(" pointwise ")
+def test_settings_are_converted_by_type() -> None:
+    made: Any = read_schedule(" jointrank : size=5, replicas = 2,design=random,prior=0.5 ")
+    assert (made.size, made.replicas, made.design, made.prior) == (5, 2, "random", 0.5)
+    assert read_schedule(written(made)) == made and written(made).startswith("jointrank:size=5,")
+    assert make_schedule("jointrank", {"size": 5, "prior": None}) == read_schedule("jointrank:size=5,prior=null")
+    with pytest.raises(InvalidInput, match="size = 'five'"):
+        read_schedule("jointrank:size=five")
+    with pytest.raises(InvalidInput, match=r"size = 2\.5"):
+        make_schedule("jointrank", {"size": 2.5})
+
+
+NAMES = st.sampled_from([*SCHEDULES, "", "x"])
+SETTINGS = st.lists(
+    st.tuples(st.sampled_from(["size", "passes", "rate", "refit", "prior", "design", "x", ""]), st.text(max_size=6))
+)
+
+
+@given(NAMES, SETTINGS | st.text())
+def test_any_text_is_a_schedule_or_refused(name: str, settings: Any) -> None:
+    rest = settings if isinstance(settings, str) else ",".join(f"{key}={value}" for key, value in settings)
+    try:
+        made = read_schedule(f"{name}:{rest}")
+    except InvalidInput:
+        return
+    assert read_schedule(written(made)) == made
