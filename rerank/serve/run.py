@@ -11,6 +11,7 @@ import asyncio
 import logging
 import signal
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -89,8 +90,10 @@ class Service:
         """Take the port.
 
         Raises:
-            InvalidInput: it is taken, or this machine has no such address.
+            InvalidInput: it is taken, or this machine has no such address; or the PEM files cannot be used.
         """
+        if self.certificate and self.private_key:
+            _check_pair(self.certificate, self.private_key)
         try:
             family, kind, protocol, _, address = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)[0]
             listening = socket.socket(family, kind, protocol)
@@ -210,3 +213,12 @@ class Service:
         except Exception as error:  # noqa: BLE001 - whatever is wrong with the new one, the old one goes on
             foreseen = isinstance(error, SpanielError)
             _log.error("the model stays what it was: %s", error, exc_info=None if foreseen else error)
+
+
+def _check_pair(certificate: Path, private_key: Path) -> None:
+    """Try the files before anything is loaded; a key with a password would make the server ask for it and wait."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, private_key, password="")
+    except (OSError, ValueError) as error:
+        hint = "PEM files: the certificate with its chain, and its key without a password"
+        raise InvalidInput("TLS", f"{certificate} and {private_key} cannot be used ({error})", hint) from error
