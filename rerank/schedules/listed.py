@@ -2,8 +2,8 @@
 
 A schedule that is cut has the orders of a few lists and none of everything. What it then knows is put together by
 Bradley-Terry with the first stage as prior (`aggregate/bradley_terry.py`), and passages that were never shown keep
-their places: nobody has said a word against them. (Without this rule the first answers cost quality: with a judge
-without errors on SciFact, JointRank cut after 2 of 20 calls had an nDCG@10 of .488, with it .681; BM25 has .668.)
+their places: nobody has said a word against them. (Without this rule the first answers cost quality. On 80 queries of
+SciFact, a judge without errors, JointRank cut after 2 of 20 calls: nDCG@10 .488, with the rule .681; BM25 has .668.)
 """
 
 from collections.abc import Generator, Sequence

@@ -27,9 +27,6 @@ class SetwiseInsertion:
 
     Attributes:
         size: passages in a list, 2 or more: the guard and `size - 1` others.
-        refit: when all is answered, leave the order to Bradley-Terry over all answers, as after a cut, instead of the
-            method's own rule, which goes by the last answers: better with a judge that errs, not exact with one that
-            does not (docs/schedules.md).
 
     Raises:
         InvalidInput: `size` below 2.
@@ -38,7 +35,6 @@ class SetwiseInsertion:
     name: ClassVar[str] = "setwise-insertion"
     asks: ClassVar[Kind] = "order"
     size: int = 10
-    refit: bool = False
 
     def __post_init__(self) -> None:
         if self.size < 2:
@@ -50,14 +46,14 @@ class SetwiseInsertion:
         Cost: a setwise heapsort of `top` passages, then ceil((n - top) / (size - 1)) calls where nobody gets in; each
         that does takes one call more and those of the halving, at most ceil(log2(top)) of two passages each. One after
         another.
+
+        Cut, the sorted stand first and the others as they are: no answer is thrown away that the method goes by.
         """
         orders = Orders(n)
         line = list(range(n))
         with suppress(Spent):
             yield from self._sort_first(line, min(top, n), orders)
             yield from self._let_in(line, min(top, n), orders)
-            if self.refit:
-                return Outcome(orders.outcome().order)
         return Outcome(tuple(line))
 
     def _sort_first(

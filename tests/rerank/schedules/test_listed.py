@@ -14,7 +14,6 @@ from spaniel.rerank.questions import Order, Outcome, Question, Rounds
 from spaniel.rerank.schedules.blitzrank import BlitzRank
 from spaniel.rerank.schedules.listed import Orders
 from spaniel.rerank.schedules.setwise_heap import SetwiseHeap
-from spaniel.rerank.schedules.setwise_insertion import SetwiseInsertion
 from spaniel.rerank.schedules.tdpart import TDPart
 from spaniel.rerank.schedules.tourrank import TourRank
 from spaniel.rerank.trace import Asked
@@ -47,9 +46,7 @@ def test_cut_it_is_bradley_terry_over_what_was_shown(schedule: Any) -> None:
         assert outcome.order == told(trace.log, N, PRIORS.get(schedule.name, 1.0))
 
 
-@pytest.mark.parametrize(
-    "schedule", [SetwiseHeap(4), SetwiseInsertion(4), TDPart(6), TourRank(2, group=6), BlitzRank(5)], ids=repr
-)
+@pytest.mark.parametrize("schedule", [SetwiseHeap(4), TDPart(6), TourRank(2, group=6), BlitzRank(5)], ids=repr)
 def test_refit_asks_the_same_and_leaves_the_order_to_all_answers(schedule: Any) -> None:
     answer = exact(np.random.default_rng(8).normal(size=N).tolist())
     _, plain = run_schedule(schedule, N, answer, top=5, keep_log=True)
