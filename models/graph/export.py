@@ -97,8 +97,8 @@ def export(
         precision: "fp32", "int8" or "both". int8 is compared with fp32 on a sample of texts and refused if a cosine is
             below `least_cosine` or, for the head "pool", its ranking of the sample's pieces has an nDCG@10 below
             `least_ndcg` (`ranking.py`); both stand in the manifest.
-        pairs: what int8 has to reach with the head "classify" of one label (`pair_ranking.py`), beside a correlation
-            of `least_cosine`.
+        pairs: what int8 has to reach with the head "classify" of one label (`pair_ranking.py`), in place of
+            `least_cosine`.
         max_length: tokens after which whoever opens the export cuts, instead of what the model's files say.
         on_progress: called with what is being done.
 

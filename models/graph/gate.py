@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from spaniel.models.pair_ranking import PairGate, asked_of_sample, check_loss, compared, loss, score_pairs
-from spaniel.models.parity import parity, run_sample, sample_texts
+from spaniel.models.parity import Parity, parity, run_sample, sample_texts
 from spaniel.models.ranking import passages, ranked
 from spaniel.retrieval.types import JSON
 
@@ -61,12 +61,12 @@ class Gate:
         Raises:
             ModelError: it is too far from fp32.
         """
+        if self.plan.head == "classify" and given[1] is not None:
+            return self._checked_pairs(reference[1], given[1])
         near = parity(reference[0], given[0], OUTPUTS[self.plan.head])
         near.check(self.least_cosine, "int8")
         if given[1] is None:
             return near.to_json()
-        if self.plan.head == "classify":
-            return near.to_json() | self._checked_pairs(reference[1], given[1])
         alike = ranked(reference[1], given[1])
         alike.check(self.least_ndcg, "int8")
         return near.to_json() | {"ranking": alike.to_json()}
@@ -74,9 +74,11 @@ class Gate:
     def _checked_pairs(self, reference: Any, given: Any) -> dict[str, JSON]:
         n = len(given) - len(self.pairs.judged)
         alike = compared(reference[:n], given[:n])
+        near = Parity("correlation", alike.correlation, alike.correlation, alike.queries * alike.passages)
         alike.check(self.pairs, "int8")
+        found = near.to_json() | {"ranking": alike.to_json()}
         if not self.pairs.judged:
-            return {"ranking": alike.to_json()}
+            return found
         lost = loss(reference[n:], given[n:], self.pairs.judged)
         check_loss(lost, self.pairs, "int8")
-        return {"ranking": alike.to_json(), "judged": lost}
+        return found | {"judged": lost}

@@ -45,8 +45,8 @@ def test_activations_have_codes_for_all_they_can_give(make_model: Make, tmp_path
 
 def test_classifier_passes_by_correlation(make_model: Make, tmp_path: Path) -> None:
     folder, _ = make_model("bert", kind="ForSequenceClassification", num_labels=1)
-    lenient = PairGate(least_kendall=0, least_ndcg=0)  # the sample's words are all unknown to it
-    made = export(folder, tmp_path / "out", head="classify", precision="int8", least_cosine=0.9, pairs=lenient)
+    lenient = PairGate(least_correlation=0.5, least_kendall=0, least_ndcg=0)  # the sample's words are all unknown to it
+    made = export(folder, tmp_path / "out", head="classify", precision="int8", pairs=lenient)
     assert not made.graph.exists() and made.int8_graph.is_file()
     assert made.manifest["parity"]["measure"] == "correlation"  # type: ignore[index,call-overload]
 
