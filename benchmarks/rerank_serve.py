@@ -299,7 +299,7 @@ def main() -> None:
     parser.add_argument(
         "--only", nargs="+", default=list(PARTS), choices=[*PARTS, "soak"], help="open and overload need speed"
     )
-    parser.add_argument("--requests", type=int, default=60)
+    parser.add_argument("--requests", type=int, default=20)
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=30, help="of the open loops")

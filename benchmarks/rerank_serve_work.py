@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 
 __all__ = ["SIZES", "SOAK_SIZES", "Request", "requests"]
 
-SIZES = {1: 0.1, 2: 0.1, 5: 0.3, 10: 0.3, 20: 0.15, 50: 0.05}
-"""Documents of a request, and how often: about ten in the mean."""
+
+SIZES = {5: 0.1, 10: 0.25, 20: 0.25, 50: 0.25, 100: 0.15}
+"""Documents of a request, and how often: what is reranked of a first stage, 35 in the mean."""
+
 
 SOAK_SIZES = {1: 0.2, 5: 0.2, 10: 0.2, 30: 0.2, 100: 0.15, 300: 0.04, 1000: 0.01}
 

@@ -33,7 +33,7 @@ class Limits:
 
     documents: int = 1000
     batch_tokens: int = 512
-    window: int = 32
+    window: int = 64
     share_tokens: int = 4096
     queue_tokens: int = 1 << 17
     queue_requests: int = 512

@@ -77,5 +77,5 @@ def test_limits_are_numbers_above_0(field: str, value: object) -> None:
 
 def test_a_gpu_takes_more_at_once() -> None:
     cpu, gpu = Limits.on("cpu", documents=5), Limits.on("cuda", queue_tokens=7)
-    assert cpu == Limits(documents=5) and (cpu.batch_pairs, cpu.window_tokens) == (64, 16384)
+    assert cpu == Limits(documents=5) and (cpu.batch_pairs, cpu.window_tokens) == (64, 32768)
     assert gpu.batch_tokens > cpu.batch_tokens and gpu.batch_pairs > cpu.batch_pairs and gpu.queue_tokens == 7

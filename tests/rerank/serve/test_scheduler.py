@@ -19,7 +19,7 @@ def test_no_run_around_the_pair_has_more_tokens_for_its_cost(
     assert len(chosen) == 1 or (max(chosen) * len(chosen) <= budget and len(chosen) <= limit)
 
     def worth(start: int, stop: int) -> float:
-        return sum(lengths[start:stop]) / ((stop - start) * lengths[stop - 1] + 8)
+        return sum(lengths[start:stop]) / ((stop - start) * lengths[stop - 1] + 12)
 
     def fits(start: int, stop: int) -> bool:
         size = stop - start
