@@ -83,19 +83,22 @@ def measured(
     journal: Journal, collection: str, queries: Sequence[Candidates], methods: Sequence[Method], seeds: int
 ) -> dict[str, Any]:
     """Everything about one collection, as plain JSON."""
-    jobs: dict[str, Job] = {}
+    whole: dict[str, Job] = {}
+    budgets: dict[str, Job] = {}
+    sweeps: dict[str, Job] = {}
     name = f"{collection} {len(queries)}"
     for method in methods:
         n_seeds = 1 if method.slow else seeds
         for setting in SETTINGS:
             key = f"{name} {setting.label} {n_seeds} {method.schedule}"
-            jobs[key] = (reranked, collection, queries, method, setting, n_seeds)
+            whole[key] = (reranked, collection, queries, method, setting, n_seeds)
         n = CUT_PASSAGES[SCHEDULES[method.base].asks]
         few = [query.first(n) for query in queries[:CUT_QUERIES]]
-        jobs[f"{name} cuts {len(few)} {n} {method.schedule}"] = (cuts, collection, few, method)
+        sweeps[f"{name} cuts {len(few)} {n} {method.schedule}"] = (cuts, collection, few, method)
         if method.label in CURVES:
             few = queries[:CURVE_QUERIES]
-            jobs[f"{name} curve {len(few)} {method.schedule}"] = (curve, collection, few, method)
+            budgets[f"{name} curve {len(few)} {method.schedule}"] = (curve, collection, few, method)
+    jobs = whole | budgets | sweeps
     done = journal.done(jobs)
     result = {
         "collection": collection,
