@@ -28,6 +28,7 @@ class Method:
     both_orders: Literal["both", "random"] = "both"
     slow: bool = False  # thousands of calls a query: fewer seeds
     exact: bool = False  # reaches the ceiling with a judge that makes no mistakes
+    sweep: bool = True  # is cut at every call
 
     @property
     def base(self) -> str:
@@ -64,31 +65,29 @@ METHODS = (
     Method("Mohajer, no refit", "mohajer:refit=false", both_orders="random", exact=True),
     Method("sampled pairs, skip 30 %", "sampled", slow=True),
     Method("sampled pairs, skip 30 %, greedy, no prior", "sampled:aggregate=greedy,prior=0", slow=True),
-    Method("setwise heap, 3", "setwise-heap:size=3", exact=True),
+    Method("setwise heap, 3", "setwise-heap:size=3", exact=True, sweep=False),
     Method("setwise heap, 10", "setwise-heap:size=10", exact=True),
     Method("setwise insertion, 10", "setwise-insertion:size=10", exact=True),
     Method("window 20/10", "window", exact=True),
-    Method("window 20/10, 2 passes", "window:passes=2", exact=True),
-    Method("one list of 100", "window:window=100", exact=True),
+    Method("window 20/10, 2 passes", "window:passes=2", exact=True, sweep=False),
+    Method("one list of 100", "window:window=100", exact=True, sweep=False),
     Method("TDPart", "tdpart", exact=True),
-    Method("TourRank-1", "tourrank:tournaments=1"),
+    Method("TourRank-1", "tourrank:tournaments=1", sweep=False),
     Method("TourRank-2", "tourrank:tournaments=2"),
-    Method("TourRank-10", "tourrank:tournaments=10"),
-    Method("BlitzRank k=20", "blitzrank:size=20", exact=True),
+    Method("TourRank-10", "tourrank:tournaments=10", slow=True, sweep=False),
+    Method("BlitzRank k=20", "blitzrank:size=20", exact=True, sweep=False),
     Method("BlitzRank k=10", "blitzrank:size=10", exact=True),
-    Method("setwise heap, 10, refit", "setwise-heap:size=10,refit=true"),
-    Method("TDPart, refit", "tdpart:refit=true"),
-    Method("TourRank-2, refit", "tourrank:tournaments=2,refit=true"),
-    Method("BlitzRank k=10, refit", "blitzrank:size=10,refit=true"),
+    Method("TDPart, refit", "tdpart:refit=true", sweep=False),
+    Method("BlitzRank k=10, refit", "blitzrank:size=10,refit=true", sweep=False),
     Method("JointRank", "jointrank"),
-    Method("JointRank, no prior", "jointrank:prior=0"),
-    Method("JointRank, win rate", "jointrank:aggregate=win-rate,prior=0"),
-    Method("JointRank, PageRank (the paper)", "jointrank:aggregate=pagerank,prior=0"),
+    Method("JointRank, no prior", "jointrank:prior=0", sweep=False),
+    Method("JointRank, win rate", "jointrank:aggregate=win-rate,prior=0", sweep=False),
+    Method("JointRank, PageRank (the paper)", "jointrank:aggregate=pagerank,prior=0", sweep=False),
     Method("JointRank k=20 r=2", "jointrank:replicas=2"),
-    Method("JointRank k=20 r=2, PageRank", "jointrank:replicas=2,aggregate=pagerank,prior=0"),
-    Method("JointRank k=10 r=2", "jointrank:size=10,replicas=2"),
+    Method("JointRank k=20 r=2, PageRank", "jointrank:replicas=2,aggregate=pagerank,prior=0", sweep=False),
+    Method("JointRank k=10 r=2", "jointrank:size=10,replicas=2", sweep=False),
     Method("JointRank Latin k=10", "jointrank:design=latin-square,size=10,replicas=2"),
-    Method("JointRank random k=20 r=4", "jointrank:design=random"),
+    Method("JointRank random k=20 r=4", "jointrank:design=random", sweep=False),
 )
 
 

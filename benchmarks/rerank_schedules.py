@@ -10,7 +10,7 @@ mean over seeds (of the oracle and the schedule), with a 95 % interval over quer
 the oracle's opinions. Then
 
 - the budget curve: nDCG@10 when every query is cut after 1, 2, 5, ... calls (of some of the queries, one seed);
-- the cut sweep: every method cut at *every* call (pairwise ones on 20 passages): the lowest mean on the way,
+- the cut sweep: every schedule cut at *every* call (pairwise ones on 20 passages): the lowest mean on the way,
   against BM25's own;
 - the bars: which methods reach the ceiling with an oracle without errors, whether the default JointRank is on the
   Pareto front of depth 1, and how far it is before the paper's PageRank at equal calls.
@@ -40,7 +40,7 @@ from spaniel.rerank.schedules.table import SCHEDULES
 
 BUDGETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 CUT_PASSAGES: Mapping[str, int] = {"prefer": 20, "order": 100, "score": 100}
-CUT_QUERIES, CURVE_QUERIES = 20, 40
+CUT_QUERIES, CURVE_QUERIES = 20, 30
 CURVES = (
     "quicksort", "heapsort", "Mohajer, one random order", "setwise heap, 10", "window 20/10", "TDPart",
     "TourRank-10", "BlitzRank k=10", "JointRank", "JointRank, PageRank (the paper)", "PRP sliding-10", "pointwise",
@@ -50,7 +50,7 @@ CURVES = (
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("collections", nargs="+")
-    parser.add_argument("--queries", type=int, default=80, help="of each collection at most, drawn with a fixed seed")
+    parser.add_argument("--queries", type=int, default=50, help="of each collection at most, drawn with a fixed seed")
     parser.add_argument("--seeds", type=int, default=2, help="of the oracle; of methods with thousands of calls one")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--quick", action="store_true", help="20 queries, one seed: two minutes")
@@ -94,7 +94,8 @@ def measured(
             whole[key] = (reranked, collection, queries, method, setting, n_seeds)
         n = CUT_PASSAGES[SCHEDULES[method.base].asks]
         few = [query.first(n) for query in queries[:CUT_QUERIES]]
-        sweeps[f"{name} cuts {len(few)} {n} {method.schedule}"] = (cuts, collection, few, method)
+        if method.sweep:
+            sweeps[f"{name} cuts {len(few)} {n} {method.schedule}"] = (cuts, collection, few, method)
         if method.label in CURVES:
             few = queries[:CURVE_QUERIES]
             budgets[f"{name} curve {len(few)} {method.schedule}"] = (curve, collection, few, method)
