@@ -17,6 +17,11 @@ FOLDERS = {
     "": "_spaniel",
 }  # fmt: skip
 
+OF_AN_EXTRA = {
+    "serve": [f"spaniel.rerank.serve.{name}" for name in ("answers", "app", "body", "protocol", "run", "watching")]
+}
+"""Modules that are of no use without an extra, and import it."""
+
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
@@ -92,9 +97,20 @@ def test_sdist_holds_sources_and_no_builds(wheel: Path) -> None:
 
 def test_every_module_imports(installed: Path, tmp_path: Path) -> None:
     # `python -m spaniel` is a module too; importing it runs nothing.
-    code = f"import importlib\nfor name in {sorted(tree_modules())}: importlib.import_module(name)"
+    extra = sorted(name for names in OF_AN_EXTRA.values() for name in names)
+    assert set(extra) <= tree_modules()
+    code = f"import importlib\nfor name in {sorted(tree_modules() - set(extra))}: importlib.import_module(name)"
     done = run(installed / "python", "-W", "error", "-c", code, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
+    code = f"import importlib\nfor name in {extra}: importlib.import_module(name)"
+    here = run(sys.executable, "-c", code, cwd=tmp_path)
+    assert here.returncode == 0, here.stderr
+
+
+def test_a_command_of_an_extra_says_which(installed: Path, tmp_path: Path) -> None:
+    done = run(installed / "spaniel", "rerank", "serve", "--model", "none", "--json", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "spaniel[serve]" in json.loads(done.stderr)["error"]["hint"]
 
 
 def test_build_and_search_far_from_the_repository(installed: Path, tmp_path: Path) -> None:
