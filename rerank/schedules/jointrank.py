@@ -22,8 +22,10 @@ from .listed import Orders
 __all__ = ["JointRank"]
 
 
-MEASURED_PRIOR = {"bradley-terry": 2.0}
-"""Blocks compare each passage dozens of times; that bears a heavier prior than single pairs do."""
+PRIOR_PER_COMPARISON = 0.04
+"""Weight of the first stage under Bradley-Terry for each comparison of a passage: replicas show the same fixed errors of
+a judge again, so that the belief in the first stage must not fade as they add up (docs/aggregators.md)."""
+PRIOR_CUT = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +37,8 @@ class JointRank:
         replicas: blocks that each passage is in.
         design: a name of `designs.table.DESIGNS`.
         aggregate: a name of `aggregate.table.AGGREGATORS`.
-        prior: weight of the first-stage order in it; None for what measured best (docs/aggregators.md): 2 for
-            Bradley-Terry, with the others what the aggregator takes by itself.
+        prior: weight of the first-stage order in it; None for what measured best: with Bradley-Terry 0.04 for each
+            comparison of a passage, 3.04 by default; with the others what the aggregator takes by itself.
 
     Raises:
         InvalidInput: a value that cannot be, an unknown name.
@@ -70,6 +72,10 @@ class JointRank:
         try:
             yield from orders.ask([block for block in blocks if len(block) > 1])
         except Spent:  # without a prior, passages that no block has shown yet would stand anywhere
-            return orders.outcome(prior=MEASURED_PRIOR["bradley-terry"])
-        measured = MEASURED_PRIOR.get(self.aggregate)
-        return orders.outcome(self.aggregate, prior=measured if self.prior is None else self.prior)
+            return orders.outcome(prior=PRIOR_CUT)
+        return orders.outcome(self.aggregate, prior=self._prior(n))
+
+    def _prior(self, n: int) -> float | None:
+        if self.prior is None and self.aggregate == "bradley-terry":
+            return PRIOR_PER_COMPARISON * self.replicas * max(min(self.size, n) - 1, 0)
+        return self.prior
