@@ -87,8 +87,8 @@ def bars(result: Mapping[str, Any], methods: Sequence[Method]) -> dict[str, Any]
 
 
 def pareto(rows: Mapping[str, Any], setting: str) -> list[str]:
-    """Methods of depth 1 that none of depth 1 beats at no more calls, cheapest first."""
-    flat = [(row["calls"], -row["ndcg"][setting]["mean"], label) for label, row in rows.items() if row["depth"] == 1]
+    """Methods of depth 1 (0 for one passage) that no other beats at no more calls, cheapest first."""
+    flat = [(row["calls"], -row["ndcg"][setting]["mean"], label) for label, row in rows.items() if row["depth"] <= 1]
     front: list[str] = []
     best = np.inf
     for _, loss, label in sorted(flat):

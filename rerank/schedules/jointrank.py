@@ -23,9 +23,10 @@ __all__ = ["JointRank"]
 
 
 PRIOR_PER_COMPARISON = 0.04
-"""Weight of the first stage under Bradley-Terry for each comparison of a passage: replicas show the same fixed errors of
-a judge again, so that the belief in the first stage must not fade as they add up (docs/aggregators.md)."""
+"""Weight of the first stage under Bradley-Terry for each comparison of a passage: replicas show the same fixed errors
+of a judge again, so that the belief in the first stage must not fade as they add up (docs/aggregators.md)."""
 PRIOR_CUT = 2.0
+"""The same when the budget has ended."""
 
 
 @dataclass(frozen=True, slots=True)
