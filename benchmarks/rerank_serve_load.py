@@ -70,6 +70,8 @@ class Client:
         self.free.clear()
 
     async def _exchange(self, line: str, body: bytes) -> tuple[int, dict[str, str], bytes]:
+        while self.free and self.free[-1][0].at_eof():  # the server has ended what was idle for too long
+            self.free.pop()[1].close()
         reader, writer = self.free.pop() if self.free else await asyncio.open_connection(self.host, self.port)
         try:
             head = f"{line} HTTP/1.1\r\nhost: {self.host}\r\ncontent-type: application/json\r\n"
