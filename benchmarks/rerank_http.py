@@ -33,7 +33,7 @@ class NoModel:
 
     name, sha256, max_length, info = "none", "0" * 64, 512, dict[str, bool]()
 
-    def tokenised(self, query: str, passages: Sequence[str]) -> list[Pair]:
+    def tokenised(self, query: str, passages: Sequence[str], *, max_passage_tokens: int | None = None) -> list[Pair]:
         types = np.zeros(60, np.int64)
         return [Pair(np.full(60, sum(map(ord, text[-3:])), np.int64), types, False) for text in passages]
 

@@ -30,13 +30,19 @@ class Pair:
     Attributes:
         ids: int64 (t,), special tokens included.
         types: int64 (t,), which text each token is of (0 the query, 1 the passage), as the model was trained.
-        truncated: they were longer than there was room for, and one was cut: the passage, unless the query alone
-            takes more than its share.
+        passage_cut: the end of the passage was cut, for want of room or because no more of it was to be read.
+        query_cut: the end of the query was, which then takes more than its share alone.
     """
 
     ids: Ints
     types: Ints
-    truncated: bool
+    passage_cut: bool
+    query_cut: bool = False
+
+    @property
+    def truncated(self) -> bool:
+        """Whether either was cut."""
+        return self.passage_cut or self.query_cut
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -94,22 +100,22 @@ class PairTokenizer:
         self.max_length, self._room = max_length, room
         self._query_room, self._halved = query_room or room // 2, query_room is None
 
-    def __call__(self, query: str, passages: Sequence[str]) -> list[Pair]:
+    def __call__(self, query: str, passages: Sequence[str], *, max_passage_tokens: int | None = None) -> list[Pair]:
         """Pairs of one query with each passage, in their order. The texts must be encodable as UTF-8 (`text.clean`).
 
         What is too long together loses from the end of the passage; the query is cut only as far as it is longer than
-        `query_room` and the passage needs the place (with half of the room, transformers' longest_first).
+        `query_room` and the passage needs the place (with half of the room, transformers' longest_first). With
+        `max_passage_tokens` (at least 1) a passage is cut to so many first.
         """
         asked = self._tokenizer([query]).ids[0]
-        return [self._pair(asked, ids) for ids in self._tokenizer(passages).ids]
+        return [self._pair(asked, ids, max_passage_tokens) for ids in self._tokenizer(passages).ids]
 
-    def _pair(self, query: Ints, passage: Ints) -> Pair:
-        room, template = self._room, self._template
+    def _pair(self, query: Ints, whole: Ints, most: int | None) -> Pair:
+        room, template, passage = self._room, self._template, whole[:most]
         # Where both are too long, the longer one gets the odd token, as transformers has it.
         odd = self._halved and room % 2 == 1 and len(query) > len(passage)
         asked = query[: max(self._query_room + odd, room - len(passage))]
         read = passage[: room - len(asked)]
-        cut = len(asked) < len(query) or len(read) < len(passage)
         first, second = template.types
         ids = np.concatenate([template.before[0], asked, template.between[0], read, template.behind[0]])
         types = np.concatenate(
@@ -118,7 +124,7 @@ class PairTokenizer:
                 np.full(len(read), second), template.behind[1],
             ]
         )  # fmt: skip
-        return Pair(ids, types, cut)
+        return Pair(ids, types, len(read) < len(whole), len(asked) < len(query))
 
 
 def _template(tokenizer: Tokenizer, path: Path) -> _Template:

@@ -36,9 +36,10 @@ class PairModel(Protocol):
     @property
     def info(self) -> Mapping[str, JSON]: ...
 
-    def tokenised(self, query: str, passages: Sequence[str]) -> list[Pair]:
+    def tokenised(self, query: str, passages: Sequence[str], *, max_passage_tokens: int | None = None) -> list[Pair]:
         """Pairs of one query with each passage, in their order; the passage is cut, the query only when it alone
         would leave the passage less than half of the room. Any text that is a str; half surrogate pairs are replaced.
+        With `max_passage_tokens` (at least 1) no more of a passage is read than so many.
         """
         ...
 

@@ -105,9 +105,10 @@ class OnnxPairModel:
         """See `PairModel`."""
         return self._files.max_length
 
-    def tokenised(self, query: str, passages: Sequence[str]) -> list[Pair]:
+    def tokenised(self, query: str, passages: Sequence[str], *, max_passage_tokens: int | None = None) -> list[Pair]:
         """See `PairModel.tokenised`."""
-        return self._tokenizer(clean(query), [clean(passage) for passage in passages])
+        texts = [clean(passage) for passage in passages]
+        return self._tokenizer(clean(query), texts, max_passage_tokens=max_passage_tokens)
 
     def logits(self, pairs: Sequence[Pair]) -> NDArray[np.float32]:
         """See `PairModel.logits`."""

@@ -39,13 +39,13 @@ class TorchPairModel:
         self._model, self._one_at_a_time = model, Lock()
         self._torch: Any = require("torch", extra="torch")
 
-    def tokenised(self, query: str, passages: Sequence[str]) -> list[Pair]:
-        """See `PairModel.tokenised`."""
+    def tokenised(self, query: str, passages: Sequence[str], *, max_passage_tokens: int | None = None) -> list[Pair]:
+        """See `PairModel.tokenised`. A passage is cut to `max_passage_tokens` after the pair is to `max_length`."""
         query, texts = clean(query), [clean(passage) for passage in passages]
         found: list[Pair] = []
         with self._one_at_a_time:  # a tokenizer of transformers may not be shared: it keeps how it is to cut
             for start in range(0, len(texts), _CHUNK):
-                found += self._chunk(query, texts[start : start + _CHUNK])
+                found += self._chunk(query, texts[start : start + _CHUNK], max_passage_tokens)
         return found
 
     def logits(self, pairs: Sequence[Pair]) -> NDArray[np.float32]:
@@ -69,7 +69,7 @@ class TorchPairModel:
         """Let the model go."""
         self._model = None
 
-    def _chunk(self, query: str, texts: Sequence[str]) -> list[Pair]:
+    def _chunk(self, query: str, texts: Sequence[str], most: int | None) -> list[Pair]:
         if self._model is None:
             raise ModelError(f"{self.name}: closed")
         made = self._model.tokenizer([query] * len(texts), list(texts), truncation=True, max_length=self.max_length)
@@ -77,9 +77,34 @@ class TorchPairModel:
         pairs = []
         for i, ids in enumerate(made["input_ids"]):
             kinds = np.zeros(len(ids), np.int64) if types is None else np.array(types[i], np.int64)
-            cut = bool(made.encodings[i].overflowing) if made.encodings else len(ids) >= self.max_length
-            pairs.append(Pair(np.array(ids, np.int64), kinds, cut))
+            query_cut, passage_cut = (
+                _cuts(made.encodings[i]) if made.encodings else (False, len(ids) >= self.max_length)
+            )
+            pair = Pair(np.array(ids, np.int64), kinds, passage_cut, query_cut)
+            pairs.append(pair if most is None else _shortened(pair, made.sequence_ids(i), most))
         return pairs
+
+
+def _cuts(encoding: Any) -> tuple[bool, bool]:
+    """Whether the query was cut, and whether the passage was: what was left out has letters behind the last kept."""
+    ends = [0, 0]
+    for text, (_, end) in zip(encoding.sequence_ids, encoding.offsets, strict=True):
+        if text is not None:
+            ends[text] = max(ends[text], end)
+    cut = {
+        text
+        for rest in encoding.overflowing
+        for text, (_, end) in zip(rest.sequence_ids, rest.offsets, strict=True)
+        if text is not None and end > ends[text]
+    }
+    return 0 in cut, 1 in cut
+
+
+def _shortened(pair: Pair, texts: Sequence[int | None], most: int) -> Pair:
+    """The pair with the first tokens of its passage alone; `texts` says of which text each token is."""
+    behind = [place for place, text in enumerate(texts) if text == 1][most:]
+    cut = pair.passage_cut or bool(behind)
+    return Pair(np.delete(pair.ids, behind), np.delete(pair.types, behind), cut, pair.query_cut)
 
 
 def load_cross_encoder(folder: Path, *, device: str = "cpu") -> Any:

@@ -74,18 +74,15 @@ class Answers:
         self.engine.limits.check(len(asked.texts))
         id_ = request.scope["state"]["request_id"]
         scored = await _unless_gone(request, self._scored(asked, self._deadline(request), id_))
-        if scored.truncated and not asked.cut:
-            told = f"{scored.truncated} of {len(asked.texts)} texts are longer than the model reads"
-            raise Problem(422, "Validation", told, hint="shorten them, or let them be cut")
         answered = Answered(asked, id_, int(time.time()), scored)
         request.scope["state"]["done"] = f"{len(asked.texts)} pairs, {scored.tokens} tokens"
         return Response(msgspec.json.encode(dialect.answer(answered)), headers=_headers(scored), media_type=_JSON)
 
     def _scored(self, asked: Asked, deadline: float, id_: str) -> Coroutine[Any, Any, Scored]:
         if isinstance(asked.query, str):
-            return self.engine.score(asked.query, asked.texts, deadline=deadline, request_id=id_)
+            return self.engine.score(asked.query, asked.texts, deadline=deadline, request_id=id_, reading=asked.reading)
         pairs = list(zip(asked.query, asked.texts, strict=True))
-        return self.engine.score_pairs(pairs, deadline=deadline, request_id=id_)
+        return self.engine.score_pairs(pairs, deadline=deadline, request_id=id_, reading=asked.reading)
 
     def _deadline(self, request: Request) -> float:
         """When the answer is no longer wanted, by `time.monotonic()`."""
@@ -140,7 +137,8 @@ def _spoken(body: bytes) -> Dialect[Any]:
 def _headers(scored: Scored) -> dict[str, str]:
     parts = {"queue": scored.queue_s, "tokenise": scored.tokenise_s, "inference": scored.inference_s}
     timing = ", ".join(f"{name};dur={seconds * 1000:.1f}" for name, seconds in parts.items())
-    return {"x-truncated-docs": str(scored.truncated), "Server-Timing": timing}
+    cut = {"x-truncated-docs": str(scored.truncated), "x-truncated-queries": str(scored.truncated_queries)}
+    return {**cut, "Server-Timing": timing}
 
 
 async def _unless_gone(request: Request, work: Awaitable[T]) -> T:

@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from spaniel.models.cpus import usable_cpus
-from spaniel.rerank.cross_encoders.base import PairModel
-from spaniel.retrieval.errors import LimitExceeded
+from spaniel.rerank.cross_encoders.base import Pair, PairModel
+from spaniel.retrieval.errors import InvalidInput, LimitExceeded
 from spaniel.retrieval.types import JSON
 
 from .admission import Admission, Speed
@@ -27,7 +27,7 @@ from .queue import PairQueue
 from .refusals import Busy, DeadlineExceeded, NotReady
 from .reload import probe, replacement, warm_up
 from .scored import ReloadReport, Scored, State
-from .tokenising import Group, guess, pieces, tokenised
+from .tokenising import USUAL, Group, Reading, check_whole, guess, pieces, tokenised
 from .worker import Workers
 
 __all__ = ["Engine"]
@@ -80,7 +80,13 @@ class Engine:
         self.state = "ready"
 
     async def score(
-        self, query: str, texts: Sequence[str], *, deadline: float | None = None, request_id: str = ""
+        self,
+        query: str,
+        texts: Sequence[str],
+        *,
+        deadline: float | None = None,
+        request_id: str = "",
+        reading: Reading = USUAL,
     ) -> Scored:
         """Scores of one query with each text.
 
@@ -89,9 +95,11 @@ class Engine:
             texts: any strings.
             deadline: when the answer is no longer wanted, by `time.monotonic()`.
             request_id: stands in errors' notes.
+            reading: how much of the texts.
 
         Raises:
             LimitExceeded: more texts than one request may have.
+            InvalidInput: something is too long and may not be cut; the model has not run.
             Busy: too much is queued.
             NotReady: loading, draining or failed.
             DeadlineExceeded: accepted, but not done in time.
@@ -99,13 +107,18 @@ class Engine:
 
         Cancelling the task takes what is left of the request out of the queue.
         """
-        return await self._score([(query, texts)], deadline, request_id)
+        return await self._score([(query, texts)], deadline, request_id, reading)
 
     async def score_pairs(
-        self, pairs: Sequence[tuple[str, str]], *, deadline: float | None = None, request_id: str = ""
+        self,
+        pairs: Sequence[tuple[str, str]],
+        *,
+        deadline: float | None = None,
+        request_id: str = "",
+        reading: Reading = USUAL,
     ) -> Scored:
         """Scores of pairs of texts, each with a query of its own; otherwise as `score`."""
-        return await self._score([(query, [text]) for query, text in pairs], deadline, request_id)
+        return await self._score([(query, [text]) for query, text in pairs], deadline, request_id, reading)
 
     async def reload(self, model: str | None = None) -> ReloadReport:
         """Put another model (or the same files, read again when None) in the place of the one that answers.
@@ -179,11 +192,13 @@ class Engine:
             known |= {"model": model.name, "sha256": model.sha256, "max_length": model.max_length, **model.info}
         return known
 
-    async def _score(self, groups: Sequence[Group], deadline: float | None, request_id: str) -> Scored:
+    async def _score(
+        self, groups: Sequence[Group], deadline: float | None, request_id: str, reading: Reading
+    ) -> Scored:
         begun_s = time.monotonic()
         self.metrics.count.add()
         try:
-            scored = await self._answered(groups, deadline)
+            scored = await self._answered(groups, deadline, reading)
         except BaseException as error:
             self.metrics.failure.add(err=_label(error))
             if isinstance(error, Busy):
@@ -193,7 +208,7 @@ class Engine:
         self.metrics.scored(scored, time.monotonic() - begun_s)
         return scored
 
-    async def _answered(self, groups: Sequence[Group], deadline: float | None) -> Scored:
+    async def _answered(self, groups: Sequence[Group], deadline: float | None, reading: Reading) -> Scored:
         n_pairs = sum(len(texts) for _, texts in groups)
         self.limits.check(n_pairs)
         held = self._serving()
@@ -202,7 +217,7 @@ class Engine:
         job = self._begin(n_pairs, sum(guesses), deadline, held)
         try:
             async with asyncio.timeout_at(_loop_time(deadline)) as timeout:
-                await self._tokenise(job, groups, guesses)
+                await self._tokenise(job, groups, guesses, reading)
                 if n_pairs:
                     await job.done
         except TimeoutError:
@@ -221,20 +236,28 @@ class Engine:
         self._empty.clear()
         return job
 
-    async def _tokenise(self, job: Job, groups: Sequence[Group], guesses: Sequence[int]) -> None:
-        """Queue the pairs of a request, some at a time; between two goes other requests have theirs."""
-        place, rest = 0, sum(guesses)
+    async def _tokenise(self, job: Job, groups: Sequence[Group], guesses: Sequence[int], reading: Reading) -> None:
+        """Queue the pairs of a request, some at a time; between two goes other requests have theirs. Where nothing
+        may be cut, they are queued once all of them are known.
+        """
+        place, rest, known = 0, sum(guesses), list[Pair]()
         for piece in pieces(groups):
             held = job.held.hold()
-            going = self._tokenisers.submit(tokenised, held.model, piece)
+            going = self._tokenisers.submit(tokenised, held.model, piece, reading)
             going.add_done_callback(lambda _, held=held: held.let_go())  # type: ignore[misc]
             pairs = await asyncio.wrap_future(going)
             if job.done.done():  # it has failed already
                 return
             rest -= sum(guesses[place : place + len(pairs)])
             job.tokenised(pairs, rest=rest)
-            self._queue.put(job, place, pairs)
+            if reading.cut:
+                self._queue.put(job, place, pairs)
+            else:
+                known += pairs
             place += len(pairs)
+        if known:
+            check_whole(known)
+            self._queue.put(job, 0, known)
 
     def _end(self, job: Job) -> None:
         self._jobs.discard(job)
@@ -298,6 +321,7 @@ def _label(error: BaseException) -> str:
 
 _LABELS: Mapping[type[BaseException], str] = {
     LimitExceeded: "validation",
+    InvalidInput: "validation",
     Busy: "overloaded",
     NotReady: "not_ready",
     DeadlineExceeded: "deadline",

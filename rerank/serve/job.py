@@ -30,11 +30,13 @@ class Job:
         done: a future of the event loop: all scores are there, or an error.
         tag: virtual time of its next pair (`scheduler.py`); the queue's.
         truncated: passages that were cut.
+        truncated_queries: pairs whose query was.
     """
 
     def __init__(self, number: int, n_pairs: int, tokens: int, due: float, held: Held) -> None:
         self.number, self.due, self.held = number, due, held
-        self.tag, self.truncated, self.tokens = 0.0, 0, 0
+        self.tag, self.tokens = 0.0, 0
+        self.truncated = self.truncated_queries = 0
         self.begun_s = self.tokenised_s = self.queued_s = time.monotonic()
         self._loop = asyncio.get_running_loop()
         self.done: asyncio.Future[None] = self._loop.create_future()
@@ -56,7 +58,8 @@ class Job:
         with self._lock:
             self._unseen, self._known = rest, self._known + tokens
         self.tokens += tokens
-        self.truncated += sum(pair.truncated for pair in pairs)
+        self.truncated += sum(pair.passage_cut for pair in pairs)
+        self.truncated_queries += sum(pair.query_cut for pair in pairs)
 
     def answered(
         self, places: Sequence[int], logits: NDArray[np.float32], tokens: int, begun_s: float, ended_s: float
@@ -82,6 +85,7 @@ class Job:
             logits=self._logits,
             tokens=self.tokens,
             truncated=self.truncated,
+            truncated_queries=self.truncated_queries,
             queue_s=max(0.0, self._first_s - self.queued_s),
             tokenise_s=self.tokenised_s - self.begun_s,
             inference_s=self._last_s - self._first_s,

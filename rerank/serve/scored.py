@@ -22,6 +22,7 @@ class Scored:
         logits: float64 (n,), in the order of the texts; no sigmoid has been applied.
         tokens: tokens the model read, special ones included, padding not.
         truncated: passages that were cut.
+        truncated_queries: pairs whose query was.
         queue_s: from the first pair being queued to the first batch with one of them.
         tokenise_s: until the last pair was tokenised, waiting for a thread included.
         inference_s: from the first batch to the last; other requests' batches may lie between.
@@ -35,6 +36,7 @@ class Scored:
     tokenise_s: float
     inference_s: float
     model: str
+    truncated_queries: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,34 @@
 """Texts to pairs of tokens, some at a time, so that a large request is in the queue before all of it is tokenised."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from spaniel.rerank.cross_encoders.base import Pair, PairModel
-from spaniel.retrieval.errors import ModelError, SpanielError
+from spaniel.retrieval.errors import InvalidInput, ModelError, SpanielError
 
-__all__ = ["Group", "guess", "pieces", "tokenised"]
+__all__ = ["USUAL", "Group", "Reading", "check_whole", "guess", "pieces", "tokenised"]
 
 Group = tuple[str, Sequence[str]]
 """A query and texts to be scored with it."""
 
 _TEXTS, _LETTERS = 32, 1 << 17  # tokenised in one go; a longer text is a piece of its own
 _LETTERS_PER_TOKEN = 4  # a guess for admission; English has about 4.5
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a request's texts are to be read.
+
+    Attributes:
+        cut: what is longer than the model reads may be cut; else it is an error, and nothing is scored.
+        max_passage_tokens: of a text, at most.
+    """
+
+    cut: bool = True
+    max_passage_tokens: int | None = None
+
+
+USUAL = Reading()
 
 
 def guess(query: str, text: str, model: PairModel) -> int:
@@ -36,14 +53,15 @@ def pieces(groups: Sequence[Group]) -> Iterator[list[tuple[str, list[str]]]]:
         yield piece
 
 
-def tokenised(model: PairModel, piece: Sequence[tuple[str, list[str]]]) -> list[Pair]:
+def tokenised(model: PairModel, piece: Sequence[tuple[str, list[str]]], reading: Reading = USUAL) -> list[Pair]:
     """Pairs in the order of the texts; to be called in a thread.
 
     Raises:
         ModelError: the tokenizer fails.
     """
     try:
-        pairs = [pair for query, texts in piece for pair in model.tokenised(query, texts)]
+        most = reading.max_passage_tokens
+        pairs = [pair for query, texts in piece for pair in model.tokenised(query, texts, max_passage_tokens=most)]
     except SpanielError:
         raise
     except Exception as error:
@@ -52,3 +70,15 @@ def tokenised(model: PairModel, piece: Sequence[tuple[str, list[str]]]) -> list[
     if len(pairs) != n_texts:
         raise ModelError(f"{model.name}: {len(pairs)} pairs of {n_texts} texts")
     return pairs
+
+
+def check_whole(pairs: Sequence[Pair]) -> None:
+    """Raises:
+    InvalidInput: one was cut.
+    """
+    texts, queries = sum(pair.passage_cut for pair in pairs), sum(pair.query_cut for pair in pairs)
+    told = [f"{texts} of {len(pairs)} texts are longer than the model reads"] if texts else []
+    if queries:
+        told.append("the query is too long" if queries == len(pairs) else f"{queries} queries are too long")
+    if told:
+        raise InvalidInput("truncation", f"is off, and {'; '.join(told)}", "shorten them, or let them be cut")

@@ -39,8 +39,8 @@ class FakePairModel:
     def info(self) -> Mapping[str, JSON]:
         return {"architecture": "fake"}
 
-    def tokenised(self, query: str, passages: Sequence[str]) -> list[Pair]:
-        return [self._pair(query, passage) for passage in passages]
+    def tokenised(self, query: str, passages: Sequence[str], *, max_passage_tokens: int | None = None) -> list[Pair]:
+        return [self._pair(query, passage, max_passage_tokens) for passage in passages]
 
     def logits(self, pairs: Sequence[Pair]) -> NDArray[np.float32]:
         if self.closed:
@@ -57,12 +57,13 @@ class FakePairModel:
     def close(self) -> None:
         self.closed = True
 
-    def _pair(self, query: str, passage: str) -> Pair:
-        asked, told = query.split(), passage.split()
-        room = max(1, self.max_length - 3 - len(asked))
+    def _pair(self, query: str, passage: str, most: int | None = None) -> Pair:
+        whole, told = query.split(), passage.split()
+        asked = whole[: self.max_length - 4]
+        room = min(self.max_length - 3 - len(asked), most or self.max_length)
         ids = [1, *map(_word, asked), 2, *map(_word, told[:room]), 2]
         types = [0] * (len(asked) + 2) + [1] * (len(ids) - len(asked) - 2)
-        return Pair(np.array(ids, np.int64), np.array(types, np.int64), len(told) > room)
+        return Pair(np.array(ids, np.int64), np.array(types, np.int64), len(told) > room, len(asked) < len(whole))
 
     def _score(self, ids: NDArray[np.int64]) -> float:
         digest = hashlib.sha256(f"{self.seed}".encode() + ids.tobytes()).digest()

@@ -41,6 +41,17 @@ def test_a_pair_is_what_the_library_makes_of_it(path: Path, query: str, passages
 
 
 @settings(max_examples=60)
+@given(query=texts, passage=texts, max_length=st.integers(10, 60), most=st.integers(1, 30))
+def test_a_passage_is_read_as_far_as_asked(path: Path, query: str, passage: str, max_length: int, most: int) -> None:
+    tokenize = PairTokenizer(path, max_length)
+    (pair,) = tokenize(query, [passage], max_passage_tokens=most)
+    (same,) = tokenize(query, [" ".join(passage.split()[:most])])
+    assert (pair.ids.tolist(), pair.types.tolist()) == (same.ids.tolist(), same.types.tolist())
+    assert pair.passage_cut == (same.passage_cut or len(passage.split()) > most)
+    assert pair.query_cut == same.query_cut
+
+
+@settings(max_examples=60)
 @given(query=texts, passage=texts, max_length=st.integers(10, 60), room=st.integers(1, 5))
 def test_a_query_keeps_its_room(path: Path, query: str, passage: str, max_length: int, room: int) -> None:
     (pair,) = PairTokenizer(path, max_length, query_room=room)(query, [passage])
@@ -55,8 +66,9 @@ def test_long_texts_and_none(path: Path) -> None:
     tokenize = PairTokenizer(path, 20)
     book = " ".join(["w1"] * 50_000)
     (pair,) = tokenize("w2", [book])
-    assert len(pair) == 20 and pair.truncated
-    assert tokenize(book, ["w2"])[0].truncated
+    assert len(pair) == 20 and pair.passage_cut and not pair.query_cut
+    (pair,) = tokenize(book, ["w2"])
+    assert pair.query_cut and not pair.passage_cut and pair.truncated
     assert tokenize("w1", []) == []
     assert not tokenize("", [" " * 100_000])[0].truncated
 

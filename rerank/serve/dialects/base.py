@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from spaniel.rerank.serve.errors import Problem
 from spaniel.rerank.serve.scored import Scored
+from spaniel.rerank.serve.tokenising import USUAL, Reading
 from spaniel.retrieval.types import JSON
 
 __all__ = [
@@ -52,18 +53,16 @@ class Asked:
         texts: of the documents, in their order.
         top: how many of the best are wanted; None or 0, as some clients write it, for all.
         raw: logits instead of probabilities.
-        cut: a text that is longer than the model reads may be cut; else it is an error.
+        reading: how much of the texts.
         documents: as JSON objects, where the answer shall repeat them; else None.
-        warnings: what was asked for and is not done.
     """
 
     query: str | Sequence[str]
     texts: Sequence[str]
     top: int | None = None
     raw: bool = False
-    cut: bool = True
+    reading: Reading = USUAL
     documents: Sequence[Raw] | None = None
-    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,4 @@
-"""`POST /v2/rerank`: Cohere's dialect. `cohere.ClientV2(base_url=...)` and langchain-cohere speak it unchanged.
-
-`max_tokens_per_doc` is not kept: texts are cut at the model's own length, which is mostly shorter. Where the number
-given is below 512, the answer's `meta.warnings` says so.
-"""
+"""`POST /v2/rerank`: Cohere's dialect. `cohere.ClientV2(base_url=...)` and langchain-cohere speak it unchanged."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -11,6 +7,7 @@ from msgspec import UNSET, Meta, Raw, UnsetType
 
 from spaniel.rerank.serve.errors import Problem
 from spaniel.rerank.serve.schemas import Shape
+from spaniel.rerank.serve.tokenising import Reading
 from spaniel.retrieval.types import JSON
 
 from .base import (
@@ -28,8 +25,6 @@ from .jina import meta
 
 __all__ = ["COHERE", "CohereRequest", "CohereResponse"]
 
-_USUAL_LENGTH = 512
-
 
 class CohereRequest(Shape):
     """A query and the documents to put in order."""
@@ -38,9 +33,10 @@ class CohereRequest(Shape):
     documents: Some
     model: Annotated[str | None, Meta(description="Any; the server has one model.")] = None
     top_n: Top = None
-    max_tokens_per_doc: Annotated[int | None, Meta(description="Not kept; see meta.warnings.")] = None
+    max_tokens_per_doc: Annotated[int, Meta(ge=1, description="More of a document is not read.")] | None = None
     return_documents: Annotated[bool | None, Meta(description="Repeat the documents.")] = None
     rank_fields: Annotated[list[str] | None, Meta(description="Of objects: the fields that are text.")] = None
+    raw_scores: Annotated[bool | None, Meta(description="Logits instead of scores from 0 to 1; not Cohere's.")] = None
 
 
 class CohereResult(Shape):
@@ -60,15 +56,13 @@ class CohereResponse(Shape):
 
 
 def _asked(request: CohereRequest) -> Asked:
-    room, warnings = request.max_tokens_per_doc, list[str]()
-    if room is not None and room < _USUAL_LENGTH:
-        warnings.append(f"max_tokens_per_doc is {room} and not kept: texts are cut at the model's own length")
     return Asked(
         checked_query(request.query),
         as_texts(request.documents, request.rank_fields),
         top=request.top_n,
+        raw=request.raw_scores is True,
         documents=repeated(request.documents) if request.return_documents else None,
-        warnings=tuple(warnings),
+        reading=Reading(max_passage_tokens=request.max_tokens_per_doc),
     )
 
 

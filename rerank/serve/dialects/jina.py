@@ -12,6 +12,7 @@ from msgspec import UNSET, Meta, Raw, UnsetType
 
 from spaniel.rerank.serve.errors import Problem
 from spaniel.rerank.serve.schemas import Shape
+from spaniel.rerank.serve.tokenising import Reading
 from spaniel.retrieval.types import JSON
 
 from .base import (
@@ -84,7 +85,7 @@ def _asked(request: RerankRequest) -> Asked:
         as_texts(request.documents, request.rank_fields),
         top=request.top_n,
         raw=request.raw_scores is True,
-        cut=request.truncation is not False,
+        reading=Reading(cut=request.truncation is not False),
         documents=repeated(request.documents) if request.return_documents else None,
     )
 
@@ -109,8 +110,8 @@ def _answer(answered: Answered) -> RerankResponse:
 
 
 def meta(answered: Answered, *, version: str) -> dict[str, Any]:
-    """Cohere's account of a request; `truncated_documents` is ours, and a warning says the same in words."""
-    scored, n, warnings = answered.scored, len(answered.asked.texts), list(answered.asked.warnings)
+    """Cohere's account of a request; what was cut is ours, and warnings say the same in words."""
+    scored, n, warnings = answered.scored, len(answered.asked.texts), list[str]()
     told: dict[str, Any] = {
         "api_version": {"version": version},
         "billed_units": {"search_units": search_units(n)},
@@ -118,7 +119,11 @@ def meta(answered: Answered, *, version: str) -> dict[str, Any]:
     }
     if scored.truncated:
         told["truncated_documents"] = scored.truncated
-        warnings.append(f"{scored.truncated} of {n} documents are longer than the model reads; their ends were cut")
+        read = "is to be read" if answered.asked.reading.max_passage_tokens else "the model reads"
+        warnings.append(f"{scored.truncated} of {n} documents are longer than {read}; their ends were cut")
+    if scored.truncated_queries:
+        told["truncated_query"] = True
+        warnings.append("the query is longer than the model reads; its end was cut")
     return {**told, "warnings": warnings} if warnings else told
 
 

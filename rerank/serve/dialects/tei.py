@@ -7,6 +7,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from spaniel.rerank.serve.errors import Problem
 from spaniel.rerank.serve.schemas import Shape
+from spaniel.rerank.serve.tokenising import Reading
 from spaniel.retrieval.types import JSON
 
 from .base import Answered, Asked, Dialect, Query, checked_query
@@ -44,7 +45,7 @@ def _asked(request: TeiRequest) -> Asked:
         checked_query(request.query),
         request.texts,
         raw=request.raw_scores is True,
-        cut=request.truncate is not False,
+        reading=Reading(cut=request.truncate is not False),
         documents=() if request.return_text else None,  # the texts are there already
     )
 

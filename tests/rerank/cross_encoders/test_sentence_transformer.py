@@ -44,6 +44,21 @@ def test_scores_are_those_of_predict(folder: Path, cache: Path, runtime: Any, ma
     assert 0 < judged.truncated < len(asked)
 
 
+@pytest.mark.parametrize("most", [None, 7])
+def test_both_runtimes_say_alike_what_was_cut(folder: Path, cache: Path, most: int | None) -> None:
+    ours, theirs = (open_pair_model(folder, cache=cache, runtime=each) for each in ("onnx", "sentence-transformers"))
+    seen = set()
+    for query in ("w1", " ".join(WORDS[:18]), " ".join(WORDS[:60])):
+        texts = ["w3", *(" ".join(WORDS[:n]) for n in (18, 26, 60))]
+        pairs = [model.tokenised(query, texts, max_passage_tokens=most) for model in (ours, theirs)]
+        for one, other in zip(*pairs, strict=True):
+            assert (one.passage_cut, one.query_cut) == (other.passage_cut, other.query_cut)
+            if most is None or not one.query_cut:
+                assert (one.ids.tolist(), one.types.tolist()) == (other.ids.tolist(), other.types.tolist())
+            seen.add((one.passage_cut, one.query_cut))
+    assert len(seen) == 4
+
+
 def test_what_sentence_transformers_saved_anew_is_the_same(folder: Path, cache: Path, tmp_path: Path) -> None:
     library.CrossEncoder(str(folder), device="cpu").save_pretrained(str(tmp_path / "saved"))
     scores = []

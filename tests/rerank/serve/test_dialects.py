@@ -75,15 +75,25 @@ def test_fields_of_objects_are_one_text() -> None:
 
 
 def test_cohere() -> None:
-    body = {"model": "rerank-v3.5", "query": "a query", "documents": DOCUMENTS, "top_n": 3, "max_tokens_per_doc": 4096}
+    body = {"model": "rerank-v3.5", "query": "a query", "documents": DOCUMENTS, "top_n": 3}
     answer = post("/v2/rerank", body).json()
     assert answer["results"] == [{"index": place, "relevance_score": SCORES[place]} for place in BEST[:3]]
     assert answer["meta"]["api_version"] == {"version": "2"}
     assert answer["meta"]["billed_units"] == {"search_units": 1}
     assert "warnings" not in answer["meta"]
-    answer = post("/v2/rerank", {**body, "documents": ["x"] * 101, "max_tokens_per_doc": 100}).json()
+    answer = post("/v2/rerank", {**body, "documents": ["x"] * 101}).json()
     assert answer["meta"]["billed_units"] == {"search_units": 2}
-    assert "max_tokens_per_doc is 100" in answer["meta"]["warnings"][0]
+
+
+def test_cohere_reads_no_more_tokens_of_a_document_than_asked() -> None:
+    body = {"query": "a query", "documents": ["one two three", "four"], "raw_scores": True}
+    answer = post("/v2/rerank", {**body, "max_tokens_per_doc": 2}).json()
+    scores = {result["index"]: result["relevance_score"] for result in answer["results"]}
+    assert scores == {place: fake_score(MODEL, "a query", text) for place, text in enumerate(["one two", "four"])}
+    assert answer["meta"]["truncated_documents"] == 1
+    assert answer["meta"]["warnings"] == ["1 of 2 documents are longer than is to be read; their ends were cut"]
+    assert "warnings" not in post("/v2/rerank", {**body, "max_tokens_per_doc": 4096}).json()["meta"]
+    assert post("/v2/rerank", {**body, "max_tokens_per_doc": 0}).status_code == 422
 
 
 def test_tei() -> None:
@@ -132,13 +142,38 @@ def test_texts_that_are_too_long_are_counted_or_refused() -> None:
     ]
     assert meta["truncated_documents"] == 2
     assert "2 of 3 documents are longer" in meta["warnings"][0]
-    for path, more in (("/rerank", {"truncate": False}), ("/v1/rerank", {"truncation": False})):
-        wanted = {"query": "q", "texts" if path == "/rerank" else "documents": body["texts"], **more}
-        refused = post(path, wanted, model=FakePairModel(max_length=8))
-        assert refused.status_code == 422
-        assert "2 of 3 texts are longer" in refused.text
     left = post("/rerank", {**body, "truncation_direction": "Left"}, model=FakePairModel(max_length=8))
     assert (left.status_code, left.json()["error_type"]) == (422, "Validation")
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "off"), [("/rerank", "texts", "truncate"), ("/v1/rerank", "documents", "truncation")]
+)
+def test_what_may_not_be_cut_is_refused_before_the_model_runs(path: str, field: str, off: str) -> None:
+    model, texts = FakePairModel(max_length=8), ["short"] * 40 + ["word " * 20]
+
+    async def work(client: httpx.AsyncClient, engine: Engine) -> httpx.Response:
+        model.ran.clear()  # warming up
+        return await client.post(path, json={"query": "q", field: texts, off: False})
+
+    refused = in_process(work, model=model)
+    assert refused.status_code == 422
+    assert "1 of 41 texts are longer than the model reads" in refused.text
+    assert model.ran == []
+    whole = {"query": "q", field: texts[:40], off: False}
+    assert post(path, whole, model=FakePairModel(max_length=8)).status_code == 200
+
+
+def test_a_query_that_is_cut_is_not_blamed_on_the_documents() -> None:
+    body = {"query": "word " * 20, "documents": ["a", "b"]}
+    done = post("/v1/rerank", body, model=FakePairModel(max_length=8))
+    assert (done.headers["x-truncated-docs"], done.headers["x-truncated-queries"]) == ("0", "2")
+    meta = done.json()["meta"]
+    assert meta["truncated_query"] is True
+    assert "truncated_documents" not in meta
+    assert meta["warnings"] == ["the query is longer than the model reads; its end was cut"]
+    refused = post("/v1/rerank", {**body, "truncation": False}, model=FakePairModel(max_length=8))
+    assert refused.json()["message"].startswith("truncation: is off, and the query is too long")
 
 
 BAD = [

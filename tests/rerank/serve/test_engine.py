@@ -234,7 +234,7 @@ def test_a_pair_that_the_model_cannot_stand_fails_its_own_request() -> None:
 
 def test_a_tokenizer_that_fails_fails_its_own_request() -> None:
     class Odd(FakePairModel):
-        def tokenised(self, query, passages):  # type: ignore[no-untyped-def]
+        def tokenised(self, query, passages, *, max_passage_tokens=None):  # type: ignore[no-untyped-def]
             if query == "odd":
                 raise KeyError("odd")
             return super().tokenised(query, passages)[: -1 if query == "short" else None]

@@ -19,6 +19,7 @@ from spaniel.rerank.serve.engine import Engine
 from spaniel.rerank.serve.refusals import Busy, DeadlineExceeded
 from spaniel.rerank.serve.scored import Scored
 from spaniel.rerank.serve.settings import Settings, is_loopback
+from spaniel.rerank.serve.tokenising import USUAL, Reading
 from spaniel.retrieval.errors import InvalidInput, ModelError
 
 ASK = {"query": "a query", "documents": ["one", "two words"]}
@@ -36,12 +37,23 @@ class Stub(Engine):
         self.deadlines: list[float | None] = []
 
     async def score_pairs(
-        self, pairs: Sequence[tuple[str, str]], *, deadline: float | None = None, request_id: str = ""
+        self,
+        pairs: Sequence[tuple[str, str]],
+        *,
+        deadline: float | None = None,
+        request_id: str = "",
+        reading: Reading = USUAL,
     ) -> Scored:
         return await self.score("", [], deadline=deadline)
 
     async def score(
-        self, query: str, texts: Sequence[str], *, deadline: float | None = None, request_id: str = ""
+        self,
+        query: str,
+        texts: Sequence[str],
+        *,
+        deadline: float | None = None,
+        request_id: str = "",
+        reading: Reading = USUAL,
     ) -> Scored:
         self.deadlines.append(deadline)
         self.entered.set()
