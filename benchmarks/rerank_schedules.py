@@ -15,7 +15,7 @@ the oracle's opinions. Then
 - the bars: which methods reach the ceiling with an oracle without errors, whether the default JointRank is on the
   Pareto front of depth 1, and how far it is before the paper's PageRank at equal calls.
 
-An interrupted run goes on where it was (rerank_schedules.parts.jsonl; remove it after a change of code). Writes
+An interrupted run goes on where it was (rerank_schedules.parts.jsonl), unless the code has changed. Writes
 rerank_schedules.json, .md and an .svg of each plot to the folder given. Nothing here depends on the machine's
 speed.
 """

@@ -125,3 +125,20 @@ def test_a_journal_goes_on_where_it_was(tmp_path: Path) -> None:
     assert done(60, jobs) == {"8": 8, "9": 9}
     path.write_text(path.read_text()[:-4])
     assert done(60, {"8": (divmod, 1, 0), "9": (pow, 3, 2)}) == {"8": 8, "9": 9}
+
+
+def test_a_journal_does_not_go_on_from_other_code(tmp_path: Path) -> None:
+    """Results of the code as it was are of use to nobody else; they come back with it."""
+    journals, source = load("journal"), tmp_path / "code" / "schedule.py"
+    source.parent.mkdir()
+
+    def known(code: str, result: int) -> int:
+        source.write_text(code)
+        with journals.Journal(tmp_path / "parts.jsonl", 1, 60, sources=[source.parent]) as journal:
+            journal.pool = ThreadPoolExecutor(1)
+            found: dict[str, int] = journal.done({"row": (int, result)})
+        return found["row"]
+
+    assert [known("old", 1), known("old", 2), known("new", 3), known("new", 4), known("old", 5)] == [1, 1, 3, 3, 1]
+    assert any(each.name == "rerank" for each in journals.SOURCES)
+    assert len({journals.version_of([each]) for each in journals.SOURCES}) == 2
