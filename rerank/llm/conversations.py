@@ -1,13 +1,18 @@
 """Many questions to a chat model at once: side by side, asked again when the answer makes no sense, and given up.
 
 A question that gets no usable answer is None; the driver decides what to make of it. Two things are not left to that.
-A model that has never answered is most likely called wrongly, and one that has stopped answering is gone: both raise
+A model that answers nothing is most likely called wrongly, and one that has stopped answering is gone: both raise
 ModelError, lest a reranker return the first-stage order and call it a result.
+
+A question that is refused before any was answered may be one passage too long, or a server that refuses everything.
+Which of the two must not hang on what else is under way, so the model is asked something short, in the same form: it
+is called wrongly when it refuses that too.
 """
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from threading import Lock
 from typing import Generic, TypeVar
 
@@ -25,6 +30,7 @@ _NEVER = 3
 _IN_A_ROW = 16
 _LONGER = 4
 _QUOTED = 500
+_SHORT = "Answer with the letter A and nothing else."
 
 T_co = TypeVar("T_co", bound="float | tuple[int, ...]", covariant=True)
 
@@ -81,7 +87,7 @@ class Conversations:
             raise InvalidInput("thinking_tokens", f"is {thinking_tokens}; it must not be negative")
         self.chat, self.thinking_tokens = chat, thinking_tokens
         self._pool = ThreadPoolExecutor(concurrency, "spaniel-llm")  # threads start when there is work for them
-        self._health = _Health(chat.name)
+        self._health = _Health(chat.name, max(_NEVER, concurrency))
 
     def judged(self, questions: Sequence[Question]) -> Judged:
         """Answers to all of them, in their order.
@@ -125,7 +131,7 @@ class Conversations:
             try:
                 reply = self.chat.chat(messages, max_tokens=allowed, logprobs=asked.logprobs)
             except CallFailed as error:
-                self._health.refused(error)
+                heard.requests += self._health.refused(error, partial(self._speaks, asked, allowed))
                 return heard
             heard.tokens += reply.tokens or sum(tokens_of(m.content) for m in messages) + tokens_of(reply.text)
             reading = question.read(reply)
@@ -135,6 +141,15 @@ class Conversations:
                 return heard
         self._health.unusable(reply)
         return heard
+
+    def _speaks(self, question: Question, max_tokens: int) -> bool:
+        """Whether the model answers anything at all that is asked in the form of this question."""
+        messages = (*question.prompt.messages[:1], Message("user", _SHORT))
+        try:
+            self.chat.chat(messages, max_tokens=max_tokens, logprobs=question.logprobs)
+        except CallFailed:
+            return False
+        return True
 
 
 def _again(question: Question, reply: Reply) -> Question:
@@ -152,33 +167,63 @@ def _again(question: Question, reply: Reply) -> Question:
 
 @dataclass(slots=True)
 class _Health:
-    """Whether the model answers at all."""
+    """Whether the model answers at all.
+
+    Attributes:
+        never: so many refusals before any answer are no accident, though the model speaks.
+        speaks: it has answered something; None while nobody knows.
+        ever: it has answered a question.
+        in_a_row, nonsense: conversations without an answer since the last one, and those of them that were not refused.
+    """
 
     name: str
+    never: int
+    speaks: bool | None = None
     ever: bool = False
     in_a_row: int = 0
+    nonsense: int = 0
     lock: Lock = field(default_factory=Lock)
+    asking: Lock = field(default_factory=Lock)
 
     def answered(self) -> None:
         with self.lock:
-            self.ever, self.in_a_row = True, 0
+            self.speaks = self.ever = True
+            self.in_a_row = self.nonsense = 0
 
-    def refused(self, error: CallFailed) -> None:
-        """One conversation was refused; before any was answered, that is no accident."""
-        if self._gone(1):
+    def refused(self, error: CallFailed, speaks: Callable[[], bool]) -> int:
+        """One conversation was refused; the requests made to find out whether all are (`speaks`), at most one.
+
+        Raises:
+            ModelError: all are.
+        """
+        requests = 0
+        with self.asking:  # several may be refused at once; the first of them finds out for all
+            if self.speaks is None:
+                requests, spoke = 1, speaks()
+                with self.lock:
+                    self.speaks = spoke or self.ever
+        with self.lock:
+            self.in_a_row += 1
+            gone = not self.speaks or self.in_a_row >= (_IN_A_ROW if self.ever else self.never)
+        if gone:
             failed = ModelError(str(error))
             failed.hint = error.hint
             raise failed from error
+        return requests
 
     def unusable(self, reply: Reply) -> None:
-        """Two replies to one question made no sense."""
-        if self._gone(_NEVER):
+        """Two replies to one question made no sense.
+
+        Raises:
+            ModelError: none ever does.
+        """
+        with self.lock:
+            self.speaks = True
+            self.in_a_row += 1
+            self.nonsense += 1
+            gone = self.in_a_row >= _IN_A_ROW if self.ever else self.nonsense >= _NEVER
+        if gone:
             said_ = f"its answers make no sense, the last one: {reply.text[:200]!r}"
             failed = ModelError(f"{self.name}: {said_ if reply.text.strip() else 'its answers are empty'}")
             failed.hint = "a model that reasons first needs thinking_tokens; a small one may do better pairwise"
             raise failed
-
-    def _gone(self, never: int) -> bool:
-        with self.lock:
-            self.in_a_row += 1
-            return self.in_a_row >= (_IN_A_ROW if self.ever else never)

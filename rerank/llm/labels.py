@@ -1,8 +1,9 @@
 """One label out of what models write: which passage of several, or which of two.
 
 Told surely means: the answer is the label, begins with it, names it as the answer, calls that passage the more
-relevant, or mentions no other and nothing negative. `A` is an English word too, and a passage that is named may have
-been named as the worse one; what is not sure is None, and the judge asks again.
+relevant, or mentions no other and nothing negative. `A` is an English word too, a passage that is named may have been
+named as the worse one, and what is asked, listed beside another label or taken back ("No, ...") is no answer; what is
+not sure is None, and the judge asks again.
 """
 
 import re
@@ -19,14 +20,24 @@ _FIRST = re.compile(rf"(?:(?i:{_NOUN}) ?:? ?)?[\[(]?([A-Z])[\])]? ?(?:[.,;\n\u20
 _NAMED = re.compile(
     r"(?i:\b(?:answer|choice|verdict|output|winner|label|best|(?:most|more) relevant)"
     rf"(?: (?:passage|document|one|option))?(?: to the query)? ?(?:is|:|=)+ ?(?:{_NOUN} ?:? ?)?)"
-    r"[\[(]?([A-Z])\b(?! (?!because|since|as|due)\w)"
+    r"[\[(]?([A-Z])\b(?! (?!because|since|as|due)\w)(?![\])]? ?\?)"
 )
 _PRAISED = re.compile(
     r"(?i:\bpassage )[\[(]?([A-Z])[\])]?(?i: (?:is|seems|appears|looks|would be)(?: (?!not\b|less\b)\w+){0,2}?"
-    r" (?:more|most|better|best)\b)(?i:(?! or))"
+    r" (?:more|most|better|best)\b)(?i:(?! or))(?![^.!?\n]{0,200}\?)"
 )
 _MENTIONED = re.compile(rf"(?i:\b{_NOUN} )[\[(]?([A-Z])\b")
-_NEGATIVE = re.compile(r"\b(?:not|neither|nor|no|less|least|worse|irrelevant|unable|cannot|than)\b|n't|n\u2019t", re.I)
+_NEGATIVE = re.compile(
+    r"\b(?:not|neither|nor|no|less|least|worse|irrelevant|unable|cannot|than)\b|n't|n\u2019t|\?", re.IGNORECASE
+)
+_BESIDE = re.compile(  # at the end of the first label, or on a line of its own
+    rf"(?:\A[.,;:\u2014\u2013-]|\n) ?(?i:(?:and|or|then) )?(?i:{_NOUN} ?:? ?)?[\[(]?([A-Z])[\])]? ?"
+    r"(?:[.,;:\n\u2014\u2013-]|\Z)"
+)
+_WITHDRAWN = re.compile(
+    r"[.,;!?\n\u2014\u2013-] ?(?:no|wait|actually|correction|hold on|hmm+) ?[.,:;!\n\u2014\u2013-]", re.IGNORECASE
+)
+_LABEL = re.compile(r"\b([AB])\b(?! (?!(?:is|are|seems|appears|looks|would|has|does|and|or|nor)\b)[a-z])")
 _TIE = re.compile(
     r"\b(?:tie|tied|neither|equally|equal|both (?:passages )?(?:are )?(?:the same|as relevant|relevant|irrelevant))\b",
     re.IGNORECASE,
@@ -55,7 +66,7 @@ def parse_preference(text: str) -> float | None:
     """
     plain = _plain(text)
     place = _sure(plain)
-    if place is None and _TIE.search(plain):
+    if place is None and len(set(_LABEL.findall(plain))) != 1 and _TIE.search(plain):
         return 0.5
     if place is None:
         place = _only_one(plain)
@@ -69,16 +80,25 @@ def _plain(text: str) -> str:
 
 
 def _sure(plain: str) -> int | None:
-    """The label that the answer is, begins with, names or praises."""
-    if found := _ALONE.fullmatch(plain) or _FIRST.match(plain):
+    """The label that the answer is, begins with, names or praises; None when it goes on to say another."""
+    if found := _ALONE.fullmatch(plain):
         return LETTERS.index(found[1].upper())
-    if named := _NAMED.findall(plain):
-        return LETTERS.index(named[-1])
-    praised = set(_PRAISED.findall(plain))
-    return LETTERS.index(praised.pop()) if len(praised) == 1 else None
+    if found := _FIRST.match(plain):
+        others = {other[1] for other in _BESIDE.finditer(plain[found.end() - 1 :])} - {found[1]}
+        return None if others else _kept(plain, found)
+    if named := [*_NAMED.finditer(plain)]:
+        return _kept(plain, named[-1])
+    praised = [*_PRAISED.finditer(plain)]
+    return _kept(plain, praised[-1]) if len({found[1] for found in praised}) == 1 else None
+
+
+def _kept(plain: str, found: re.Match[str]) -> int | None:
+    """The label found, unless it is taken back behind it."""
+    return None if _WITHDRAWN.search(plain, found.end() - 1) else LETTERS.index(found[1].upper())
 
 
 def _only_one(plain: str) -> int | None:
-    """The label of the only passage that is mentioned, unless something negative is said."""
-    mentioned = set(_MENTIONED.findall(plain))
-    return LETTERS.index(mentioned.pop()) if len(mentioned) == 1 and not _NEGATIVE.search(plain) else None
+    """The label of the only passage that is mentioned, unless something negative is said or another label leads."""
+    mentioned = {found[1] for found in _MENTIONED.finditer(plain)}
+    sure = len(mentioned) == 1 and not (_NEGATIVE.search(plain) or _WITHDRAWN.search(plain) or _FIRST.match(plain))
+    return LETTERS.index(mentioned.pop()) if sure else None

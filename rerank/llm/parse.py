@@ -5,6 +5,9 @@ somewhere in it, reasoning before it, labels that were never shown, labels twice
 surely is kept: strangers and repetitions are dropped, and what is missing follows in the order shown, as RankGPT does
 (Sun et al., EMNLP 2023). Where nothing is told, nothing is made up: the result is None, and the judge asks again.
 
+Some models count from 0, whatever the labels. A list that names 0 and not n is read so when it is as long as was asked
+for; a shorter one may be either, and is None.
+
 The forms are tried from the surest to the vaguest; within a form the longest list wins, and the last of equal ones,
 since reasoning comes before the answer. `labels.py` reads answers of one label.
 
@@ -69,7 +72,8 @@ def parse_order(text: str, n: int, *, top: int | None = None, letters: bool = Fa
         letters: labels are letters.
 
     Returns:
-        Every place 0 to n - 1 once: those told, then the others in the order shown. None when none is told.
+        Every place 0 to n - 1 once: those told, then the others in the order shown. None when none is told, or what
+        the labels count from is not sure.
 
     Example:
         >>> parse_order("The ranking: [2] > [9] > [2] > [1]", 3)
@@ -79,11 +83,12 @@ def parse_order(text: str, n: int, *, top: int | None = None, letters: bool = Fa
     """
     answer = said(text)
     told = next((labels for labels in _forms(answer, letters) if _known(labels, n)), [])
-    known = _known(told, n)
-    if not known:
-        return None
+    from_zero = not letters and 0 in told and n not in told
+    known = _known([label + from_zero for label in told], n)
     wanted = n if top is None else min(top, n)
-    repaired = len(known) < wanted or len(known) < len(told)
+    if not known or (from_zero and len(known) < wanted):
+        return None
+    repaired = from_zero or len(known) < wanted or len(known) < len(told)
     first = known[:wanted]
     rest = sorted(set(range(n)) - set(first))
     return Parsed((*first, *rest), repaired)

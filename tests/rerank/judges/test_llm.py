@@ -1,6 +1,7 @@
 """LLM judges: what they ask, how they take answers, when they ask again, and when they give up."""
 
 from collections.abc import Callable, Iterator, Sequence
+from threading import Event
 from typing import Any
 
 import pytest
@@ -97,9 +98,44 @@ def test_a_question_without_an_answer_is_none() -> None:
     assert judged.repaired_by_call == [1, 0, 0, 1]
 
 
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_one_refusal_before_any_answer_does_not_speak_for_the_model(concurrency: int) -> None:
+    """Whatever is under way beside it: the others answer only when the refusal has been dealt with."""
+    dealt_with = Event()
+
+    def say(messages: Sequence[Message]) -> str:
+        if "overlong" in messages[1].content:
+            raise CallFailed("too long")
+        if "<passage>" not in messages[1].content:
+            dealt_with.set()
+        assert dealt_with.wait(timeout=5)
+        return "A"
+
+    chat = ToyChat(say)
+    with LLMPairwise(chat, concurrency=concurrency) as judge:
+        judged = judge.answer("prefer", [call("x", "overlong"), *[call("x", "y")] * 7])
+    assert judged.answers == [None, *[1.0] * 7]
+    assert judged.model_calls == len(chat.asked) == 9
+
+
+def test_a_model_that_speaks_and_takes_no_question_is_an_error() -> None:
+    def say(messages: Sequence[Message]) -> str:
+        if "<passage>" in messages[1].content:
+            raise CallFailed("context of 10 tokens")
+        return "A"
+
+    for concurrency, before in ((1, 2), (5, 4)):
+        judge = LLMPairwise(ToyChat(say), concurrency=concurrency)
+        assert [judge.answer("prefer", [call("x", "y")]).answers for _ in range(before)] == [[None]] * before
+        with pytest.raises(ModelError, match="context of 10 tokens"):
+            judge.answer("prefer", [call("x", "y")])
+
+
 def test_a_model_that_never_answers_is_an_error() -> None:
+    chat = ToyChat(says(CallFailed("context of 10 tokens")))
     with pytest.raises(ModelError, match="context of 10 tokens"):
-        LLMPairwise(ToyChat(says(CallFailed("context of 10 tokens")))).answer("prefer", [call("x", "y")])
+        LLMPairwise(chat, mode="likelihood").answer("prefer", [call("x", "y")])
+    assert [asked[0] for asked in chat.asked] == [chat.asked[0][0]] * 2 and chat.limits[0] == chat.limits[1]
     judge = LLMPairwise(ToyChat(says("Sure, happy to help!")))
     assert [judge.answer("prefer", [call("x", "y")]).answers for _ in range(2)] == [[None], [None]]
     with pytest.raises(ModelError, match=r"make no sense.*Sure, happy to help") as caught:

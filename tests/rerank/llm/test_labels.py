@@ -9,7 +9,8 @@ from spaniel.rerank.llm.labels import parse_choice, parse_preference
 SURE = [
     "X", "X.", "(X)", "[X]", "**X**", "Passage X", "Answer: X", "The answer is Passage X", "Output: Passage X",
     "X\n\nBecause it names the key.", "X - it names the key", "X, since Y is off topic",
-    "Passage X is more relevant than Passage Y.",
+    "Passage X is more relevant than Passage Y.", "X. Y is off topic.", "X\nBecause of vitamins C, D, and Y",
+    "X. No other passage names the key.", "The query is about equally sized keys: Passage X",
     "Between Passage A and Passage B, Passage X is more relevant", "Passage X is clearly the best.",
     "I'd say Passage X",
     "The more relevant passage is X because it names the key", '{"answer": "X"}', "<think>Passage Y?</think>X",
@@ -21,6 +22,10 @@ UNSURE = [
     "Passage A: about keys\nPassage B: about locks", "A or B", "C", "Z", "I cannot tell.", "<think>Passage A", "AB",
     "1",
     "Passage B is worse than Passage A",
+    "A, B", "A\nB", "[A], [B]", "A; passage B.", "A, or B", "A: about keys\nB: about locks",  # both
+    "Passage A is more relevant? No, passage B is.", "The best one is A? No.", "Is it passage A?",
+    "A. No, B.", "Passage A is more relevant. Wait, passage B.",
+    "Neither passage is relevant, but A is closer.", "Verdict: tie, but if pressed A",
 ]  # fmt: skip
 
 
@@ -42,7 +47,16 @@ def test_what_is_not_sure_is_none(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["Tie", "Both passages are equally relevant.", "Neither.", "Neither A nor B", "They are tied"]
+    "text",
+    [
+        "Tie",
+        "Both passages are equally relevant.",
+        "Neither.",
+        "Neither A nor B",
+        "They are tied",
+        "A tie.",
+        "A and B are equal.",
+    ],
 )
 def test_a_tie_is_a_half(text: str) -> None:
     assert parse_preference(text) == 0.5

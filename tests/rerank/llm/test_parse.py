@@ -59,7 +59,10 @@ def test_a_whole_permutation_needs_no_repair(text: str) -> None:
     [
         ("[2] > [1]", (1, 0, 2)),  # half of it
         ("[2] > [9] > [1] > [3]", (1, 0, 2)),  # a stranger
-        ("[2] > [0] > [1] > [3]", (1, 0, 2)),  # counting from 0
+        ("[2] > [0] > [1] > [3]", (1, 0, 2)),  # 0 is a stranger where 3 is named
+        ("[0, 2, 1]", (0, 2, 1)),  # counting from 0
+        ('{"ranking": [1, 0, 2]}', (1, 0, 2)),
+        ("[2] > [0] > [2] > [1]", (2, 0, 1)),
         ("[2] > [2] > [1] > [3] > [2]", (1, 0, 2)),  # in a loop
         ("[3]", (2, 0, 1)),
         ("The best is passage 3.", (2, 0, 1)),
@@ -80,6 +83,8 @@ def test_what_is_missing_follows_in_the_order_shown(text: str, order: tuple[int,
         "<think>[1] > [2]",
         "In 2024, 3 of them were sold",
         "{",
+        "[2] > [0]",  # from 0, or from 1 with a stranger?
+        "[0]",
     ],
 )
 def test_nothing_usable_is_none(text: str) -> None:
@@ -90,6 +95,7 @@ def test_behind_the_top_the_others_stay_as_shown() -> None:
     assert parse_order("[4] > [2]", 4, top=2) == Parsed((3, 1, 0, 2), False)
     assert parse_order("[4] > [2] > [3] > [1]", 4, top=2) == Parsed((3, 1, 0, 2), False)
     assert parse_order("[4]", 4, top=2) == Parsed((3, 0, 1, 2), True)
+    assert parse_order("[3] > [0]", 4, top=2) == Parsed((3, 0, 1, 2), True)  # counting from 0
 
 
 def test_letters() -> None:
