@@ -3,7 +3,8 @@
 cross-encoder:MODEL     a folder, an export, or hub:owner/name; MODEL alone is one too
 cosine:MODEL            a bi-encoder, as `open_encoder` takes it: minilm, a folder, hub:owner/name, a URL
 llm:URL#MODEL           an OpenAI-compatible endpoint and what it is to run
-oracle:NOISE            the judgements themselves: exact, strong, realistic or harsh
+oracle:NOISE            the judgements themselves: exact, strong, realistic or harsh; the noise is the one found on
+                        scifact (binary judgements) or nfcorpus (graded), whichever fits; oracle:NOISE@NAME says which
 """
 
 import difflib
@@ -162,15 +163,18 @@ def _remote(url: str, options: JudgeOptions) -> Judge:
     return RemoteJudge(RerankClient(url), concurrency=options.concurrency)
 
 
-def _oracle(noise: str, options: JudgeOptions, qrels: Mapping[str, Mapping[str, float]] | None) -> Judge:
-    from .oracle import OracleJudge, calibrated
+def _oracle(named: str, options: JudgeOptions, qrels: Mapping[str, Mapping[str, float]] | None) -> Judge:
+    from .oracle import OracleJudge, calibrated, settings_for
 
     if qrels is None:
         raise InvalidInput(
             "judge", "an oracle answers from judgements, and there are none", hint="take --queries from a collection"
         )
-    known = calibrated(noise)
-    judge = OracleJudge(qrels, known, seed=options.seed, name=f"oracle-{noise}")
+    setting, at, found_on = named.partition("@")
+    found_on = found_on if at else settings_for(qrels)
+    known = calibrated(setting, found_on)
+    name = f"oracle-{setting}" if setting == "exact" else f"oracle-{setting}@{found_on}"
+    judge = OracleJudge(qrels, known, seed=options.seed, name=name)
     judged = hashlib.sha256(json.dumps(qrels, sort_keys=True).encode()).hexdigest()
     judge.identity = f"oracle {asdict(known)} {options.seed} {judged}"
     return judge

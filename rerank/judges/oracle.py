@@ -8,8 +8,8 @@ ids and the order they are shown in.
 
 `calibrated` has settings under which the oracle errs as language models do. What they were held to: all-pairs in both
 orders makes up a given share of what lies between BM25 and a perfect order, and a given share of random pairs get
-another answer when they are shown the other way round (20 % for flan-t5-xl, 10 % for a strong judge; docs/schedules.md
-has what comes out).
+another answer when they are shown the other way round (20 % for flan-t5-xl, 10 % for a strong judge; what comes out is
+measured by benchmarks/rerank_oracle.py and stands in docs/schedules.md).
 
 Left out: noise that goes with the first stage or with the length of the text, and answers as probabilities.
 """
@@ -27,7 +27,7 @@ from spaniel.retrieval.errors import InvalidInput
 
 from .base import Call, Judge, Judged
 
-__all__ = ["Noise", "OracleJudge", "OracleView", "calibrated"]
+__all__ = ["CALIBRATED", "Noise", "OracleJudge", "OracleView", "calibrated", "settings_for"]
 
 Keys = NDArray[np.uint64]
 
@@ -56,13 +56,13 @@ class Noise:
 
 CALIBRATED: Mapping[str, Mapping[str, Noise]] = {
     "scifact": {
-        "realistic": Noise(0.298, 0.09, 0.09),
         "strong": Noise(0.291, 0.041, 0.041),
+        "realistic": Noise(0.298, 0.09, 0.09),
         "harsh": Noise(0.27, 0.133, 0.133),
     },
     "nfcorpus": {
-        "realistic": Noise(0.6, 0.188, 0.188),
         "strong": Noise(0.557, 0.084, 0.084),
+        "realistic": Noise(0.6, 0.188, 0.188),
         "harsh": Noise(0.479, 0.26, 0.26),
     },
 }
@@ -83,6 +83,15 @@ def calibrated(setting: str, collection: str = "nfcorpus") -> Noise:
     if setting not in settings:
         raise InvalidInput("calibrated", f"no setting is called {setting!r}; there are {', '.join(settings)}")
     return settings[setting]
+
+
+def settings_for(qrels: Mapping[str, Mapping[str, float]]) -> str:
+    """The collection whose settings fit such judgements best: SciFact's for grades up to 1, else NFCorpus'.
+
+    Noise is in grades: NFCorpus', put on binary judgements, drowns them.
+    """
+    highest = max((grade for grades in qrels.values() for grade in grades.values()), default=0)
+    return "nfcorpus" if highest > 1 else "scifact"
 
 
 class OracleView:

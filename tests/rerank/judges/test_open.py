@@ -9,6 +9,7 @@ from contracts.toy_encoder import ToyEncoder
 from benchmarks.cross_encoder_model import SMALL, write_cross_encoder
 from spaniel.models.encoders import open as opening
 from spaniel.rerank.judges.open import JudgeOptions, open_judge
+from spaniel.rerank.judges.oracle import OracleJudge, calibrated
 from spaniel.retrieval.errors import InvalidInput, SpanielError
 
 QRELS = {"q": {"d": 1}}
@@ -67,6 +68,20 @@ def test_oracles_know_judgements() -> None:
         open_judge("oracle")
 
 
+def test_an_oracle_errs_by_the_grades_it_is_given() -> None:
+    graded = {"q": {"d": 2}}
+    named = {
+        ("oracle:realistic", "oracle-realistic@scifact"): QRELS,
+        ("oracle:strong", "oracle-strong@nfcorpus"): graded,
+        ("oracle:harsh@scifact", "oracle-harsh@scifact"): graded,
+    }
+    for (asked, called), qrels in named.items():
+        judge = open_judge(asked, qrels=qrels)
+        assert judge.name == called and isinstance(judge, OracleJudge)
+        setting, _, collection = called.removeprefix("oracle-").partition("@")
+        assert judge.noise == calibrated(setting, collection)
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [
@@ -75,6 +90,7 @@ def test_oracles_know_judgements() -> None:
         ("cosine:", "names no model"),
         ("cosin:minilm", "did you mean 'cosine'?"),
         ("oracle:loud", "no setting is called 'loud'"),
+        ("oracle:realistic@trec", "no settings for 'trec'"),
         ("no/such/folder", "no/such/folder"),
     ],
 )
