@@ -60,11 +60,8 @@ def _delivered(batch: list[tuple[Game, Shown]], judged: Judged, seconds: float) 
     games = list(dict.fromkeys(game for game, _ in batch))
     for game, _ in batch:
         game.play.trace.seconds += seconds / len(batch)
-    for (game, _), truncated, repaired in zip(batch, judged.truncated_each, judged.repaired_each, strict=True):
-        game.play.trace.truncated += truncated
-        game.play.trace.repaired += repaired
-    for (game, shown), answer, tokens in zip(batch, judged.answers, judged.tokens, strict=True):
-        game.take(shown, answer, tokens)
+    for (game, shown), said in zip(batch, judged.each, strict=True):
+        game.take(shown, said)
     for game in games:
         bound = game.rules.budget.seconds
         # Where nothing is left to ask the next round looks at the clock itself.

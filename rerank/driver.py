@@ -7,8 +7,6 @@ the company, on the size of batches or on the number of threads, unless the budg
 
 from collections.abc import Callable, Iterable, Iterator
 
-from spaniel.retrieval.errors import InvalidInput
-
 from .asking import BothOrders, asking_for
 from .batched import run_batched
 from .budget import Budget
@@ -19,6 +17,7 @@ from .play import Play
 from .questions import Answer, Order, Outcome, Prefer, Question, Score
 from .schedules.base import Schedule
 from .trace import Trace
+from .whole import check_whole
 
 __all__ = ["Job", "drive", "run_schedule"]
 
@@ -60,8 +59,8 @@ def drive(
         ModelError: the judge fails as a whole, or a call has failed and `on_failure` is "raise".
     """
     rules = Rules(judge, schedule, top, both_orders, budget or Budget(), seed, on_failure, retries, keep_log)
-    if concurrency is not None and concurrency < 1:
-        raise InvalidInput("rerank", f"concurrency is {concurrency}; it must be at least 1")
+    if concurrency is not None:
+        check_whole("rerank", "concurrency", concurrency, least=1)
     results: list[tuple[Outcome, Trace] | None] = []
     place_of: dict[Game, int] = {}  # games under way; texts go when a game is over
 

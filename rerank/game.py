@@ -10,9 +10,10 @@ from spaniel.retrieval.types import Passage, Query
 
 from .asking import BothOrders, Shown, asking_for, number_of
 from .budget import Budget
-from .judges.base import Call, Judge
+from .judges.base import Call, Judge, Said
 from .play import Play
 from .schedules.base import Schedule
+from .whole import check_whole
 
 __all__ = ["Game", "Job", "OnFailure", "Rules"]
 
@@ -51,10 +52,9 @@ class Rules:
                 f"asks {self.schedule.asks!r}, which the judge {self.judge.name} cannot answer (it can: {able})",
                 hint="choose another schedule or judge",
             )
-        if self.top < 1:
-            raise InvalidInput("rerank", f"top is {self.top}; it must be at least 1")
-        if self.retries < 0:
-            raise InvalidInput("rerank", f"retries is {self.retries}; it must be at least 0")
+        check_whole("rerank", "top", self.top, least=1)
+        check_whole("rerank", "retries", self.retries, least=0)
+        check_whole("rerank", "seed", self.seed)
         for name, value, known in (
             ("both_orders", self.shown, ("both", "random", "given")),
             ("on_failure", self.on_failure, ("neutral", "raise")),
@@ -125,17 +125,22 @@ class Game:
         docs, top = shown
         return Call(self.job.query, tuple([self.job.passages[doc] for doc in docs]), top)
 
-    def take(self, shown: Shown, answer: float | tuple[int, ...] | None, tokens: int) -> None:
+    def take(self, shown: Shown, said: Said) -> None:
         """What the judge said; if nothing, the call is made again as often as the rules and the budget allow.
 
         Raises:
             ModelError: nothing for good, and the rules do not pass over that.
         """
-        self.play.trace.tokens += tokens
+        trace, answer = self.play.trace, said.answer
+        trace.model_calls += said.model_calls
+        trace.tokens += said.tokens
+        trace.charged += said.charged
+        trace.truncated += said.truncated
+        trace.repaired += said.repaired
         if answer is None and self._may_retry(shown):
             self._tries[shown] += 1
             self.play.count(shown)
-            self.play.trace.retried += 1
+            trace.retried += 1
             self._again.append(shown)
             return
         if answer is None and self.rules.on_failure == "raise":
@@ -152,4 +157,4 @@ class Game:
         budget, trace = self.rules.budget, self.play.trace
         # The calls of the round that are still out have been paid for.
         calls_left = budget.calls is None or trace.calls + self.play.waiting < budget.calls
-        return calls_left and (budget.tokens is None or trace.tokens < budget.tokens)
+        return calls_left and (budget.tokens is None or trace.charged < budget.tokens)

@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
-from math import isfinite
+from math import inf, isfinite
 from typing import cast
 
 from spaniel.retrieval.errors import SpanielError
@@ -46,7 +46,6 @@ class Play:
     outcome: Outcome | None = None
     waiting: int = 0
     _known: dict[Shown, Answer] = field(default_factory=dict)
-    _failed: list[Shown] = field(default_factory=list)
     _rounds: Rounds | None = None
     _questions: Sequence[Question] = ()
     _round: int = 0
@@ -62,9 +61,8 @@ class Play:
         self.count(shown)
         if answer is None:
             self.trace.failed += 1
-            self._failed.append(shown)
-            # A half, or the order as shown; a score waits for the others of its round.
-            self._known[shown] = 0.5 if self.kind == "prefer" else shown[0] if self.kind == "order" else float("nan")
+            # A half, or the order as shown; behind every score, and level with others that failed.
+            self._known[shown] = 0.5 if self.kind == "prefer" else shown[0] if self.kind == "order" else -inf
         else:
             self._known[shown] = answer
         if self.waiting == 0:
@@ -89,12 +87,12 @@ class Play:
 
     def _answers(self, n: int) -> list[Answer]:
         """Answers to the first n questions of this round."""
-        if self.kind == "score" and self._failed:
+        answers = [self.asking.answer(question, self._known) for question in self._questions[:n]]
+        if self.schedule.asks == "score" and -inf in answers:
+            # Schedules are promised finite scores.
             scores = [cast("float", score) for score in self._known.values()]
             behind = min((score for score in scores if isfinite(score)), default=1.0) - 1
-            self._known.update(dict.fromkeys(self._failed, behind))
-            self._failed.clear()
-        answers = [self.asking.answer(question, self._known) for question in self._questions[:n]]
+            answers = [behind if answer == -inf else answer for answer in answers]
         if self.keep_log:
             self.trace.log += [Asked(self._round, *both) for both in zip(self._questions[:n], answers, strict=True)]
         return answers
@@ -148,6 +146,6 @@ class Play:
             yield "calls", budget.calls - trace.calls
         if budget.tokens is not None and self.estimate is not None and calls:
             totals = list(accumulate(self.estimate(calls)))
-            yield "tokens", bisect_right(totals, budget.tokens - trace.tokens)
+            yield "tokens", bisect_right(totals, budget.tokens - trace.charged)
         if budget.seconds is not None and trace.seconds >= budget.seconds:
             yield "seconds", 0

@@ -21,6 +21,7 @@ from .reranker import Rerank
 from .schedules.base import Schedule
 from .schedules.pointwise import Pointwise
 from .schedules.table import read_schedule
+from .whole import check_whole
 
 __all__ = ["JudgeLike", "Ranked", "TextLike", "rerank"]
 
@@ -119,8 +120,8 @@ def rerank(
         InvalidInput: another number of lists than of queries, or settings that make no sense.
         ModelError: the judge fails.
     """
-    if top_n is not None and top_n < 1:
-        raise InvalidInput("rerank", f"top_n is {top_n}; it must be at least 1, or None for all")
+    if top_n is not None:
+        check_whole("rerank", "top_n", top_n, least=1, otherwise="or None for all")
     one = isinstance(query, str | Query)
     lists: Any = [passages] if one else passages
     queries = as_queries(query)

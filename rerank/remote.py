@@ -10,42 +10,53 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from spaniel.models.text import passage_text
-from spaniel.retrieval.errors import InvalidInput
 
 from .budget import Budget
 from .client import Dialect, RerankClient
 from .judges.base import Call, Judge, Judged
 from .reranker import Rerank
 from .schedules.base import Schedule
+from .whole import check_whole
 
-__all__ = ["RemoteJudge", "RemoteReranker"]
+__all__ = ["MAX_LENGTH", "RemoteJudge", "RemoteReranker"]
 
+MAX_LENGTH = 512
+"""Tokens of a pair that most cross-encoders read."""
 _PER_REQUEST = 100
 
 
 class RemoteJudge(Judge):
     """Scores passages by a server (`client.py`); title and text go as one.
 
-    A blank query is not sent, since servers refuse it: its calls have no answer.
+    A blank query is not sent, since servers refuse it: its calls have no answer. A server counts the tokens of a whole
+    request, so that traces share them out, and budgets go by `estimate` alone.
 
     Args:
         client: to the server.
         concurrency: requests under way at a time.
+        max_length: tokens that the server reads of a query with a passage, beyond which no estimate goes.
 
     Raises:
-        InvalidInput: a concurrency below 1.
+        InvalidInput: a concurrency or a length below 1.
     """
 
     kinds = frozenset({"score"})
     symmetric = True
 
-    def __init__(self, client: RerankClient, *, concurrency: int = 4) -> None:
+    def __init__(self, client: RerankClient, *, concurrency: int = 4, max_length: int = MAX_LENGTH) -> None:
         super().__init__()
-        if concurrency < 1:
-            raise InvalidInput("concurrency", f"{concurrency} must be at least 1")
-        self.client, self.concurrency = client, concurrency
+        check_whole("remote", "concurrency", concurrency, least=1)
+        check_whole("remote", "max_length", max_length, least=1)
+        self.client, self.concurrency, self._max_length = client, concurrency, max_length
         self.batch = concurrency * _PER_REQUEST
         self.name = f"remote({client.url})"
+
+    def estimate(self, calls: Sequence[Call]) -> list[int]:
+        """See `Judge.estimate`: by bytes, up to what the server reads."""
+        return [
+            min(estimated, self._max_length * len(call.passages))
+            for call, estimated in zip(calls, super().estimate(calls), strict=True)
+        ]
 
     def _score(self, calls: Sequence[Call]) -> Judged:
         of_query: dict[str, list[int]] = {}
@@ -61,7 +72,7 @@ class RemoteJudge(Judge):
                 for nth, place in enumerate(places):
                     answers[place] = float(done.scores[nth])
                     tokens[place] = done.tokens * (nth + 1) // len(places) - done.tokens * nth // len(places)
-        return Judged(answers, tokens, truncated, model_calls=requests)
+        return Judged(answers, tokens, truncated, model_calls=requests, alone=self.estimate(calls))
 
 
 def _text(call: Call) -> str:
@@ -76,6 +87,7 @@ class RemoteReranker(Rerank):
         schedule: which passages are scored; all of the first `depth` unless you say otherwise.
         depth: how many passages of a ranking are reranked.
         concurrency: requests under way at a time.
+        max_length: tokens that the server reads of a query with a passage; what budgets of tokens go by.
         budget, keep_rest, name: see `Rerank`.
         client_options: further arguments of `RerankClient`.
 
@@ -93,11 +105,12 @@ class RemoteReranker(Rerank):
         schedule: Schedule | str | None = None,
         depth: int = 100,
         concurrency: int = 4,
+        max_length: int = MAX_LENGTH,
         budget: Budget | None = None,
         keep_rest: bool = True,
         name: str | None = None,
         **client_options: Any,
     ) -> None:
         client = RerankClient(url, dialect=dialect, model=model, key=key, **client_options)
-        judge = RemoteJudge(client, concurrency=concurrency)
+        judge = RemoteJudge(client, concurrency=concurrency, max_length=max_length)
         super().__init__(judge, schedule, depth=depth, budget=budget, keep_rest=keep_rest, name=name or judge.name)

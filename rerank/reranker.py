@@ -22,11 +22,12 @@ from .schedules.base import Schedule
 from .schedules.pointwise import Pointwise
 from .schedules.table import read_schedule, written
 from .trace import Trace
+from .whole import check_whole
 
 __all__ = ["Rerank"]
 
 _CHUNK = 32  # queries whose texts are fetched together
-_COUNTED = ("model_calls", "tokens", "truncated")
+_COUNTED = ("calls", "model_calls", "tokens", "truncated")
 
 
 class Rerank:
@@ -68,8 +69,9 @@ class Rerank:
         keep_rest: bool = True,
         name: str | None = None,
     ) -> None:
-        if depth < 1:
-            raise InvalidInput("rerank", f"depth is {depth}; it must be at least 1")
+        check_whole("rerank", "depth", depth, least=1)
+        if concurrency is not None:
+            check_whole("rerank", "concurrency", concurrency, least=1)
         self.schedule = read_schedule(schedule) if isinstance(schedule, str) else schedule or Pointwise()
         self.judge = judge = open_judge(judge, self.schedule.asks) if isinstance(judge, str) else judge
         self.depth, self.top, self.budget, self.both_orders, self.seed = depth, top, budget, both_orders, seed
@@ -119,8 +121,8 @@ class Rerank:
         asked = as_queries(queries)
         if len(asked) != len(rankings):
             raise InvalidInput(self.name, f"{len(rankings)} rankings for {len(asked)} queries; give one for each")
-        if k is not None and k < 1:
-            raise InvalidInput(self.name, f"k is {k}; it must be at least 1")
+        if k is not None:
+            check_whole(self.name, "k", k, least=1)
         played = drive(
             _jobs(asked, rankings, passages, self.depth),
             self.judge,
@@ -146,12 +148,12 @@ class Rerank:
     def _count(self, traces: Sequence[Trace]) -> None:
         with self._lock:
             for trace in traces:
-                self._usage["model_calls"] += trace.calls
-                self._usage["tokens"] += trace.tokens
-                self._usage["truncated"] += trace.truncated
+                for name in _COUNTED:
+                    self._usage[name] += getattr(trace, name)
 
     def usage(self) -> dict[str, int]:
-        """Totals since it was made: {"model_calls", "tokens", "truncated"}; see `protocols.Metered`."""
+        """Totals since it was made: {"calls", "model_calls", "tokens", "truncated"} of the traces; see
+        `protocols.Metered`."""
         with self._lock:
             return dict(self._usage)
 

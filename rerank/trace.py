@@ -38,23 +38,29 @@ class Trace:
     """Counts of one query.
 
     Attributes:
-        calls: of the judge.
+        calls: of the judge: questions as it was shown them.
+        model_calls: runs of the model, or requests, that answered them; of those that queries shared, a part.
         docs_read: passages shown, added up over calls; about what tokens cost.
         depth: rounds, one after another, that made a call; what waiting costs when calls run side by side.
         tokens: read and written.
+        charged: tokens as the budget counts them, of each call by itself: more than `tokens` where a judge remembers
+            texts.
         cached: calls that were not made, because their answer was known.
         retried: calls that were made again.
         failed: calls without an answer, at the last try.
         repaired, truncated: see `judges.base.Judged`.
-        seconds: of the judge's time, this query's part of batches that it shared.
+        seconds: of the judge's time: of batches that queries shared, its part; behind a network, how long any of its
+            calls was under way. Waiting for other queries is not in it.
         stopped: the bound of the budget that ended it, or "".
         log: every question in its order, when it was asked for.
     """
 
     calls: int = 0
+    model_calls: int = 0
     docs_read: int = 0
     depth: int = 0
     tokens: int = 0
+    charged: int = 0
     cached: int = 0
     retried: int = 0
     failed: int = 0

@@ -4,6 +4,7 @@ A subclass turns clean texts into vectors in `_encoded` and knows nothing of pro
 wrong, and everything a model could, is met here once.
 """
 
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spaniel.models.card import ModelCard
-from spaniel.models.text import clean
+from spaniel.models.text import clean, tokens_of
 from spaniel.retrieval.errors import InvalidInput, ModelError
 
 __all__ = ["LARGEST", "Encoded", "Encoder", "Kind"]
@@ -36,12 +37,14 @@ class Encoded:
         tokens: tokens the model read, special ones included, padding not.
         truncated: texts that were longer than the model reads.
         model_calls: runs of the model, or requests.
+        lengths: the tokens of each text; None where only their sum is known, or nothing.
     """
 
     vectors: NDArray[np.float32]
     tokens: int = 0
     truncated: int = 0
     model_calls: int = 1
+    lengths: Sequence[int] | None = None
 
 
 class Encoder(ABC):
@@ -83,7 +86,7 @@ class Encoder(ABC):
         ready = self._prompted(texts, kind)
         if not ready:
             return Encoded(np.zeros((0, self.card.dimension), np.float32), model_calls=0)
-        said = [place for place, text in enumerate(texts) if kind == "query" or text.strip()]
+        said = _said(texts, kind)
         if not said:
             return Encoded(np.zeros((len(ready), self.card.dimension), np.float32), model_calls=0)
         made = self._encoded([ready[place] for place in said], kind)
@@ -92,7 +95,23 @@ class Encoder(ABC):
             self._counts["model_calls"] += made.model_calls
             self._counts["tokens"] += made.tokens
             self._counts["truncated"] += made.truncated
-        return replace(made, vectors=vectors)
+        lengths = None if made.lengths is None else _at(said, made.lengths, len(ready))
+        return replace(made, vectors=vectors, lengths=lengths)
+
+    def lengths(self, texts: Sequence[str], *, kind: Kind) -> list[int]:
+        """Tokens that the model reads of each text: prompt and special ones included, what is cut off not, and none
+        of a passage without text, which it never sees. By its tokenizer; where that is not here, as many as four bytes
+        each would make.
+
+        Raises:
+            InvalidInput: see `encode`.
+        """
+        ready, said = self._prompted(texts, kind), _said(texts, kind)
+        return _at(said, self._lengths([ready[place] for place in said]), len(ready))
+
+    def _lengths(self, texts: list[str]) -> list[int]:
+        """Of texts with their prompt; see `lengths`."""
+        return [min(tokens_of(text), self.card.max_length or sys.maxsize) for text in texts]
 
     def usage(self) -> dict[str, int]:
         """Totals since it was opened: {"model_calls", "tokens", "truncated"}; they only grow."""
@@ -138,3 +157,16 @@ class Encoder(ABC):
         every = np.zeros((n_texts, self.card.dimension), np.float32)
         every[places] = vectors
         return every
+
+
+def _said(texts: Sequence[str], kind: Kind) -> list[int]:
+    """The places of those that the model gets to see."""
+    return [place for place, text in enumerate(texts) if kind == "query" or text.strip()]
+
+
+def _at(places: list[int], values: Sequence[int], n: int) -> list[int]:
+    """The values at their places among n, 0 elsewhere."""
+    every = [0] * n
+    for place, value in zip(places, values, strict=True):
+        every[place] = value
+    return every

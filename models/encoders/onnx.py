@@ -92,7 +92,10 @@ class OnnxEncoder(Encoder):
             vectors[places] = self._run([tokens.ids[int(place)] for place in places])
 
         self._each(run, groups)
-        return Encoded(vectors, sum(lengths), tokens.truncated, len(groups))
+        return Encoded(vectors, sum(lengths), tokens.truncated, len(groups), lengths)
+
+    def _lengths(self, texts: list[str]) -> list[int]:
+        return [len(ids) for ids in self._tokenizer(texts).ids]
 
     def close(self) -> None:
         """End the threads."""

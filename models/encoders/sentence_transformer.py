@@ -55,9 +55,16 @@ class SentenceTransformersEncoder(Encoder):
                 )
             except RuntimeError as error:
                 raise ModelError(f"{self.card.name}: torch failed on {len(texts)} texts ({error})") from error
-        tokens = sum(len(ids) for ids in counted.ids) if counted else 0
         calls = -(-len(texts) // _BATCH)
-        return Encoded(np.asarray(made, np.float32), tokens, counted.truncated if counted else 0, calls)
+        if counted is None:
+            return Encoded(np.asarray(made, np.float32), model_calls=calls)
+        lengths = [len(ids) for ids in counted.ids]
+        return Encoded(np.asarray(made, np.float32), sum(lengths), counted.truncated, calls, lengths)
+
+    def _lengths(self, texts: list[str]) -> list[int]:
+        if self._tokenizer is None:
+            return super()._lengths(texts)
+        return [len(ids) for ids in self._tokenizer(texts).ids]
 
 
 def load(folder: Path, *, device: str = "cpu", max_length: int | None = None) -> Any:

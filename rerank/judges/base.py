@@ -5,25 +5,26 @@ score can also prefer and order, by its scores; nothing is made up in the other 
 """
 
 from abc import ABC
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from math import isfinite
 from threading import Lock
 from types import TracebackType
-from typing import Self, cast
+from typing import NamedTuple, Self, TypeAlias, cast
 
+from spaniel.models.text import tokens_of
 from spaniel.rerank.questions import Kind
 from spaniel.retrieval.errors import InvalidInput, ModelError
 from spaniel.retrieval.types import Passage, Query
 
 from .by_scores import order_of, preference
 
-__all__ = ["SHOWN", "Call", "Judge", "Judged"]
+__all__ = ["SHOWN", "Call", "Judge", "Judged", "Said"]
 
 SHOWN: dict[Kind, str] = {"score": "one passage", "prefer": "two passages", "order": "one passage or more"}
 """What a call of each kind shows."""
 
-_LETTERS_PER_TOKEN = 4
+_Answer: TypeAlias = float | tuple[int, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,21 @@ class Call:
     top: int | None = None
 
 
+class Said(NamedTuple):
+    """What a judge said to one call, and the call's part of what that cost: see `Judged`.
+
+    Attributes:
+        charged: tokens as a budget counts them, which do not depend on the call's company.
+    """
+
+    answer: _Answer
+    tokens: int = 0
+    charged: int = 0
+    truncated: int = 0
+    repaired: int = 0
+    model_calls: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Judged:
     """What a judge said to some calls, and what that cost.
@@ -49,31 +65,38 @@ class Judged:
         answers: one for each call, in their order. A score: float. A preference: float 0 to 1 that the passage shown
             first is better. An order: tuple of the places of `passages`, each once, best first. None where the judge
             failed for good; the driver decides what to make of it.
-        tokens: read and written, of each call.
+        tokens: read and written, of each call; what a judge has remembered costs none.
         truncated: passages that were longer than the judge reads.
         repaired: answers that had to be mended before they made sense.
         model_calls: runs of the model, or requests.
         truncated_by_call, repaired_by_call: the same, call by call, from a judge that can tell: what traces of queries
             that shared a batch go by. From one that cannot, the counts are spread evenly.
+        alone: tokens that each call would have cost by itself, nothing being remembered; from a judge whose `tokens`
+            depend on what else it was asked. Budgets go by these, lest company and history decide where they end.
     """
 
-    answers: Sequence[float | tuple[int, ...] | None]
+    answers: Sequence[_Answer]
     tokens: Sequence[int]
     truncated: int = 0
     repaired: int = 0
     model_calls: int = 0
     truncated_by_call: Sequence[int] | None = None
     repaired_by_call: Sequence[int] | None = None
+    alone: Sequence[int] | None = None
 
     @property
-    def truncated_each(self) -> Sequence[int]:
-        """Truncated passages, call by call."""
-        return self.truncated_by_call or _spread(self.truncated, len(self.answers))
+    def each(self) -> Iterator[Said]:
+        """Call by call. Runs of the model, and counts that the judge cannot tell apart, are spread over the calls."""
+        n = len(self.answers)
+        truncated = self.truncated_by_call or _spread(self.truncated, n)
+        repaired = self.repaired_by_call or _spread(self.repaired, n)
+        runs = _spread(self.model_calls, n)
+        return map(Said, self.answers, self.tokens, self.charged, truncated, repaired, runs)
 
     @property
-    def repaired_each(self) -> Sequence[int]:
-        """Repaired answers, call by call."""
-        return self.repaired_by_call or _spread(self.repaired, len(self.answers))
+    def charged(self) -> Sequence[int]:
+        """Tokens of each call as a budget counts them."""
+        return self.tokens if self.alone is None else self.alone
 
 
 def _spread(total: int, n: int) -> list[int]:
@@ -167,7 +190,10 @@ class Judge(ABC):  # noqa: B024 - a subclass overrides what `kinds` says it can
         answers = [
             _from_scores(kind, [scores[i] for i in row], call.top) for row, call in zip(rows, calls, strict=True)
         ]
-        return replace(scored, answers=answers, tokens=tokens, truncated_by_call=None, repaired_by_call=None)
+        charged = [sum(scored.charged[i] for i in row) for row in rows]
+        return replace(
+            scored, answers=answers, tokens=tokens, alone=charged, truncated_by_call=None, repaired_by_call=None
+        )
 
     def _count(self, judged: Judged) -> None:
         with self._counts.lock:
@@ -185,11 +211,11 @@ class Judge(ABC):  # noqa: B024 - a subclass overrides what `kinds` says it can
         raise NotImplementedError
 
     def estimate(self, calls: Sequence[Call]) -> list[int]:
-        """Tokens that each call will cost, before it is made: what a budget of tokens goes by.
+        """Tokens that each call will cost by itself, before it is made: what a budget of tokens goes by.
 
-        A token is taken as four letters, rounded up; a judge that knows its tokenizer better may say so.
+        A token is taken as four bytes of UTF-8; a judge that has its tokenizer, or cuts long passages, says better.
         """
-        return [-(-_letters(call) // _LETTERS_PER_TOKEN) for call in calls]
+        return [tokens_of("".join(_texts(call))) for call in calls]
 
     def usage(self) -> dict[str, int]:
         """Totals since it was opened: {"model_calls", "tokens", "truncated"}; they only grow."""
@@ -208,8 +234,11 @@ class Judge(ABC):  # noqa: B024 - a subclass overrides what `kinds` says it can
         self.close()
 
 
-def _letters(call: Call) -> int:
-    return len(call.query.text) + sum(len(passage.title) + len(passage.text) for passage in call.passages)
+def _texts(call: Call) -> Iterator[str]:
+    yield call.query.text
+    for passage in call.passages:
+        yield passage.title
+        yield passage.text
 
 
 def _check_shown(name: str, kind: Kind, call: Call) -> None:
@@ -221,10 +250,11 @@ def _check_shown(name: str, kind: Kind, call: Call) -> None:
 
 
 def _check_judged(name: str, kind: Kind, calls: Sequence[Call], judged: Judged) -> None:
-    if len(judged.answers) != len(calls) or len(judged.tokens) != len(calls):
-        raise ModelError(
-            f"{name}: {len(judged.answers)} answers and {len(judged.tokens)} counts of tokens to {len(calls)} calls"
-        )
+    for counts in (judged.tokens, judged.charged):
+        if len(judged.answers) != len(calls) or len(counts) != len(calls):
+            raise ModelError(
+                f"{name}: {len(judged.answers)} answers and {len(counts)} counts of tokens to {len(calls)} calls"
+            )
     for call, answer in zip(calls, judged.answers, strict=True):
         if answer is not None and not _makes_sense(kind, len(call.passages), answer):
             raise ModelError(f"{name}: {answer!r} is no answer to a {kind} call about {_named(call)}")

@@ -11,8 +11,10 @@ __all__ = ["order_of", "preference"]
 
 
 def preference(first: float, second: float) -> float:
-    """That the first is the better one, 0 to 1; a half for equal scores. `preference(a, b) + preference(b, a)` is 1,
-    up to rounding."""
+    """That the first is the better one, 0 to 1; a half for equal scores, infinite ones too. `preference(a, b) +
+    preference(b, a)` is 1, up to rounding."""
+    if first == second:
+        return 0.5
     difference = first - second
     if difference >= 0:
         return 1 / (1 + exp(-difference))

@@ -8,6 +8,7 @@ them to 1 and make ties.
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from threading import Lock
 
 import numpy as np
@@ -59,6 +60,12 @@ class CrossEncoderJudge(Judge):
         self._workers: ThreadPoolExecutor | None = None
         self._opening = Lock()
 
+    def estimate(self, calls: Sequence[Call]) -> list[int]:
+        """See `Judge.estimate`: exactly what it will be, by the model's tokenizer. Costs tokenising them once more."""
+        alone = [Call(call.query, (passage,)) for call in calls for passage in call.passages]
+        lengths = map(len, self._pairs(alone))
+        return [sum(islice(lengths, len(call.passages))) for call in calls]
+
     def _score(self, calls: Sequence[Call]) -> Judged:
         pairs = self._pairs(calls)
         groups = batches([len(pair) for pair in pairs], budget=self._budget, padding=self._padding)
@@ -73,13 +80,13 @@ class CrossEncoderJudge(Judge):
         return Judged(scores.tolist(), tokens, sum(cut), 0, len(groups), truncated_by_call=cut)
 
     def _pairs(self, calls: Sequence[Call]) -> list[Pair]:
-        """Of every call, each query tokenised once."""
+        """Of every call, which shows one passage; each query is tokenised once."""
         of_query: dict[str, list[int]] = {}
         for place, call in enumerate(calls):
             of_query.setdefault(call.query.text, []).append(place)
         found: dict[int, Pair] = {}
         for query, places in of_query.items():
-            texts = [passage_text(passage.title, passage.text) for place in places for passage in calls[place].passages]
+            texts = [passage_text(calls[place].passages[0].title, calls[place].passages[0].text) for place in places]
             found.update(zip(places, self.model.tokenised(query, texts), strict=True))
         return [found[place] for place in range(len(calls))]
 

@@ -34,7 +34,7 @@ class LLMPairwise(Judge):
     Args:
         chat: the model; `open_chat` makes one of a URL.
         mode: "generation" or "likelihood"; see the module.
-        max_passage_tokens: a longer passage is cut and counted (by `shown.tokens_of`).
+        max_passage_tokens: a longer passage is cut and counted (by `models.text.tokens_of`).
         max_prompt_tokens: passages are cut further where all of them take more; by default they are not.
         thinking_tokens: how much a model that reasons may write before its answer.
         concurrency: requests under way at once.

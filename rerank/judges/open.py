@@ -35,7 +35,7 @@ class JudgeOptions:
     """Everything about how a judge is opened; each kind takes what it knows.
 
     Attributes:
-        precision, provider, max_length: of models that run here; see `open_pair_model`.
+        precision, provider, max_length: of models that run here; see `open_pair_model`. The latter also of a server's.
         threads: batches at once, or threads of an encoder; what the machine has when None.
         mode: of an LLM: "generation" or "likelihood".
         max_passage_tokens: an LLM sees no more of a passage.
@@ -158,9 +158,10 @@ def _llm(model: str, asks: Kind, options: JudgeOptions) -> Judge:
 def _remote(url: str, options: JudgeOptions) -> Judge:
     """What a server runs, only it knows: the judge has no identity."""
     from spaniel.rerank.client import RerankClient
-    from spaniel.rerank.remote import RemoteJudge
+    from spaniel.rerank.remote import MAX_LENGTH, RemoteJudge
 
-    return RemoteJudge(RerankClient(url), concurrency=options.concurrency)
+    most = MAX_LENGTH if options.max_length is None else options.max_length
+    return RemoteJudge(RerankClient(url), concurrency=options.concurrency, max_length=most)
 
 
 def _oracle(named: str, options: JudgeOptions, qrels: Mapping[str, Mapping[str, float]] | None) -> Judge:

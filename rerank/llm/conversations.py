@@ -16,13 +16,13 @@ from functools import partial
 from threading import Lock
 from typing import Generic, TypeVar
 
+from spaniel.models.text import tokens_of
 from spaniel.rerank.judges.base import Judged
 from spaniel.retrieval.errors import InvalidInput, ModelError
 
 from .chat import CallFailed, Chat, Message, Reply
 from .parse import said
 from .prompts import Prompt
-from .shown import tokens_of
 
 __all__ = ["Conversations", "Question", "Reading"]
 

@@ -14,12 +14,12 @@ for is the label alone. Everything that comes from outside goes through `shown`.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from spaniel.models.text import passage_text
+from spaniel.models.text import passage_text, tokens_of
 from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.types import Passage, Query
 
 from .chat import Message
-from .shown import shown, tokens_of
+from .shown import shown
 
 __all__ = ["LETTERS", "Prompt", "Room", "choice", "letters", "pairwise", "permutation"]
 

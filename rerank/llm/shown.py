@@ -10,11 +10,9 @@ orders, and a judge's answer is a label and nothing else, so that the most that 
 import re
 import unicodedata
 
-from spaniel.models.text import clean
+from spaniel.models.text import BYTES_PER_TOKEN, clean
 
-__all__ = ["one_line", "shown", "tokens_of"]
-
-_BYTES_PER_TOKEN = 4
+__all__ = ["one_line", "shown"]
 
 # <|im_start|> and the like (DeepSeek writes the bar as U+FF5C); [INST], <<SYS>>; and tags that templates are made of.
 _PIPES = re.compile(r"<(?=[|\uff5c])|(?<=[|\uff5c])>")
@@ -26,19 +24,6 @@ _TAGS = re.compile(
 )
 _NUMBERS = re.compile(r"\[(\s*(?:\d{1,4}|[A-Z])\s*)\]")
 _ORDERS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
-
-
-def tokens_of(text: str) -> int:
-    """About how many tokens a text is: a quarter of its bytes in UTF-8, rounded up.
-
-    For English prose that is some 13 % more than WordPiece makes of it (docs/llm-judges.md), for code too little; the
-    model's own tokenizer is not here to ask.
-
-    Example:
-        >>> tokens_of("how do I rotate a key?")
-        6
-    """
-    return -(-len(text.encode("utf-8", "replace")) // _BYTES_PER_TOKEN)
 
 
 def one_line(text: str) -> str:
@@ -66,7 +51,7 @@ def shown(text: str, max_tokens: int) -> tuple[str, bool]:
         >>> shown("alpha beta gamma", 3)
         ('alpha beta', True)
     """
-    room = max_tokens * _BYTES_PER_TOKEN
+    room = max_tokens * BYTES_PER_TOKEN
     line = one_line(text[: 4 * room + 64])
     raw = line.encode()
     if len(raw) <= room:

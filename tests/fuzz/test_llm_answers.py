@@ -4,9 +4,10 @@ import random
 
 import pytest
 
+from spaniel.models.text import tokens_of
 from spaniel.rerank.llm.labels import parse_choice, parse_preference
 from spaniel.rerank.llm.parse import parse_order
-from spaniel.rerank.llm.shown import one_line, shown, tokens_of
+from spaniel.rerank.llm.shown import one_line, shown
 
 pytestmark = pytest.mark.fuzz
 

@@ -43,6 +43,13 @@ def test_a_passage_without_text_has_no_direction() -> None:
         wrong.encode(["a", "", "b"], kind="passage")
 
 
+def test_lengths_without_a_tokenizer_go_by_bytes() -> None:
+    encoder = ToyEncoder()
+    assert encoder.lengths(["abcd", "abcde", " ", "汉字汉字"], kind="passage") == [1, 2, 0, 3]
+    assert encoder.lengths(["word " * 5000], kind="query") == [encoder.card.max_length]
+    assert encoder.counted(["a"], kind="query").lengths is None
+
+
 def test_no_texts() -> None:
     assert ToyEncoder(8).encode([], kind="query").shape == (0, 8)
 

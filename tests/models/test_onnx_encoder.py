@@ -100,6 +100,15 @@ def test_strange_texts(folder: Path, cache: Path) -> None:
         np.testing.assert_array_equal(*encoder.encode(["a \ud800", clean("a \ud800")], kind="query"))
 
 
+def test_the_length_of_each_text(folder: Path, cache: Path) -> None:
+    with open_encoder(folder, cache=cache, query_prompt="query : ") as encoder:
+        some = ["w1", "", "w1 " * 5000, "w2 w3"]
+        assert encoder.lengths(some, kind="passage") == [3, 0, 16, 4]
+        assert encoder.lengths(some, kind="query") == [5, 4, 16, 6]
+        made = encoder.counted(some, kind="passage")
+        assert made.lengths == [3, 0, 16, 4] and made.tokens == 23
+
+
 def test_longer_and_shorter(folder: Path, cache: Path) -> None:
     words = " ".join(WORDS[4:50])
     with open_encoder(folder, cache=cache, max_length=40) as longer:

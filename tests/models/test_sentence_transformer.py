@@ -27,6 +27,8 @@ def test_both_runtimes_agree(tmp_path: Path) -> None:
         for kind in ("query", "passage"):
             vectors = [each.encode(many, kind=kind) for each in (theirs, ours)]
             np.testing.assert_allclose(*vectors, atol=1e-5)
+            assert theirs.lengths(many, kind=kind) == ours.lengths(many, kind=kind)
+            assert theirs.counted(many, kind=kind).lengths == ours.counted(many, kind=kind).lengths
         assert theirs.usage()["tokens"] == ours.usage()["tokens"]
         assert theirs.usage()["truncated"] == ours.usage()["truncated"] > 0
         assert open_encoder(theirs.card, cache=tmp_path).card == theirs.card

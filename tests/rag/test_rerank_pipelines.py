@@ -71,7 +71,7 @@ def test_a_name_and_its_file_are_the_same(index: Index, tmp_path: Path) -> None:
     assert [record.name for record in traced.records] == ["bm25", "cosine"]
     for before, after in zip(traced.steps[0][1], rankings, strict=True):
         assert sorted(before.ids.tolist()) == sorted(after.ids.tolist())
-    assert pipeline.usage()["model_calls"] == sum(map(len, rankings))
+    assert pipeline.usage()["calls"] == sum(map(len, rankings))
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from contracts.toy import ListStore
 
 from spaniel.rerank.client import Dialect, RerankClient
 from spaniel.rerank.judges.base import Call, Judge
+from spaniel.rerank.judges.open import JudgeOptions, open_judge
 from spaniel.rerank.remote import RemoteJudge, RemoteReranker
 from spaniel.rerank.serve.auth import Keys
 from spaniel.rerank.serve.limits import Limits
@@ -96,6 +97,21 @@ def test_texts_that_were_cut_are_counted(dialect: Dialect, n: int) -> None:
         assert client.score("q", ["word " * 20, "short", "word " * 9]).truncated == n
         judged = RemoteJudge(client).answer("score", [Call(Query("", "q"), (Passage("p", "p", 0, 99, "word " * 20),))])
         assert judged.truncated == (n > 0)
+
+
+def test_budgets_go_by_estimates_that_end_where_the_server_stops_reading(served: Served) -> None:
+    long, chinese = (Passage("p", "p", 0, 9, text) for text in ("word " * 4000, "汉" * 400))
+    asked = Query("", "what")
+    calls = [Call(asked, (long,)), Call(asked, (chinese,)), Call(asked, (chinese, long))]
+    judge = RemoteJudge(RerankClient(served.url))
+    assert judge.estimate(calls) == [512, 301, 1024]
+    assert RemoteJudge(RerankClient(served.url), max_length=128).estimate(calls) == [128, 128, 256]
+    judged = judge.answer("score", calls[:2])
+    assert list(judged.charged) == [512, 301] != list(judged.tokens)
+    with open_judge(f"remote:{served.url}", options=JudgeOptions(max_length=100)) as opened:
+        assert opened.estimate(calls[:2]) == [100, 100]
+    with pytest.raises(InvalidInput, match="max_length is 0"):
+        RemoteReranker(served.url, max_length=0)
 
 
 def test_keys(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,10 +68,10 @@ def test_scores_are_the_models_logits(stage: CrossEncoder, model: Path, tmp_path
 
 
 def test_it_composes_and_counts(stage: CrossEncoder) -> None:
-    before = stage.usage()["model_calls"]
+    before = stage.usage()["calls"]
     pipeline = WordCount(TEXTS, depth=8) >> stage
     results = pipeline("dogs", k=3)
-    assert len(results) == 3 and stage.usage()["model_calls"] - before == results.trace[0].n_out <= 8
+    assert len(results) == 3 and stage.usage()["calls"] - before == results.trace[0].n_out <= 8
     assert stage.name in results.explain()
 
 

@@ -1,5 +1,6 @@
 """`rerank`: texts in, texts out."""
 
+import numpy as np
 import pytest
 from contracts.toy_judge import ToyJudge
 
@@ -47,3 +48,9 @@ def test_what_cannot_be_is_refused() -> None:
         rerank("a", ["b", 3], JUDGE)  # type: ignore[list-item]
     with pytest.raises(InvalidInput, match="top_n is 0"):
         rerank("a", ["b"], JUDGE, top_n=0)
+    asked = len(JUDGE.asked)
+    for wrong in ({"top_n": 2.5}, {"retries": 1.5}, {"seed": "x"}, {"concurrency": 2.5}, {"top_n": "3"}):
+        with pytest.raises(InvalidInput, match="it must be a whole number"):
+            rerank("a", ["b", "c"], JUDGE, **wrong)  # type: ignore[call-overload]
+    assert len(JUDGE.asked) == asked
+    assert len(rerank("a", ["b", "c"], JUDGE, top_n=np.int64(1), seed=np.int64(3))) == 1  # type: ignore[call-overload]

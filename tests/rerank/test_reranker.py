@@ -7,12 +7,14 @@ import pytest
 from contracts.reranker import Reranked, RerankerContract
 from contracts.retriever import check_form
 from contracts.toy import ListStore, WordCount
+from contracts.toy_encoder import ToyEncoder
 from contracts.toy_judge import ToyJudge, exact
 from hypothesis import given
 from hypothesis import strategies as st
 
 from spaniel.rerank.budget import Budget
 from spaniel.rerank.driver import run_schedule
+from spaniel.rerank.judges.cosine import CosineJudge
 from spaniel.rerank.questions import Outcome
 from spaniel.rerank.reordered import reordered
 from spaniel.rerank.reranker import Rerank
@@ -94,7 +96,7 @@ def test_usage_and_traces() -> None:
     stage = Rerank(ToyJudge(UTILITIES), depth=5, budget=Budget(calls=4))
     _, traces = stage.traced(["a", "b", "c"], RANKINGS, STORE, keep_log=True)
     assert [(trace.calls, trace.stopped) for trace in traces] == [(4, "calls"), (3, ""), (1, "")]
-    assert stage.usage() == {"model_calls": 8, "tokens": 16, "truncated": 0}
+    assert stage.usage() == {"calls": 8, "model_calls": 8, "tokens": 16, "truncated": 0}
     assert len(traces[1].log) == 3
     shown = traces[1].to_json()
     assert shown["calls"] == 3 and shown["log"][0] == {"round": 1, "score": 0, "answer": 2.0}  # type: ignore[index]
@@ -102,12 +104,21 @@ def test_usage_and_traces() -> None:
     assert traces[0].explain().endswith("; stopped: out of calls")
 
 
+def test_runs_of_the_model_are_counted_and_not_questions() -> None:
+    judge = CosineJudge(ToyEncoder())
+    stage = Rerank(judge)
+    _, traces = stage.traced(["a", "b", "c"], RANKINGS, STORE)
+    assert stage.usage()["calls"] == sum(map(len, RANKINGS))
+    assert {name: stage.usage()[name] for name in judge.usage()} == judge.usage() == judge.encoder.usage()
+    assert judge.usage()["model_calls"] == 2 == sum(trace.model_calls for trace in traces)
+
+
 def test_it_composes() -> None:
     words = WordCount([passage.text for passage in STORE.passages], depth=10)
     pipeline = words >> Rerank(ToyJudge(UTILITIES), "pointwise", depth=5, name="toy")
     results = pipeline("word", k=3)
     assert [step.name for step in results.trace] == ["words", "toy"]
-    assert pipeline.usage()["model_calls"] == 5
+    assert pipeline.usage()["calls"] == 5
     assert "toy" in pipeline.name
 
 
@@ -115,6 +126,10 @@ def test_settings_are_checked_when_it_is_made() -> None:
     judge = ToyJudge(UTILITIES, kinds=("order",))
     with pytest.raises(InvalidInput, match="depth is 0"):
         Rerank(judge, depth=0)
+    with pytest.raises(InvalidInput, match=r"depth is 2.5; it must be a whole number of at least 1"):
+        Rerank(judge, depth=2.5)  # type: ignore[arg-type]
+    with pytest.raises(InvalidInput, match="concurrency is True; it must be a whole number"):
+        Rerank(judge, concurrency=True)
     with pytest.raises(InvalidInput, match="cannot answer"):
         Rerank(judge)
     with pytest.raises(InvalidInput, match="top is 0"):

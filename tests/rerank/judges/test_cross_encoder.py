@@ -64,6 +64,16 @@ def test_scores_are_the_model_s(model: PairModel, threads: int, padding: bool) -
     assert judge.usage()["tokens"] == sum(judged.tokens)
 
 
+def test_an_estimate_is_what_it_costs(model: PairModel) -> None:
+    judge = CrossEncoderJudge(model, threads=1)
+    texts = ["w1 w2", "w3 " * 5000, ""]
+    calls = [call(query, text) for text in texts for query in QUERIES]
+    assert judge.estimate(calls) == list(judge.answer("score", calls).tokens)
+    assert max(judge.estimate(calls)) == model.max_length
+    one_by_one = judge.estimate([call(QUERIES[0], text) for text in texts])
+    assert judge.estimate([call(QUERIES[0], *texts)]) == [sum(one_by_one)]
+
+
 def test_preferences_and_orders_are_those_of_the_scores(model: PairModel) -> None:
     judge = CrossEncoderJudge(model, threads=1)
     texts = some_texts(6)

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spaniel.models.text import tokens_of
 from spaniel.rerank.llm.prompts import choice, letters, pairwise, permutation
-from spaniel.rerank.llm.shown import one_line, shown, tokens_of
+from spaniel.rerank.llm.shown import one_line, shown
 from spaniel.retrieval.types import Passage, Query
 
 
