@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeAlias
 
-from spaniel.eval.collections import Collection, collection
+from spaniel.eval.collections.contents import Contents, contents
 from spaniel.index.index import open_index
 from spaniel.index.store import MANIFEST_NAME
 from spaniel.retrieval.errors import InvalidInput
@@ -26,12 +26,13 @@ def is_index(place: str | Path) -> bool:
 
 @contextmanager
 def texts_of(
-    corpus: str | Path | Collection, ids: Iterable[str], *, on_read: Callable[[int], None] | None = None
+    corpus: str | Path, ids: Iterable[str], *, offline: bool = False, on_read: Callable[[int], None] | None = None
 ) -> Iterator[Texts]:
     """What gives passages of these ids; an index is read when they are asked for, a collection at once.
 
     Args:
-        corpus: an index, or a collection by name, path or itself.
+        corpus: an index, or a collection by name or path; it needs no judgements.
+        offline: do not download a collection.
         on_read: told how many of a collection's documents have been read.
 
     Raises:
@@ -39,20 +40,20 @@ def texts_of(
         OSError, IndexCorrupt: it cannot be read.
     """
     wanted = list(dict.fromkeys(ids))
-    if not isinstance(corpus, Collection) and is_index(corpus):
+    if is_index(corpus):
         with open_index(corpus) as index:
             known = index.passages.ordinals_of(wanted)
             _refuse_missing(str(corpus), wanted, known)
             store: PassageStore = index.passages
             yield lambda some: store.get([known[id_] for id_ in some])
         return
-    read = corpus if isinstance(corpus, Collection) else collection(str(corpus))
+    read = contents(corpus, offline=offline)
     found = _documents(read, set(wanted), on_read)
     _refuse_missing(read.name, wanted, found)
     yield lambda some: [found[id_] for id_ in some]
 
 
-def _documents(read: Collection, wanted: set[str], on_read: Callable[[int], None] | None) -> dict[str, Passage]:
+def _documents(read: Contents, wanted: set[str], on_read: Callable[[int], None] | None) -> dict[str, Passage]:
     found = {}
     for number, document in enumerate(read.documents(), 1):
         if document.id in wanted:

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spaniel.eval.collections import Collection
 from spaniel.rerank.reranker import Rerank
 from spaniel.rerank.trace import Trace
 from spaniel.retrieval.errors import InvalidInput
@@ -36,10 +35,11 @@ class RerankedQuery:
 def rerank_run(
     run: Mapping[str, Sequence[ScoredId]],
     queries: Sequence[Query],
-    corpus: str | Collection,
+    corpus: str,
     reranker: Rerank,
     *,
     keep_log: bool = False,
+    offline: bool = False,
     on_read: Callable[[int], None] | None = None,
     on_progress: Callable[[int], None] | None = None,
 ) -> list[RerankedQuery]:
@@ -48,7 +48,8 @@ def rerank_run(
     Args:
         run: query id -> passages, best first, as `read_run` gives it.
         queries: with the run's ids; others are passed over.
-        corpus: an index, or a collection, that has the run's passages.
+        corpus: an index, or a collection by name or path, that has the run's passages.
+        offline: do not download a collection.
         on_read, on_progress: told how many documents of a collection were read, and how many queries are done.
 
     Raises:
@@ -57,7 +58,7 @@ def rerank_run(
     """
     asked = _asked(run, queries)
     wanted = (passage.id for row in run.values() for passage in row[: reranker.depth])
-    with texts_of(corpus, wanted, on_read=on_read) as texts:
+    with texts_of(corpus, wanted, offline=offline, on_read=on_read) as texts:
         store = _Numbered(run, texts)
         rankings = [store.ranking(row) for row in run.values()]
         again, traces = reranker.traced(asked, rankings, store, keep_log=keep_log, on_progress=on_progress)

@@ -14,13 +14,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlunsplit
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spaniel.models.encoders.endpoint import endpoint_key
-from spaniel.models.encoders.http_json import Poster, Refused
+from spaniel.models.encoders.http_json import Poster, Refused, open_parts
 from spaniel.retrieval.errors import InvalidInput, ModelError
 
 __all__ = ["Dialect", "RerankClient", "Reranking"]
@@ -168,10 +168,7 @@ def _route(url: str, dialect: Dialect) -> str:
         >>> _route("http://localhost:8080", "jina"), _route("https://h/v1/", "jina"), _route("http://h/rerank", "tei")
         ('http://localhost:8080/v1/rerank', 'https://h/v1/rerank', 'http://h/rerank')
     """
-    try:
-        parts = urlsplit(url)
-    except ValueError as error:
-        raise InvalidInput("url", f"{url!r} is no URL ({error})") from error
+    parts = open_parts(url, hint=f"put the key into {_KEY}")
     path = parts.path.rstrip("/")
     if not path.endswith("/rerank"):
         version, _, _ = _PATHS[dialect].rpartition("/")

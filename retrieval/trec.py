@@ -6,9 +6,10 @@ would tie is written one representable step lower. Ids with blanks would shift t
 """
 
 import gzip
-from collections.abc import Iterable, Sequence
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,14 +100,30 @@ def read_run(source: str | Path | Iterable[str]) -> dict[str, list[ScoredId]]:
 
     Raises:
         FileNotFoundError: no such file.
-        InvalidInput: a line that is not a run line, or a passage twice; named by file and line.
+        InvalidInput: a line that is not UTF-8 or not a run line, or a passage twice, named by file and line; damaged
+            gzip data.
     """
     if isinstance(source, str | Path):
-        path = Path(source)
-        opener = gzip.open if path.suffix == ".gz" else open
-        with opener(path, "rt", encoding="utf-8") as lines:
-            return _parsed(lines, str(path))
+        return _parsed(_lines(Path(source)), str(source))
     return _parsed(source, "run")
+
+
+def _lines(path: Path) -> Iterator[str]:
+    """The lines of a file, plain or .gz."""
+    packed = path.suffix == ".gz"
+    try:
+        with cast(IO[bytes], gzip.open(path, "rb") if packed else path.open("rb")) as stream:
+            for number, line in enumerate(stream, 1):
+                yield _decoded(line, f"{path}:{number}")
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InvalidInput(str(path), f"damaged gzip data ({error})") from error
+
+
+def _decoded(line: bytes, where: str) -> str:
+    try:
+        return line.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidInput(where, f"not UTF-8 (byte {error.start} of the line)") from None
 
 
 def _parsed(lines: Iterable[str], name: str) -> dict[str, list[ScoredId]]:

@@ -14,7 +14,7 @@ from spaniel.retrieval.types import Query, Ranking
 
 from .console import Console
 from .dense_options import tell_long_questions
-from .queries import read_queries
+from .queries import queries_in
 
 if TYPE_CHECKING:
     from spaniel.index.index import Index
@@ -36,7 +36,7 @@ def search_batch(
     where: dict[str, Any] | None,
     tag: str,
 ) -> int:
-    """Search for every query of a file; the k best of each.
+    """Search for every query of a file or collection; the k best of each.
 
     With `run_file` the run is written there, whole or not at all, and stdout gets a summary. Without it stdout gets
     the run itself, or under `--json` one object a line: `{"query_id", "hits": [{"rank", "score", "id"}]}`.
@@ -44,7 +44,7 @@ def search_batch(
     Returns:
         The exit code: 1 when no query found anything.
     """
-    queries = read_queries(file)
+    queries = queries_in(file)
     start = time.perf_counter()
     n_hits = n_empty = 0
     with _output(run_file) as out, console.progress() as line:

@@ -29,6 +29,8 @@ class Failure(NamedTuple):
 
 def describe(error: BaseException) -> Failure:
     """Type, message and hint of an error, and the exit code it means."""
+    if isinstance(error, click.Abort) and isinstance(error.__cause__, EOFError):
+        error = error.__cause__  # click takes the end of any file for that of the terminal
     name = type(error).__name__
     if isinstance(error, KeyboardInterrupt | click.Abort):
         return Failure("Interrupted", "interrupted", "", INTERRUPTED)

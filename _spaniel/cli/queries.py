@@ -13,7 +13,7 @@ from typing import BinaryIO, cast
 from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.types import Query
 
-__all__ = ["ID_NAMES", "file_kind", "numbered_lines", "read_queries"]
+__all__ = ["ID_NAMES", "file_kind", "is_file_of_queries", "numbered_lines", "queries_in", "read_queries"]
 
 ID_NAMES = ("_id", "id", "qid", "query_id")
 _TEXT_NAMES = ("text", "query", "question", "title")
@@ -32,7 +32,7 @@ def read_queries(path: str | Path) -> list[Query]:
         OSError: the file cannot be read.
     """
     file = Path(path)
-    parse = {".jsonl": _from_json, ".tsv": _from_tabs}.get(file_kind(file))
+    parse = _PARSERS.get(file_kind(file))
     if parse is None:
         raise InvalidInput(str(file), "queries come as .jsonl or .tsv, plain or .gz")
     queries: dict[str, Query] = {}
@@ -47,6 +47,25 @@ def read_queries(path: str | Path) -> list[Query]:
     if not queries:
         raise InvalidInput(str(file), "no query in it")
     return list(queries.values())
+
+
+def queries_in(place: str, *, offline: bool = False) -> list[Query]:
+    """All queries of a file, as `read_queries`, or of a collection by folder, .zip or name, judged or not.
+
+    Raises:
+        InvalidInput, OSError: see `read_queries` and `contents`.
+    """
+    if is_file_of_queries(place):
+        return read_queries(place)
+    from spaniel.eval.collections.contents import contents
+
+    return [Query(id_, text) for id_, text in contents(place, offline=offline).queries().items()]
+
+
+def is_file_of_queries(place: str) -> bool:
+    """Whether a name is that of a file, by its ending or because it is one, and not of a collection."""
+    path = Path(place)
+    return path.suffix != ".zip" and not path.is_dir() and (file_kind(path) in _PARSERS or path.is_file())
 
 
 def file_kind(file: Path) -> str:
@@ -118,3 +137,6 @@ def _weights(vector: object) -> dict[str, float]:
     ):
         raise ValueError("the vector is not an object of token: weight, weights being numbers of at least 0")
     return {token: float(weight) for token, weight in vector.items() if weight}
+
+
+_PARSERS = {".jsonl": _from_json, ".tsv": _from_tabs}

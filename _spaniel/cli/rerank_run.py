@@ -3,7 +3,6 @@
 import json
 import time
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,7 +13,7 @@ from .console import Console, with_console
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from spaniel.eval.collections import Collection
+    from spaniel.eval.qrels import Qrels
     from spaniel.rag.rerank_run import RerankedQuery
     from spaniel.rerank.reranker import Rerank
     from spaniel.retrieval.types import Query
@@ -125,16 +124,17 @@ def run(console: Console, run_file: str, **options: Any) -> int:
     start = time.perf_counter()
     with ExitStack() as stack:
         line = stack.enter_context(console.progress())
-        corpus, queries, qrels = _read(options)
-        reranker = stack.enter_context(_reranker(options, qrels, lambda stage: line.update(stage, 0, 0)))
+        queries = _queries(options)
+        reranker = stack.enter_context(_reranker(options, _qrels(options), lambda stage: line.update(stage, 0, 0)))
         from spaniel.rag.rerank_run import rerank_run
 
         reranked = rerank_run(
             found,
             queries,
-            corpus,
+            options["corpus"],
             reranker,
             keep_log=options["log"],
+            offline=options["offline"],
             on_read=lambda n: line.update("reading", 0, 0, n),
             on_progress=lambda n: line.update("reranking", n, len(found), n, "queries"),
         )
@@ -143,32 +143,30 @@ def run(console: Console, run_file: str, **options: Any) -> int:
     return 0 if reranked else 1
 
 
-def _read(options: dict[str, Any]) -> "tuple[str | Collection, list[Query], Any]":
-    """The corpus, the queries, and the judgements of a collection (None without one)."""
+def _queries(options: dict[str, Any]) -> "list[Query]":
+    """All there are, judged or not."""
+    from spaniel.rag.corpora import is_index
+
+    from .queries import queries_in
+
+    if options["queries"] is None and is_index(options["corpus"]):
+        raise click.UsageError("--queries is missing: an index has none")
+    return queries_in(options["queries"] or options["corpus"], offline=options["offline"])
+
+
+def _qrels(options: dict[str, Any]) -> "Qrels | None":
+    """What an oracle answers from: the judgements of the queries' collection, else of the corpus; None without one."""
     from spaniel.eval.collections import collection
     from spaniel.rag.corpora import is_index
-    from spaniel.retrieval.types import Query
 
-    from .queries import file_kind, read_queries
+    from .queries import is_file_of_queries
 
-    named = options["queries"]
-    if named is not None and file_kind(Path(named)) in (".jsonl", ".tsv"):
-        corpus = options["corpus"] if is_index(options["corpus"]) else _collection(options["corpus"], options)
-        return corpus, read_queries(named), getattr(corpus, "qrels", None)
-    if named is None and is_index(options["corpus"]):
-        raise click.UsageError("--queries is missing: an index has none")
-    asked = _collection(named or options["corpus"], options)
-    queries = [Query(id_, text) for id_, text in asked.queries.items()]
-    if is_index(options["corpus"]):
-        return options["corpus"], queries, asked.qrels
-    same = named is None or named == options["corpus"]
-    return asked if same else collection(options["corpus"], offline=options["offline"]), queries, asked.qrels
-
-
-def _collection(name: str, options: dict[str, Any]) -> "Collection":
-    from spaniel.eval.collections import collection
-
-    return collection(name, offline=options["offline"])
+    if (options["judge"] or "").partition(":")[0] != "oracle":
+        return None
+    for place in (options["queries"], options["corpus"]):
+        if place is not None and not is_file_of_queries(place) and not is_index(place):
+            return collection(place, offline=options["offline"]).qrels
+    return None
 
 
 def _reranker(options: dict[str, Any], qrels: Any, say: Any) -> "Rerank":

@@ -27,7 +27,7 @@ _K, _K_BATCH = 10, 1000
 @click.option("-k", "k", type=click.IntRange(min=1), metavar="N", help=f"How many hits [{_K}; {_K_BATCH} in a batch].")
 @click.option("--where", metavar="JSON", callback=values.read_by(values.where), help="Only passages that match.")
 @click.option("--explain", is_flag=True, help="Show where each score or place comes from, and the time of each stage.")
-@click.option("--queries", "file", metavar="FILE", help="Many queries: .jsonl or .tsv, plain or .gz.")
+@click.option("--queries", "file", metavar="FILE|COLLECTION", help="Many queries: .jsonl or .tsv, plain or .gz.")
 @click.option("--run", "run_file", metavar="OUT", help="Where a batch's TREC run goes (.gz is compressed) [stdout].")
 @click.option("--tag", metavar="NAME", default="spaniel", show_default=True, help="Name of the run, its last column.")
 @scoring_options

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from spaniel.retrieval.errors import InvalidInput
 
-__all__ = ["Files", "choose_split", "corpus_of", "files_of", "part_folders"]
+__all__ = ["Files", "choose_split", "corpus_of", "files_of", "part_folders", "queries_of", "require_corpus"]
 
 _CORPUS = ("corpus.jsonl", "corpus.jsonl.gz")
 _QUERIES = ("queries.jsonl", "queries.jsonl.gz", "queries.tsv", "queries.tsv.gz")
@@ -39,6 +39,18 @@ def corpus_of(folder: Path) -> Path | None:
     return _first(folder, _CORPUS)
 
 
+def require_corpus(folder: Path) -> Path:
+    """The corpus file of a folder.
+
+    Raises:
+        InvalidInput: it has none; the hint lists what there is.
+    """
+    corpus = corpus_of(folder)
+    if corpus is None:
+        raise InvalidInput(str(folder), "no corpus.jsonl or corpus.jsonl.gz in this folder", hint=_layout(folder))
+    return corpus
+
+
 def part_folders(folder: Path) -> list[Path]:
     """Folders below that are collections themselves, by name."""
     return [entry for entry in _entries(folder) if entry.is_dir() and corpus_of(entry) is not None]
@@ -50,14 +62,12 @@ def files_of(folder: Path, *, queries: Path | None = None, qrels: Path | None = 
     Raises:
         InvalidInput: something is missing, or there is more than one to choose from; the message names what was found.
     """
-    corpus = corpus_of(folder)
-    if corpus is None:
-        raise InvalidInput(str(folder), "no corpus.jsonl or corpus.jsonl.gz in this folder", hint=_layout(folder))
+    corpus = require_corpus(folder)
     splits = _splits(folder) if qrels is None else {_split_of(qrels): qrels}
     if not splits:
         raise InvalidInput(str(folder), "no judgements (qrels/SPLIT.tsv or qrels.txt)", hint=_layout(folder))
     answers = _first(folder, ("answers.jsonl", "answers.jsonl.gz"))
-    return Files(folder, corpus, queries or _queries(folder), splits, answers)
+    return Files(folder, corpus, queries or queries_of(folder), splits, answers)
 
 
 def choose_split(files: Files, wanted: str | None) -> str:
@@ -79,7 +89,12 @@ def choose_split(files: Files, wanted: str | None) -> str:
     raise InvalidInput(str(files.folder), "several splits and none is the default", hint=f"choose one of: {there}")
 
 
-def _queries(folder: Path) -> Path:
+def queries_of(folder: Path) -> Path:
+    """The file of queries or topics of a folder.
+
+    Raises:
+        InvalidInput: none, or several files of topics.
+    """
     beir = _first(folder, _QUERIES)
     if beir is not None:
         return beir

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, parse_qsl, urlsplit, urlunsplit
+from urllib.parse import urlsplit, urlunsplit
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,7 @@ from spaniel.models.pooling import normalised
 from spaniel.retrieval.errors import InvalidInput, ModelError
 
 from .base import Encoded, Encoder, Kind
-from .http_json import LOOPBACK, Poster, Refused
+from .http_json import LOOPBACK, Poster, Refused, open_parts
 
 __all__ = ["EndpointEncoder", "check_trusted", "endpoint_key", "endpoint_url", "is_listed", "probe_dimension"]
 
@@ -94,30 +94,13 @@ def endpoint_url(
         >>> endpoint_url("http://localhost:8080/v1#bge-small")
         ('http://localhost:8080/v1/embeddings', 'bge-small')
     """
-    parts = _split(source)
+    parts = open_parts(source, hint=f"put the key into {key_variable}")
     url, model = urlunsplit(parts._replace(fragment="")), parts.fragment
     if not model:
         raise InvalidInput("endpoint", f"{url!r} names no model", hint=f"put its name behind a #: {url}#MODEL")
-    if parts.username or parts.password or _secrets(parts.query):
-        hint = f"put the key into {key_variable}"
-        raise InvalidInput("endpoint", "a URL with a user, password or parameters would be kept and shown", hint)
     path = parts.path.rstrip("/")
     path = path if path.endswith(f"/{route}") else f"{path}/{route}"
     return urlunsplit((parts.scheme, parts.netloc, path, parts.query, "")), model
-
-
-def _split(source: str) -> SplitResult:
-    try:
-        parts = urlsplit(source)
-        _ = parts.port
-    except ValueError as error:
-        raise InvalidInput("endpoint", f"{source!r} is no URL ({error})") from error
-    return parts
-
-
-def _secrets(query: str) -> bool:
-    """Whether anything but the version of the interface stands there; a bare word may be a key."""
-    return any(name != "api-version" for name, _ in parse_qsl(query, keep_blank_values=True))
 
 
 def endpoint_key(url: str, *, variable: str = "SPANIEL_EMBEDDINGS_KEY") -> str:
@@ -144,7 +127,7 @@ def check_trusted(source: str) -> None:
     Raises:
         ModelError: neither this machine, nor a host in SPANIEL_EMBEDDINGS_HOSTS (names with commas between).
     """
-    host = _split(source).hostname or ""
+    host = open_parts(source).hostname or ""
     if host not in LOOPBACK and not is_listed(source):
         error = ModelError(f"this index would send queries to {host!r}, which it names and you have not")
         error.hint = f"if you trust it, set SPANIEL_EMBEDDINGS_HOSTS={host}, or pass open_encoder({source!r}) yourself"
@@ -154,7 +137,7 @@ def check_trusted(source: str) -> None:
 def is_listed(source: str) -> bool:
     """Whether SPANIEL_EMBEDDINGS_HOSTS lists the host of this URL."""
     named = [name.strip().lower() for name in os.environ.get("SPANIEL_EMBEDDINGS_HOSTS", "").split(",")]
-    return (_split(source).hostname or "").lower() in named
+    return (open_parts(source).hostname or "").lower() in named
 
 
 def probe_dimension(poster: Poster, model: str) -> int:

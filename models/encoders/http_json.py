@@ -19,18 +19,37 @@ from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from threading import Event, Timer
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from spaniel.models.text import clean
 from spaniel.retrieval.errors import InvalidInput, LimitExceeded, ModelError, SpanielError
 
-__all__ = ["LOOPBACK", "Poster", "Refused"]
+__all__ = ["LOOPBACK", "Poster", "Refused", "open_parts"]
 
 _AGAIN = (408, 409, 425, 429, 500, 502, 503, 504)
 _LONGEST_WAIT_S = 60.0
 _EXCERPT = 300
 _SAID_BYTES = 4096
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+def open_parts(url: str, *, hint: str = "give a key beside the URL, or through the environment") -> SplitResult:
+    """The parts of a URL that may be kept and shown, as names, errors and traces do.
+
+    Raises:
+        InvalidInput: no URL; or one with a user, a password or parameters, which is not repeated. The version of the
+            interface may stand there; any other parameter, even a bare word, may be a key.
+    """
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        shown = "the URL" if "@" in url else repr(url)
+        raise InvalidInput("endpoint", f"{shown} is no URL" + (f" ({error})" if "@" not in url else "")) from None
+    names = [name for name, _ in parse_qsl(parts.query, keep_blank_values=True)]
+    if "@" in parts.netloc or ("@" in url and not parts.netloc) or any(name != "api-version" for name in names):
+        raise InvalidInput("endpoint", "a URL with a user, password or parameters would be kept and shown", hint)
+    return parts
 
 
 class Refused(ModelError):
@@ -87,7 +106,8 @@ class Poster:
         sleep: how to wait between them; tests put something else here.
 
     Raises:
-        InvalidInput: another kind of URL; or a key that would travel in the clear to another machine.
+        InvalidInput: another kind of URL, or one that holds a secret; or a key that would travel in the clear to
+            another machine.
     """
 
     url: str
@@ -98,7 +118,7 @@ class Poster:
     sleep: Callable[[float], None] = time.sleep
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
+        parts = open_parts(self.url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise InvalidInput("endpoint", f"{self.url!r} is no http or https URL")
         if self.key and parts.scheme == "http" and parts.hostname not in LOOPBACK:

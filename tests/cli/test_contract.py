@@ -74,6 +74,15 @@ def test_options_after_a_double_dash_are_words(capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().err.startswith("error:")
 
 
+def test_the_end_of_a_file_is_no_interruption(spaniel: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ends(*_: object) -> None:
+        raise EOFError("the file ended")
+
+    monkeypatch.setattr("spaniel.retrieval.trec.read_run", ends)
+    done = spaniel("rerank", "run", "x", "--corpus", "y", "--judge", "oracle", "--out", "z")
+    assert done.code == 2 and "EOFError: the file ended" in done.err
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_scripts(spaniel: Run, shell: str) -> None:
     done = spaniel("completion", shell)

@@ -1,6 +1,7 @@
 """`spaniel rerank run` and `spaniel rerank schedules`."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -133,6 +134,24 @@ def test_an_index_has_no_queries_of_its_own(spaniel: Run, kb: Path, first: Path,
     words = ("--corpus", kb, "--queries", queries, "--judge", "oracle", "--out", tmp_path / "out")
     done = spaniel("rerank", "run", first, *words)
     assert done.code == 2 and "an oracle answers from judgements" in done.err
+
+
+def test_queries_and_corpora_need_no_judgements(
+    spaniel: Run, small: Path, first: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spaniel.rerank.judges.open.open_judge", lambda *_, **__: Fails())
+    out = tmp_path / "out.trec"
+    base = ("rerank", "run", first, "--judge", "cosine:x", "--quiet", "--out", out, "--corpus")
+    (small / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq2\td3\t1\n", encoding="utf-8")
+    assert spaniel(*base, small).code == 0 and ids(out) == ids(first)  # q1 is not judged
+    shutil.rmtree(small / "qrels")
+    assert spaniel(*base, small).code == 0
+    (tmp_path / "elsewhere").mkdir()
+    queries = (small / "queries.jsonl").rename(tmp_path / "elsewhere" / "queries.jsonl")
+    for named in (queries, queries.parent):  # the corpus has no queries of its own
+        assert spaniel(*base, small, "--queries", named).code == 0
+    done = spaniel(*base, small, "--queries", queries, "--judge", "oracle")
+    assert done.code == 2 and "no judgements" in done.err
 
 
 class Fails(Judge):

@@ -273,3 +273,12 @@ def test_token_weights_are_asked_with_token_weights(tmp_path: Path, spaniel: Run
     assert spaniel("index", "build", "--vectors", tmp_path / "v.jsonl", tmp_path / "kv").code == 0
     done = spaniel("search", tmp_path / "kv", "dog")
     assert done.code == 2 and "--queries FILE" in done.err
+
+
+def test_a_batch_from_a_collection(spaniel: Run, kb: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "asked"
+    folder.mkdir()
+    (folder / "queries.jsonl").write_text('{"_id": "1", "text": "dogs"}\n', encoding="utf-8")
+    of_folder = spaniel("search", kb, "--queries", folder)
+    assert of_folder.code == 0
+    assert of_folder.out == spaniel("search", kb, "--queries", folder / "queries.jsonl").out

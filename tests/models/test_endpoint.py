@@ -16,6 +16,7 @@ from spaniel.models.card import ModelCard
 from spaniel.models.encoders.endpoint import EndpointEncoder, endpoint_key, endpoint_url
 from spaniel.models.encoders.http_json import Poster
 from spaniel.models.encoders.open import open_encoder
+from spaniel.rerank.client import RerankClient
 from spaniel.retrieval.errors import InvalidInput, LimitExceeded, ModelError
 
 from .endpoint_server import EmbeddingServer, serving
@@ -164,6 +165,24 @@ def test_a_key_never_travels_in_the_clear() -> None:
         Poster("http://example.org/v1", SECRET)
     with pytest.raises(InvalidInput, match="line ends"):
         Poster("https://example.org/v1", "a\r\nHost: b")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"http://user:{SECRET}@127.0.0.1:1/v1",
+        f"http://{SECRET}@h/v1",
+        f"http://user:{SECRET}@[::1/v1",
+        f"user:{SECRET}@h/v1",
+        f"ftp://user:{SECRET}@h/v1",
+        f"https://h/v1?key={SECRET}",
+    ],
+)
+def test_a_secret_in_a_url_is_refused_and_not_repeated(url: str) -> None:
+    for use in (Poster, RerankClient, endpoint_url):
+        with pytest.raises(InvalidInput) as caught:
+            use(url)
+        assert SECRET not in str(caught.value) + caught.value.hint
 
 
 @pytest.mark.parametrize(

@@ -89,3 +89,16 @@ def test_reads_files_and_names_the_line(tmp_path: Path) -> None:
         plain.write_text(text + line + "\n", encoding="utf-8")
         with pytest.raises(InvalidInput, match=rf"run\.trec:5: .*{named}"):
             read_run(plain)
+
+
+def test_damaged_files_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "run.trec.gz"
+    whole = gzip.compress(b"".join(f"q Q0 d{n} {n} {-n} x\n".encode() for n in range(1, 3000)))
+    for damaged in (whole[:-9], whole[:40] + bytes(20) + whole[60:], b"q Q0 d 1 1 x\n", whole[:5]):
+        path.write_bytes(damaged)
+        with pytest.raises(InvalidInput, match=r"run\.trec\.gz: damaged gzip data"):
+            read_run(path)
+    plain = tmp_path / "run.trec"
+    plain.write_bytes(b"q Q0 d 1 1 x\nq Q0 caf\xe9 2 0 x\n")
+    with pytest.raises(InvalidInput, match=r"run\.trec:2: not UTF-8 \(byte 8 of the line\)"):
+        read_run(plain)
