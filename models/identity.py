@@ -124,11 +124,19 @@ def _refuse_pickles(place: Path) -> None:
 
 def _exported_hashes(folder: Path, manifest: Manifest, cache: Path) -> dict[str, str]:
     """Hashes of the files the export was made from, after a look at those that are used now."""
-    for name in ("tokenizer.json", "config.json", *(name for name in manifest.files if name in GRAPHS)):
-        if file_sha256(folder / name, cache) != manifest.files.get(name):
-            hint = "export the model again; in the cache, remove the folder and it is made anew"
-            raise _with_hint(f"{folder / name}: not the file that was exported", hint)
+    graphs = [name for name in manifest.files if name in GRAPHS]
+    for name in ("tokenizer.json", "config.json", *graphs):
+        _check_exported(folder, name, manifest, cache)
+    for graph in graphs:
+        for name in sorted(external_files(folder / graph)):
+            _check_exported(folder, name, manifest, cache)
     return dict(manifest.source)
+
+
+def _check_exported(folder: Path, name: str, manifest: Manifest, cache: Path) -> None:
+    if name not in manifest.files or file_sha256(folder / name, cache) != manifest.files[name]:
+        hint = "export the model again; in the cache, remove the folder and it is made anew"
+        raise _with_hint(f"{folder / name}: not the file that was exported", hint)
 
 
 def _config_sha256(folder: Path) -> str:

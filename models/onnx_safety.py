@@ -2,7 +2,7 @@
 
 A tensor of a graph can lie in another file ("external data"), whose name the graph gives. A graph from a stranger could
 name any file of the machine. Here every such name is found by walking the file's protobuf, without building anything
-from it; only plain files inside the graph's own folder pass.
+from it; only plain files inside the graph's own folder pass, and only where they are as long as its tensors need.
 
 The walk follows ModelProto.graph and .functions, GraphProto.node and .initializer, AttributeProto.t, .g and their lists
 (field numbers of onnx.proto, IR version 11). Other fields are skipped by their length.
@@ -10,16 +10,18 @@ The walk follows ModelProto.graph and .functions, GraphProto.node and .initializ
 
 import mmap
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from spaniel.retrieval.errors import LimitExceeded, ModelError
 
-__all__ = ["check_graph", "external_files"]
+__all__ = ["check_graph", "external_files", "input_names"]
 
 _MAX_GRAPH_BYTES = 2 << 30  # protobuf's own
 _MAX_DATA_BYTES = 32 << 30
 _MAX_DEPTH = 32
-_TENSOR, _SPARSE, _ENTRY = "tensor", "sparse", "entry"
+_MAX_DIGITS = 18
+_TENSOR, _SPARSE = "tensor", "sparse"
 _FOLLOWED: Mapping[str, Mapping[int, str]] = {
     "model": {7: "graph", 20: "training", 25: "function"},
     "training": {1: "graph", 2: "graph"},
@@ -28,10 +30,10 @@ _FOLLOWED: Mapping[str, Mapping[int, str]] = {
     "node": {5: "attribute"},
     "attribute": {5: _TENSOR, 6: "graph", 10: _TENSOR, 11: "graph", 22: _SPARSE, 23: _SPARSE},
     _SPARSE: {1: _TENSOR, 2: _TENSOR},
-    _TENSOR: {13: _ENTRY},
-    _ENTRY: {},
 }
 """Kind of message -> number of the field -> kind of message in it."""
+_ENTRIES = 13  # of a tensor, each with a key and a value: where its data lies
+_GRAPH, _INPUT, _NAME = 7, 11, 1  # of a model; of its graph; of an input
 
 
 def check_graph(path: Path) -> None:
@@ -46,8 +48,7 @@ def check_graph(path: Path) -> None:
     size = path.stat().st_size
     if size > _MAX_GRAPH_BYTES:
         raise LimitExceeded(f"{path}: bytes", size, _MAX_GRAPH_BYTES)
-    names = external_files(path)
-    total = sum(_checked_size(path, name) for name in names)
+    total = sum(_checked_size(path, name, needed) for name, needed in _external_data(path).items())
     if total > _MAX_DATA_BYTES:
         raise LimitExceeded(f"{path}: bytes of external data", total, _MAX_DATA_BYTES)
 
@@ -60,17 +61,45 @@ def external_files(path: Path) -> set[str]:
     Raises:
         ModelError: no protobuf of a model.
     """
+    return set(_external_data(path))
+
+
+def input_names(path: Path) -> list[str]:
+    """What the graph reads. In graphs of before IR version 4 its tensors are among them.
+
+    Raises:
+        ModelError: no protobuf of a model.
+    """
+    with _walked(path) as whole:
+        graphs = [(low, high) for number, low, high in _fields(whole, 0, len(whole)) if number == _GRAPH]
+        inputs = [(low, high) for graph in graphs for number, low, high in _fields(whole, *graph) if number == _INPUT]
+        names = [whole[low:high] for each in inputs for number, low, high in _fields(whole, *each) if number == _NAME]
+    return [name.decode("utf-8", "replace") for name in names]
+
+
+def _external_data(path: Path) -> dict[str, int]:
+    """Name of each file that the graph's tensors lie in -> bytes that it must have at least."""
+    needed: dict[str, int] = {}
+    with _walked(path) as whole:
+        for name, end in _places(whole, 0, len(whole), "model", 0):
+            needed[name] = max(end, needed.get(name, 0))
+    return needed
+
+
+@contextmanager
+def _walked(path: Path) -> Iterator[mmap.mmap]:
+    """The file, mapped; what is found wrong with it while it is read becomes a ModelError that names it."""
     if not path.stat().st_size:
         raise ModelError(f"{path}: empty")
     with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as whole:
         try:
-            return set(_locations(whole, 0, len(whole), "model", 0))
+            yield whole
         except ValueError as error:
             raise ModelError(f"{path}: no ONNX graph ({error})") from error
 
 
-def _checked_size(graph: Path, name: str) -> int:
-    """Bytes of one file of external data."""
+def _checked_size(graph: Path, name: str, needed: int) -> int:
+    """Bytes of one file of external data, of which the graph reads the first `needed`."""
     inside = Path(name)
     if not name or inside.is_absolute() or ".." in inside.parts or "\0" in name or "\\" in name:
         raise _refused(graph, name, "lies outside its folder")
@@ -81,7 +110,10 @@ def _checked_size(graph: Path, name: str) -> int:
         raise _refused(graph, name, "is a link out of its folder")
     if not found.is_file():
         raise _refused(graph, name, "is no plain file")
-    return found.stat().st_size
+    size = found.stat().st_size
+    if size < needed:
+        raise _refused(graph, name, f"has {size} bytes; its tensors end at byte {needed}")
+    return size
 
 
 def _one_snapshot(graph: Path, found: Path) -> bool:
@@ -95,24 +127,38 @@ def _refused(graph: Path, name: str, why: str) -> ModelError:
     return error
 
 
-def _locations(data: mmap.mmap, start: int, end: int, kind: str, depth: int) -> Iterator[str]:
-    """Values of the entries "location" of all tensors inside data[start:end], a message of this kind."""
+def _places(data: mmap.mmap, start: int, end: int, kind: str, depth: int) -> Iterator[tuple[str, int]]:
+    """(name of a file, end of a tensor in it) of all tensors inside data[start:end], a message of this kind."""
     if depth > _MAX_DEPTH:
         raise ValueError(f"messages nested deeper than {_MAX_DEPTH}")
-    if kind == _ENTRY:
-        yield from _location(data, start, end)
+    if kind == _TENSOR:
+        yield from _place(data, start, end)
         return
     followed = _FOLLOWED[kind]
     for number, low, high in _fields(data, start, end):
         if number in followed:
-            yield from _locations(data, low, high, followed[number], depth + 1)
+            yield from _places(data, low, high, followed[number], depth + 1)
 
 
-def _location(data: mmap.mmap, start: int, end: int) -> Iterator[str]:
-    """The value of a StringStringEntryProto whose key is "location"."""
+def _place(data: mmap.mmap, start: int, end: int) -> Iterator[tuple[str, int]]:
+    """Of one tensor; nothing where its data is in the graph. Without a length it ends where it begins."""
+    entries = [_entry(data, low, high) for number, low, high in _fields(data, start, end) if number == _ENTRIES]
+    last = sum(_number(value) for key, value in dict(entries).items() if key in (b"offset", b"length"))
+    for key, value in entries:
+        if key == b"location":
+            yield value.decode("utf-8"), last
+
+
+def _entry(data: mmap.mmap, start: int, end: int) -> tuple[bytes, bytes]:
+    """Key and value of a StringStringEntryProto."""
     parts = {number: data[low:high] for number, low, high in _fields(data, start, end)}
-    if parts.get(1) == b"location":
-        yield parts.get(2, b"").decode("utf-8")
+    return parts.get(1, b""), parts.get(2, b"")
+
+
+def _number(value: bytes) -> int:
+    if not value.isdigit() or len(value) > _MAX_DIGITS:
+        raise ValueError(f"{value[:_MAX_DIGITS]!r} is no place in a file")
+    return int(value)
 
 
 def _fields(data: mmap.mmap, start: int, end: int) -> Iterator[tuple[int, int, int]]:

@@ -73,8 +73,11 @@ class Graph:
         return name
 
     def model(self, inputs: Sequence[str]) -> Any:
-        """The finished ModelProto: int64 `inputs` (n, t) to the outputs named before."""
+        """The finished ModelProto: int64 `inputs` (n, t) to the outputs named before. The constants go into it."""
         values = [self._helper.make_tensor_value_info(name, _INT64, ["n", "t"]) for name in inputs]
-        graph = self._helper.make_graph(self._nodes, "encoder", values, self._outputs, list(self._constants.values()))
+        graph = self._helper.make_graph(self._nodes, "encoder", values, self._outputs)
         opsets = [self._helper.make_opsetid("", OPSET), self._helper.make_opsetid(_CONTRIB, 1)]
-        return self._helper.make_model(graph, opset_imports=opsets, ir_version=_IR_VERSION, producer_name="spaniel")
+        made = self._helper.make_model(graph, opset_imports=opsets, ir_version=_IR_VERSION, producer_name="spaniel")
+        while self._constants:  # one after the other, for the message has a copy of each
+            made.graph.initializer.append(self._constants.pop(next(iter(self._constants))))
+        return made

@@ -2,6 +2,7 @@
 
     out/model.onnx        float32
     out/model.int8.onnx   int8, which has passed the parity gate (`models/parity.py`)
+    out/*.onnx.data       the weights of a graph that would be larger than 2 GiB (`file.py`)
     out/spaniel.json      what they were made from and with, what the gate measured, and the sha256 of every file
     out/tokenizer.json, config.json, modules.json, ...   as they were
 
@@ -29,6 +30,7 @@ from spaniel.retrieval.errors import InvalidInput, ModelError
 from spaniel.retrieval.types import JSON
 
 from .config import read_config, read_json
+from .file import remove_graph, write_graph
 from .gate import Gate
 from .model import Head, Plan, plain, quantised, watched
 from .modules import Modules, read_modules
@@ -51,7 +53,6 @@ _KEPT = (
     "sentence_bert_config.json",
     "config_sentence_transformers.json",
 )
-_MAX_GRAPH_BYTES = (2 << 30) - (64 << 20)  # protobuf ends at 2 GiB
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ def export(
         MissingExtra: onnx, or for int8 onnxruntime, is not installed.
 
     Cost: a second for a model of 23 million weights in fp32, three more for int8. Weights are read one by one; the
-    graph, as large as the weights in its precision, is in memory twice while it is written.
+    graph, as large as the weights in its precision, is in memory twice while it is written, once above 2 GiB.
     """
     _check(head, pooling, precision)
     source, target, say = Path(directory), Path(out), on_progress or (lambda stage: None)
@@ -158,19 +159,19 @@ def _graphs(
     """Write the graphs that were asked for; what the gate measured if int8 is among them."""
     if precision != "int8":
         say("building the graph")
-        _write(plain(plan, weights), folder / GRAPHS["fp32"])
+        write_graph(plain(plan, weights), folder / GRAPHS["fp32"])
     if precision == "fp32":
         return None
     # The watched graph is the fp32 graph with further outputs: it gives the reference and the peaks in one pass.
     say("watching a sample of texts")
     model, outputs = watched(plan, weights)
-    _write(model, folder / "watched.onnx")
+    write_graph(model, folder / "watched.onnx")
     del model
     reference, truth = gate.sample(folder / "watched.onnx"), gate.ranking(folder / "watched.onnx")
-    (folder / "watched.onnx").unlink()
+    remove_graph(folder / "watched.onnx")
     peaks = {layer: np.max([each[name] for each in reference], axis=0) for layer, name in outputs.items()}
     say("building the int8 graph")
-    _write(quantised(plan, weights, peaks), folder / GRAPHS["int8"])
+    write_graph(quantised(plan, weights, peaks), folder / GRAPHS["int8"])
     say("comparing int8 with fp32")
     int8 = folder / GRAPHS["int8"]
     return gate.check((reference, truth), (gate.sample(int8), gate.ranking(int8)))
@@ -208,16 +209,6 @@ def _cut(plan: Plan, max_length: int | None) -> dict[str, JSON]:
     if not 8 <= max_length <= plan.config.longest:
         raise InvalidInput("max_length", f"{max_length}; it must be 8 to {plan.config.longest} tokens")
     return {"max_length": max_length}
-
-
-def _write(model: Any, path: Path) -> None:
-    size = model.ByteSize()
-    if size > _MAX_GRAPH_BYTES:
-        raise ModelError(f"the graph has {size} bytes; {_MAX_GRAPH_BYTES} fit into one file")
-    with path.open("xb") as stream:
-        stream.write(model.SerializeToString())
-        stream.flush()
-        os.fsync(stream.fileno())
 
 
 def _copy(source: Path, folder: Path, modules: Modules) -> None:
