@@ -68,7 +68,7 @@ __all__ = ["run"]
     type=click.Choice(["cpu", "cuda", "tensorrt", "openvino"]),
     default="cpu",
     show_default=True,
-    help="What runs a cross-encoder.",
+    help="What runs a cross-encoder. All but cpu are untried.",
 )
 @click.option("--max-length", type=click.IntRange(min=1), metavar="N", help="Tokens a model reads [as its files say].")
 @click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Of models [all cores].")

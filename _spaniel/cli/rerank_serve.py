@@ -40,14 +40,14 @@ _SECONDS = click.FloatRange(min=0, min_open=True)
     type=click.Choice(["fp32", "int8"]),
     default="fp32",
     show_default=True,
-    help="int8 is faster and close to fp32.",
+    help="int8 is faster, close to fp32, and for the CPU alone.",
 )
 @click.option(
     "--provider",
     type=click.Choice(["cpu", "cuda", "tensorrt", "openvino"]),
     default="cpu",
     show_default=True,
-    help="What runs the model; never another than this.",
+    help="What runs the model; never another than this. All but cpu are untried.",
 )
 @click.option(
     "--threads",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from spaniel.models.card import ModelCard, Pooling, check_same
+from spaniel.models.cpus import usable_cpus
 from spaniel.models.folder import ModelFolder, Prompts, read_folder
 from spaniel.models.graph.config import CannotExport, read_config, read_json
 from spaniel.models.graph.export import FORMAT, GRAPHS, export
@@ -18,7 +19,7 @@ from spaniel.models.graph.modules import Modules, leaves_prompt_out, read_module
 from spaniel.models.hub import Located, locate
 from spaniel.models.identity import folder_identity
 from spaniel.models.kept import kept_export
-from spaniel.models.session import Device
+from spaniel.models.session import Device, check_provider
 from spaniel.models.tokens import Tokenizer
 from spaniel.retrieval.cache import cache_folder
 from spaniel.retrieval.errors import InvalidInput, MissingExtra, ModelError
@@ -97,7 +98,7 @@ def open_encoder(
     """
     options = _Options(
         precision or "fp32", runtime, max_length, pooling, normalise, query_prompt, passage_prompt, None,
-        threads or len(os.sched_getaffinity(0)), budget, device, cache_folder(cache), offline,
+        threads or usable_cpus(), budget, device, cache_folder(cache), offline,
         on_progress or (lambda stage: None),
     )  # fmt: skip
     _check(options)
@@ -237,6 +238,7 @@ def _known_modules(folder: ModelFolder) -> Modules | None:
 def _open_onnx(located: Located, folder: ModelFolder, options: _Options) -> Encoder:
     if folder.exported is None and not folder.exportable and not folder.foreign_graph():
         read_config(folder.path)  # names what it is that has no graph
+    check_provider(options.device, options.precision)
     sha256 = folder_identity(folder, options.cache, "onnx")
     modules = _modules(folder, options)
     graph, dimension = _graph(folder, modules, sha256, options)

@@ -26,6 +26,8 @@ __all__ = ["OnnxPairModel", "PairFiles", "padded"]
 
 _KEPT_TOKENS = 4096
 """Padding included; a batch with more gives its memory back."""
+_TENSORRT_PAIRS = 64
+"""Of a run; TensorRT makes its engine for batches up to a size. Not measured."""
 _INPUTS = ("input_ids", "attention_mask", "token_type_ids", "position_ids")
 
 
@@ -85,7 +87,11 @@ class OnnxPairModel:
         self._tokenizer = PairTokenizer(
             files.tokenizer, files.max_length, query_room=files.query_room, lower=files.lower, typed=files.typed
         )
-        self._session = open_session(files.graph, device=provider, threads=threads, inputs=_INPUTS, cache=engines)
+        most = (_TENSORRT_PAIRS, files.max_length) if provider == "tensorrt" else None
+        self._most = None if most is None else most[0]
+        self._session = open_session(
+            files.graph, device=provider, threads=threads, inputs=_INPUTS, cache=engines, most=most
+        )
         self._giving_back = giving_back() if provider == "cpu" else None
         self._inputs = [each.name for each in self._session.get_inputs()]
         self._output = _output(self._session, files.graph)
@@ -114,6 +120,9 @@ class OnnxPairModel:
         """See `PairModel.logits`."""
         if not pairs:
             return np.zeros(0, np.float32)
+        if self._most is not None and len(pairs) > self._most:
+            parts = [pairs[start : start + self._most] for start in range(0, len(pairs), self._most)]
+            return np.concatenate([self.logits(part) for part in parts])
         session, fed = self._session, padded(pairs, self._files.padding, self._inputs)
         if session is None:
             raise ModelError(f"{self.name}: closed")

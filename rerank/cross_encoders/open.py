@@ -66,7 +66,7 @@ def open_pair_model(
     Args:
         model: a folder in hub format (such as that of cross-encoder/ms-marco-MiniLM-L6-v2 or BAAI/bge-reranker-base),
             one that `spaniel rerank export` wrote, or "owner/name" on the hub.
-        precision: "fp32" or "int8", which is faster and has passed a gate (`graph/export.py`).
+        precision: "fp32" or "int8", which is faster, has passed a gate (`graph/export.py`), and runs on the CPU alone.
         provider: what runs the graph: "cpu", "cuda", "tensorrt" or "openvino"; never another than this.
         runtime: "onnx" or "sentence-transformers" (torch, fp32, cpu or cuda); by the model when None.
         threads: inside one run; 1 when None. More batches at once is what threads of the caller are for.
@@ -101,7 +101,7 @@ def open_pair_model(
 
 
 def _open_onnx(located: Located, folder: ModelFolder, options: _Options) -> PairModel:
-    check_provider(options.provider)
+    check_provider(options.provider, options.precision)
     sha256 = folder_identity(folder, options.cache, "onnx")
     graph, exported = _graph(folder, sha256, options)
     files = PairFiles(

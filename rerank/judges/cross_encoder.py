@@ -5,7 +5,6 @@ Passage re-ranking with BERT, arXiv 1901.04085). Logits are handed on as they ar
 them to 1 and make ties.
 """
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spaniel.models.batching import batches
+from spaniel.models.cpus import usable_cpus
 from spaniel.models.pair_tokens import Pair
 from spaniel.models.text import passage_text
 from spaniel.rerank.cross_encoders.base import PairModel
@@ -34,7 +34,7 @@ class CrossEncoderJudge(Judge):
 
     Args:
         model: from `open_pair_model`; closed with the judge.
-        threads: batches that run at once; as many as this process may use cores when None.
+        threads: batches that run at once; as many as this process may use cores (`models/cpus.py`) when None.
         budget: tokens of a batch, padding included; `BUDGET` on a CPU, more elsewhere, when None.
         padding: pairs of unlike length may share a batch; not on a CPU when None. Without, what a pair gets is the
             same to the bit whatever its company.
@@ -53,7 +53,7 @@ class CrossEncoderJudge(Judge):
     ) -> None:
         super().__init__()
         self.name, self.model = model.name, model
-        self._threads = threads or len(os.sched_getaffinity(0))
+        self._threads = threads or usable_cpus()
         on_cpu = model.info.get("provider", "cpu") == "cpu"
         self._budget = budget or (BUDGET if on_cpu else _DEVICE_BUDGET)
         self._padding = not on_cpu if padding is None else padding

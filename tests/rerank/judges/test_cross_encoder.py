@@ -1,5 +1,6 @@
 """The cross-encoder's judge: what it scores is what the model says of the pair, whatever else is asked."""
 
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from contracts.judge import JudgeContract
 
 from spaniel.rerank.cross_encoders.base import PairModel
 from spaniel.rerank.cross_encoders.open import open_pair_model
+from spaniel.rerank.judges import cross_encoder
 from spaniel.rerank.judges.base import Call, Judge
 from spaniel.rerank.judges.cross_encoder import CrossEncoderJudge
 from spaniel.retrieval.types import Passage, Query
@@ -90,6 +92,13 @@ def test_a_title_stands_before_the_text(model: PairModel) -> None:
     titled = Passage("1", "1", 0, 5, "w3 w4", "w1 w2")
     judged = judge.answer("score", [Call(Query("", "w5"), (titled,)), call("w5", "w1 w2 w3 w4")])
     assert judged.answers[0] == judged.answers[1]
+
+
+def test_as_many_threads_as_the_control_group_allows(model: PairModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cross_encoder, "usable_cpus", lambda: 1)
+    before = threading.active_count()
+    CrossEncoderJudge(model, budget=8).answer("score", [call("w1", text) for text in some_texts(20)])
+    assert threading.active_count() == before
 
 
 def test_what_was_closed_scores_no_more(tmp_path: Path) -> None:
