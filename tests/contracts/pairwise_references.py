@@ -85,6 +85,29 @@ def quicksorted(docs: Sequence[int], wanted: int, better: Better) -> list[int]:
     return [*quicksorted(above, wanted, better), pivot, *quicksorted(below, wanted - len(above) - 1, better)]
 
 
+def median_killer(n: int) -> list[int]:
+    """Utilities for which the median of first, middle and last is next to the best, whichever stretch is left.
+
+    McIlroy, A killer adversary for quicksort (1999): the plain quicksort above is played, and who is being compared gets
+    the next worth as late as possible.
+    """
+    worth: dict[int, int] = {}
+    candidate = 0
+
+    def better(a: int, b: int) -> bool:
+        nonlocal candidate
+        if a not in worth and b not in worth:
+            worth[a if a == candidate else b] = n - len(worth)
+        if a not in worth:
+            candidate = a
+        elif b not in worth:
+            candidate = b
+        return worth.get(a, 0) > worth.get(b, 0)
+
+    quicksorted(range(n), n, better)
+    return [worth.get(place, 0) for place in range(n)]
+
+
 def bubbled(n: int, passes: int, better: Better) -> list[int]:
     """Passes of bubble sort from the bottom, one after the other."""
     order = list(range(n))

@@ -1,5 +1,7 @@
 """Each pairwise schedule equals its plainest form, costs what it says, finds an exact judge's top, and can be cut."""
 
+import inspect
+import sys
 from collections.abc import Callable, Sequence
 from math import ceil, floor, log2
 
@@ -117,6 +119,25 @@ def test_quicksort_is_the_textbooks(n: int, top: int, seed: int) -> None:
     outcome, trace = run_schedule(Quicksort(), n, plain.answering(table), top=top)
     assert list(outcome.order) == plain.quicksorted(range(n), top, better)
     assert trace.calls == 2 * len(pairs) and trace.cached == 0
+
+
+def test_quicksort_goes_as_deep_as_a_judge_makes_it() -> None:
+    """One that always says "the first" takes two off at a time: 120 stretches in one another, with room for 80."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(len(inspect.stack(0)) + 80)
+    try:
+        outcome, trace = run_schedule(Quicksort(), 240, lambda question: 1.0, top=10, both_orders="given")
+    finally:
+        sys.setrecursionlimit(limit)
+    assert sorted(outcome.order) == list(range(240)) and (trace.calls, trace.depth) == (14519, 239)
+
+
+def test_an_order_made_to_defeat_the_median_of_three_is_not_the_square() -> None:
+    n = 400
+    worst = plain.median_killer(n)
+    outcome, trace = run_schedule(Quicksort(), n, exact(worst), top=n)
+    assert list(outcome.order) == sorted(range(n), key=lambda place: -worst[place])
+    assert trace.calls < 30_000  # 80,000 with the first, the middle and the last each time
 
 
 @given(SIZES, TOPS, SEEDS)
