@@ -14,7 +14,7 @@ import numpy as np
 
 from spaniel.retrieval.errors import InvalidInput
 
-__all__ = ["latin_square"]
+__all__ = ["latin_square", "side_of"]
 
 
 def latin_square(n: int, size: int, replicas: int, *, seed: int) -> list[list[int]]:
@@ -31,7 +31,7 @@ def latin_square(n: int, size: int, replicas: int, *, seed: int) -> list[list[in
     Raises:
         InvalidInput: blocks of `size` are too small for n.
     """
-    side = _side(n, replicas)
+    side = side_of(n, replicas)
     if side > size:
         raise InvalidInput(
             "latin-square", f"{n} passages {replicas} times take blocks of {side}, size is {size}; make it {side}"
@@ -47,7 +47,8 @@ def latin_square(n: int, size: int, replicas: int, *, seed: int) -> list[list[in
     return [draw.permutation(block).tolist() for block in blocks]
 
 
-def _side(n: int, replicas: int) -> int:
+def side_of(n: int, replicas: int) -> int:
+    """Of the square: as large are the blocks."""
     side = isqrt(n - 1) + 1
     while _least_factor(side) < replicas - 1:
         side += 1

@@ -8,11 +8,11 @@ import numpy as np
 from spaniel.retrieval.errors import InvalidInput
 
 from .equi_replicate import equi_replicate
-from .latin_square import latin_square
+from .latin_square import latin_square, side_of
 from .random_blocks import random_blocks
-from .triangular import triangular
+from .triangular import blocks_for, triangular
 
-__all__ = ["DESIGNS", "blocks_of", "check_design"]
+__all__ = ["DESIGNS", "blocks_of", "check_design", "least_size"]
 
 DESIGNS: Mapping[str, Callable[..., list[list[int]]]] = {
     "equi-replicate": equi_replicate,
@@ -42,6 +42,18 @@ def blocks_of(design: str, n: int, size: int, replicas: int, *, seed: int) -> li
         draw = np.random.default_rng(seed)
         return [draw.permutation(n).tolist() for _ in range(replicas)]
     return DESIGNS[design](n, size, replicas, seed=seed)
+
+
+def least_size(design: str, n: int, replicas: int) -> int:
+    """The smallest `size` with which the design has room for n passages; 2 for one that always has.
+
+    Example:
+        >>> least_size("latin-square", 120, 2), least_size("triangular", 100, 2), least_size("random", 100, 2)
+        (11, 14, 2)
+    """
+    if n <= 2:
+        return 2
+    return {"latin-square": side_of(n, replicas), "triangular": blocks_for(n) - 1}.get(design, 2)
 
 
 def check_design(design: str, size: int, replicas: int) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from spaniel.retrieval.errors import InvalidInput
 
-__all__ = ["triangular"]
+__all__ = ["blocks_for", "triangular"]
 
 
 def triangular(n: int, size: int, replicas: int, *, seed: int) -> list[list[int]]:
@@ -28,13 +28,19 @@ def triangular(n: int, size: int, replicas: int, *, seed: int) -> list[list[int]
     Raises:
         InvalidInput: blocks of `size` are too small for n.
     """
-    v = (1 + isqrt(8 * n)) // 2
-    while v * (v - 1) // 2 < n:
-        v += 1
+    v = blocks_for(n)
     if v - 1 > size:
         raise InvalidInput("triangular", f"{n} passages take blocks of {v - 1}, size is {size}; make it {v - 1}")
     draw = np.random.default_rng(seed)
     return [block for _ in range(replicas // 2) for block in _once(n, v, draw)]
+
+
+def blocks_for(n: int) -> int:
+    """v, as many blocks as n passages take; they have v - 1 passages at most."""
+    v = (1 + isqrt(8 * n)) // 2
+    while v * (v - 1) // 2 < n:
+        v += 1
+    return v
 
 
 def _once(n: int, v: int, draw: np.random.Generator) -> list[list[int]]:

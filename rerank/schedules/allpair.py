@@ -43,13 +43,13 @@ class Allpair:
         """See `Schedule.rounds`. Cost: n (n - 1) / 2 pairs, twice as many calls in both orders, depth 1.
 
         Pairs near the top come first (`preferences.soonest`). Cut, it returns the most likely order
-        (`Preferences.likely`).
+        (`Preferences.fitted`), whatever `aggregate` and `prior` are.
         """
         seen = Preferences(n)
         try:
             yield from seen.ask(soonest(all_pairs(n)))
         except Spent:
-            return seen.by_wins()
+            return seen.fitted(self.aggregate)
         return aggregated(seen.wins(), self.aggregate, prior=self.prior)
 
 

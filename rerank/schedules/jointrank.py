@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from spaniel.rerank.aggregate.table import aggregator
-from spaniel.rerank.designs.table import blocks_of, check_design
-from spaniel.rerank.questions import Kind, Rounds, Spent
+from spaniel.rerank.designs.table import blocks_of, check_design, least_size
+from spaniel.rerank.questions import Kind, Outcome, Rounds, Spent
 from spaniel.retrieval.errors import InvalidInput
 
 from .listed import Orders
@@ -26,7 +26,7 @@ PRIOR_PER_COMPARISON = 0.04
 """Weight of the first stage under Bradley-Terry for each comparison of a passage: replicas show the same fixed errors
 of a judge again, so that the belief in the first stage must not fade as they add up (docs/aggregators.md)."""
 PRIOR_CUT = 2.0
-"""The same when the budget has ended."""
+"""The weight, under Bradley-Terry, when the budget has ended and `prior` is None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +34,16 @@ class JointRank:
     """Order overlapping blocks side by side.
 
     Attributes:
-        size: passages in a block, at most.
+        size: passages in a block, at most; a query with too many passages for a Latin square or a triangular design of
+            such blocks gets the next larger ones that have room.
         replicas: blocks that each passage is in.
         design: a name of `designs.table.DESIGNS`.
         aggregate: a name of `aggregate.table.AGGREGATORS`.
         prior: weight of the first-stage order in it; None for what measured best: with Bradley-Terry 0.04 for each
             comparison of a passage, 3.04 by default; with the others what the aggregator takes by itself.
+
+    Cut by a budget, the order is always Bradley-Terry's: with `prior` where that is the aggregate and has one, else
+    with 2.
 
     Raises:
         InvalidInput: a value that cannot be, an unknown name.
@@ -60,23 +64,27 @@ class JointRank:
             raise InvalidInput("jointrank", f"prior is {self.prior}; it must be at least 0")
 
     def rounds(self, n: int, *, top: int, seed: int) -> Rounds:
-        """See `Schedule.rounds`. The scores are the aggregator's.
+        """See `Schedule.rounds`. The scores are the aggregator's; when cut, there are some only if that is
+        Bradley-Terry, since those of two methods cannot be compared.
 
         Cost: that of the design; equi-replicate: ceil(replicas * n / size) calls (`replicas` where n <= size),
         replicas * n passages read, depth 1.
-
-        Raises:
-            InvalidInput: the design has no room for n passages.
         """
         orders = Orders(n)
-        blocks = blocks_of(self.design, n, self.size, self.replicas, seed=seed)
+        size = max(self.size, least_size(self.design, n, self.replicas))
+        blocks = blocks_of(self.design, n, size, self.replicas, seed=seed)
         try:
             yield from orders.ask([block for block in blocks if len(block) > 1])
-        except Spent:  # without a prior, passages that no block has shown yet would stand anywhere
-            return orders.outcome(prior=PRIOR_CUT)
-        return orders.outcome(self.aggregate, prior=self._prior(n))
+        except Spent:
+            return self._cut(orders)
+        return orders.outcome(self.aggregate, prior=self._prior(n, size))
 
-    def _prior(self, n: int) -> float | None:
+    def _cut(self, orders: Orders) -> Outcome:
+        if self.aggregate != "bradley-terry":  # a prior of its own would be in other units
+            return Outcome(orders.outcome(prior=PRIOR_CUT).order)
+        return orders.outcome(prior=PRIOR_CUT if self.prior is None else self.prior)
+
+    def _prior(self, n: int, size: int) -> float | None:
         if self.prior is None and self.aggregate == "bradley-terry":
-            return PRIOR_PER_COMPARISON * self.replicas * max(min(self.size, n) - 1, 0)
+            return PRIOR_PER_COMPARISON * self.replicas * max(min(size, n) - 1, 0)
         return self.prior

@@ -54,14 +54,17 @@ class Orders:
     def outcome(self, method: str = "bradley-terry", *, prior: float | None = None) -> Outcome:
         """The order that the answers tell; see `aggregate.table.aggregated`.
 
-        Passages that were in no list keep their places; there are scores only when there is no such passage.
+        Passages that were in no list keep their places, and have the score of who stands before them (at the head:
+        behind them).
         """
         whole = aggregated(self.wins, method, prior=prior)
-        shown = set(np.flatnonzero((self.wins + self.wins.T).sum(1)).tolist())
-        if len(shown) == len(self.wins):
+        shown = (self.wins + self.wins.T).sum(1) > 0
+        if whole.scores is None or shown.all() or not shown.any():
             return whole
-        told = iter([doc for doc in whole.order if doc in shown])
-        return Outcome(tuple(next(told) if place in shown else place for place in range(len(self.wins))))
+        told = iter([doc for doc in whole.order if shown[doc]])
+        order = tuple(next(told) if each else place for place, each in enumerate(shown.tolist()))
+        scores = whole.scores[shown[list(whole.order)]]
+        return Outcome(order, scores[np.maximum(shown.cumsum() - 1, 0)])
 
     def _keep(self, questions: Sequence[Order], answers: Sequence[Answer]) -> list[tuple[int, ...]]:
         """Each of the firsts that were asked for beats all behind it; those behind them tell nothing of each other."""

@@ -13,10 +13,17 @@ from spaniel.rerank.questions import Kind, Outcome, Rounds, Score
 
 __all__ = ["Pointwise"]
 
+BELOW = 1e-6
+
 
 @dataclass(frozen=True, slots=True)
 class Pointwise:
-    """Score each; equal scores keep the first-stage order, and so do passages that the budget left out, behind all."""
+    """Score each; equal scores keep the first-stage order.
+
+    Passages that the budget left out stand behind all others in the first-stage order, and have one score among them,
+    the least bit below the lowest: whatever is done with the scores, they still are the judge's. Only a budget that
+    allowed nothing gives an order alone.
+    """
 
     name: ClassVar[str] = "pointwise"
     asks: ClassVar[Kind] = "score"
@@ -28,5 +35,12 @@ class Pointwise:
         answers = yield [Score(doc) for doc in range(n)]
         scores = np.array(cast("list[float]", list(answers)), np.float64)
         order = np.argsort(-scores, kind="stable")
-        rest = tuple(range(len(scores), n))
-        return Outcome((*order.tolist(), *rest), scores[order] if not rest else None)
+        rest = range(len(scores), n)
+        if not len(scores):
+            return Outcome(tuple(rest))
+        return Outcome((*order.tolist(), *rest), np.append(scores[order], np.full(len(rest), _below(float(scores.min())))))
+
+
+def _below(score: float) -> float:
+    """Less by so little that float32 still tells."""
+    return max(score - BELOW * max(1.0, abs(score)), -float(np.finfo(np.float64).max))

@@ -89,7 +89,12 @@ class Preferences:
 
         What was never compared stands where the first stage has it. O(n^3).
         """
-        return aggregated(self.wins(), "bradley-terry", prior=PRIOR).order
+        return self.fitted().order
+
+    def fitted(self, aggregate: str = "bradley-terry") -> Outcome:
+        """`likely`, with its scores if they are what `aggregate` gives: those of two methods cannot be compared."""
+        told = aggregated(self.wins(), "bradley-terry", prior=PRIOR)
+        return told if aggregate == "bradley-terry" else Outcome(told.order)
 
 
 def together(parts: Iterable[Matches[T]]) -> Matches[list[T]]:

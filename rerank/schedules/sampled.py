@@ -65,14 +65,15 @@ class Sampled:
         """See `Schedule.rounds`. Cost: n w pairs ("random": rate n (n - 1) / 2, rounded), twice as many calls in both
         orders, depth 1.
 
-        Pairs near the top come first (`preferences.soonest`). Cut, it returns the order by `Preferences.by_wins`:
-        passages have then met unequally often, and without a prior those that nobody met would stand anywhere.
+        Pairs near the top come first (`preferences.soonest`). Cut, it returns the order by `Preferences.fitted`,
+        whatever `aggregate` and `prior` are: passages have then met unequally often, and without a prior those that
+        nobody met would stand anywhere.
         """
         seen = Preferences(n)
         try:
             yield from seen.ask(soonest(self.chosen(n, seed=seed)))
         except Spent:
-            return seen.by_wins(())
+            return seen.fitted(self.aggregate)
         return aggregated(seen.wins(), self.aggregate, prior=self.prior)
 
     def chosen(self, n: int, *, seed: int) -> list[Pair]:

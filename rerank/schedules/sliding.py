@@ -1,6 +1,6 @@
 """PRP sliding-K: passes of bubble sort from the bottom; after K of them the first K are right.
 
-Qin et al., arXiv 2306.17563, sec. 3.4. It hardly moves what the first stage got right, and depends on the first stage
+Qin et al., arXiv 2306.17563, sec. 3.4; K is 10 there. It hardly moves what the first stage got right, and depends on the first stage
 the more for it. The driver's cache answers neighbours that meet again in a later pass: near half of all, where the
 whole list is sorted (Wisznia et al., arXiv 2505.24643).
 
@@ -25,7 +25,7 @@ class Sliding:
     """Bubble passes from the bottom.
 
     Attributes:
-        passes: K; None for `top`, which makes those right.
+        passes: K; None for as many as firsts have to be right.
         overlap: passes follow each other up the list, for who has no budget and wants to wait less. Without, one after
             the other as in the paper: the same calls, many times the rounds, but a budget that ends early has finished
             some passes and not just begun all.
@@ -34,7 +34,7 @@ class Sliding:
     name: ClassVar[str] = "sliding"
     asks: ClassVar[Kind] = "prefer"
 
-    passes: int | None = 10
+    passes: int | None = None
     overlap: bool = False
 
     def __post_init__(self) -> None:

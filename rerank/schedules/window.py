@@ -29,7 +29,8 @@ class Window:
         window: passages in a list.
         step: how far it moves, less than `window`; a judge that makes no mistake brings the best `window - step`
             to the top in one pass.
-        passes: how often it goes over the list.
+        passes: how often it goes over the list; None for as often as the firsts that have to be right take, once
+            for every `window - step` of them, and once where all fit into the window.
 
     Raises:
         InvalidInput: a value that cannot be.
@@ -39,32 +40,36 @@ class Window:
     asks: ClassVar[Kind] = "order"
     window: int = 20
     step: int = 10
-    passes: int = 1
+    passes: int | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.step < self.window:
             raise InvalidInput(
                 "window", f"step is {self.step}; it must be at least 1 and less than window {self.window}"
             )
-        if self.passes < 1:
+        if self.passes is not None and self.passes < 1:
             raise InvalidInput("window", f"passes is {self.passes}; it must be at least 1")
 
     def rounds(self, n: int, *, top: int, seed: int) -> Rounds:
         """See `Schedule.rounds`.
 
-        Cost: (ceil((n - window) / step) + 1) * passes calls, 1 * passes where n <= window; depth the same. A window
-        that stands as the judge has already seen it costs nothing (the driver remembers).
+        Cost: (ceil((n - window) / step) + 1) * passes calls, 1 * passes where n <= window; depth the same; the first 10
+        of 100 take one pass of 9 calls. A window that stands as the judge has already seen it costs nothing (the driver
+        remembers).
         """
         line, orders = list(range(n)), Orders(n)
         with suppress(Spent):
-            for start, stop in self._stops(n):
+            for start, stop in self._stops(n, self.passes or self._needed(n, top)):
                 line[start:stop] = yield from orders.ask_one(line[start:stop])
         return Outcome(tuple(line))
 
-    def _stops(self, n: int) -> Iterator[tuple[int, int]]:
+    def _needed(self, n: int, top: int) -> int:
+        return 1 if n <= self.window else -(-top // (self.window - self.step))
+
+    def _stops(self, n: int, passes: int) -> Iterator[tuple[int, int]]:
         if n < 2:
             return
-        for _ in range(self.passes):
+        for _ in range(passes):
             stop = n
             while stop > self.window:
                 yield stop - self.window, stop

@@ -20,6 +20,7 @@ from spaniel.rerank.schedules.heapsort import Heapsort
 from spaniel.rerank.schedules.knockout import Knockout
 from spaniel.rerank.schedules.mohajer import Mohajer
 from spaniel.rerank.schedules.quicksort import Quicksort
+from spaniel.rerank.schedules.sampled import Sampled
 from spaniel.rerank.schedules.sliding import Sliding
 from spaniel.retrieval.errors import InvalidInput
 
@@ -155,9 +156,21 @@ def test_sliding_is_bubble_sort_from_the_bottom(n: int, passes: int, seed: int) 
 
 
 def test_sliding_10_of_100_costs_what_the_notes_say_and_overlapped_few_rounds_more_than_one_pass() -> None:
-    for schedule, depth in ((Sliding(overlap=True), 108), (Sliding(), 945)):
+    for schedule, depth in ((Sliding(overlap=True), 108), (Sliding(), 945), (Sliding(passes=10), 945)):
         _, trace = run_schedule(schedule, 100, exact(list(range(100))), top=10)
         assert trace.calls + trace.cached == 1890 and trace.depth == depth
+
+
+def test_sliding_makes_as_many_passes_as_firsts_are_wanted() -> None:
+    outcome, _ = run_schedule(Sliding(), 40, exact(range(40)), top=20)
+    assert outcome.order[:20] == tuple(range(39, 19, -1))
+
+
+@pytest.mark.parametrize("schedule", [Allpair("bradley-terry"), Allpair(), Sampled(), Sampled(aggregate="elo")], ids=repr)
+def test_cut_there_are_scores_only_where_they_are_of_the_same_kind(schedule: Schedule) -> None:
+    utilities = np.random.default_rng(1).permutation(12).tolist()
+    outcome, _ = run_schedule(schedule, 12, exact(utilities), top=5, budget_calls=20)
+    assert (outcome.scores is not None) == (schedule.aggregate == "bradley-terry")  # type: ignore[attr-defined]
 
 
 @given(st.integers(1, 40), SEEDS)

@@ -1,3 +1,4 @@
+import numpy as np
 from contracts.schedule import ScheduleContract
 from contracts.toy_judge import exact
 from hypothesis import given
@@ -19,3 +20,20 @@ def test_it_sorts_what_it_could_pay_for(utilities: list[float], calls: int) -> N
     assert outcome.order[:scored] == tuple(sorted(range(scored), key=lambda doc: -utilities[doc]))
     assert outcome.order[scored:] == tuple(range(scored, n))
     assert (trace.calls, trace.docs_read, trace.depth) == (scored, scored, min(scored, 1))
+    if scored == 0 < n:
+        assert outcome.scores is None
+    elif n:
+        assert outcome.scores is not None
+        assert outcome.scores[:scored].tolist() == [utilities[doc] for doc in outcome.order[:scored]]
+        below = outcome.scores[scored:].astype(np.float32)
+        assert (below < np.float32(outcome.scores[scored - 1])).all() and len(set(below.tolist())) <= 1
+
+
+def test_a_budget_leaves_the_judges_scores_as_they_are() -> None:
+    """Not n, n - 1, ...: a threshold behind it means the same with and without a budget."""
+    for calls, kept in ((5, 2), (None, 3)):
+        outcome, _ = run_schedule(Pointwise(), 10, exact([0.9, 0.1, 0.4] + [0.01] * 6 + [0.8]), top=10, budget_calls=calls)
+        assert outcome.scores is not None and (outcome.scores >= 0.3).sum() == kept
+    lowest = -float(np.finfo(np.float64).max)
+    outcome, _ = run_schedule(Pointwise(), 2, exact([lowest, 0.0]), top=1, budget_calls=1)
+    assert outcome.scores is not None and outcome.scores.tolist() == [lowest, lowest]

@@ -15,14 +15,27 @@ from spaniel.rerank.schedules.window import Window
     [(100, 20, 10, 9), (95, 20, 10, 9), (20, 20, 10, 1), (21, 20, 10, 2), (7, 4, 1, 4)],
 )
 def test_calls(n: int, window: int, step: int, calls: int) -> None:
-    _, trace = run_schedule(Window(window, step), n, exact(range(n)), top=5)
+    _, trace = run_schedule(Window(window, step, passes=1), n, exact(range(n)), top=5)
     assert (trace.calls, trace.depth) == (calls, calls)
     assert calls == -(-max(n - window, 0) // step) + 1
+
+
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=30), st.integers(2, 8), st.integers(1, 7), st.integers(1, 30))
+def test_it_goes_over_the_list_as_often_as_the_firsts_wanted_take(
+    utilities: list[int], window: int, step: int, top: int
+) -> None:
+    schedule, n = Window(window, min(step, window - 1)), len(utilities)
+    outcome, trace = run_schedule(schedule, n, exact(utilities), top=top)
+    right = min(top, n)
+    assert [utilities[doc] for doc in outcome.order[:right]] == sorted(utilities, reverse=True)[:right]
+    assert n > window or trace.calls == (n > 1)
 
 
 def test_what_a_hundred_cost() -> None:
     _, trace = run_schedule(Window(), 100, exact(range(100)), top=10)
     assert (trace.calls, trace.docs_read, trace.depth) == (9, 180, 9)
+    _, trace = run_schedule(Window(), 100, exact(range(100)), top=20)
+    assert (trace.calls, trace.docs_read, trace.depth) == (18, 360, 18)
 
 
 def test_where_the_windows_lie() -> None:
