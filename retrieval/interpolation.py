@@ -10,12 +10,14 @@ the second weight is the one to give here.
 """
 
 from collections.abc import Sequence
+from typing import get_args
 
 import numpy as np
 
 from .composition import added_usage, name_of
 from .errors import InvalidInput
 from .fusion import Scale, table, weighted_sum
+from .places import warn_of_places
 from .protocols import PassageStore, Reranker
 from .types import QueryLike, Ranking
 
@@ -39,7 +41,7 @@ def interpolated(
         `depth` have scores a step of 1 apart below those.
 
     Raises:
-        InvalidInput: not two rankings, a weight out of range, or a depth below 1.
+        InvalidInput: not two rankings, a weight out of range, a depth below 1, or another scale.
 
     Cost: O(n log n).
 
@@ -50,7 +52,7 @@ def interpolated(
     """
     if len(rankings) != 2:
         raise InvalidInput("interpolated", f"{len(rankings)} rankings; give the first stage's and the reranker's")
-    _check(weight, depth)
+    _check(weight, depth, scale)
     first, again = rankings
     head, rest = first[:depth], first[len(first[:depth]) :]
     if len(head) == 0:
@@ -68,12 +70,13 @@ class Interpolated:
     """A reranker whose scores are added to those of the ranking it gets; see `interpolated`. A stage like any.
 
     Args:
-        reranker: gives scores, not places alone; with its own depth.
+        reranker: gives scores, with its own depth. Places (see `places.py`) bring a warning: they say nothing of how far
+            apart two passages are; `fusion.rrf` is for them.
         weight, depth, scale: see `interpolated`; the depth is the reranker's.
         name: how traces and reports call it.
 
     Raises:
-        InvalidInput: not a reranker, a weight out of range, or a depth below 1.
+        InvalidInput: not a reranker, a weight out of range, a depth below 1, or another scale.
 
     Example:
         `kb.bm25(k=100) >> Interpolated(CrossEncoder("models/ce", depth=50), weight=0.7, depth=50)`
@@ -90,7 +93,7 @@ class Interpolated:
     ) -> None:
         if isinstance(reranker, type) or not isinstance(reranker, Reranker):
             raise InvalidInput("interpolated", f"{name_of(reranker)} is no reranker; it has no rerank()")
-        _check(weight, depth)
+        _check(weight, depth, scale)
         self.reranker, self.weight, self.depth, self.scale = reranker, weight, depth, scale
         self.name = name or f"interpolated({name_of(reranker)}, {weight:g})"
 
@@ -106,6 +109,8 @@ class Interpolated:
         if k is not None and k < 1:
             raise InvalidInput("rerank", f"k is {k}; it must be at least 1")
         again = self.reranker.rerank(queries, rankings, passages)
+        if 0 < self.weight < 1:
+            warn_of_places(self.name, again)
         pairs = zip(rankings, again, strict=True)
         return [interpolated(pair, self.weight, depth=self.depth, scale=self.scale)[:k] for pair in pairs]
 
@@ -114,8 +119,10 @@ class Interpolated:
         return added_usage([self.reranker])
 
 
-def _check(weight: float, depth: int | None) -> None:
+def _check(weight: float, depth: int | None, scale: Scale) -> None:
     if not 0 <= weight <= 1:
         raise InvalidInput("interpolated", f"weight is {weight}; it must lie between 0 and 1")
     if depth is not None and depth < 1:
         raise InvalidInput("interpolated", f"depth is {depth}; it must be at least 1")
+    if scale not in get_args(Scale):
+        raise InvalidInput("interpolated", f"scale is {scale!r}; it must be one of {', '.join(get_args(Scale))}")

@@ -38,7 +38,9 @@ class Pointwise:
         rest = range(len(scores), n)
         if not len(scores):
             return Outcome(tuple(rest))
-        return Outcome((*order.tolist(), *rest), np.append(scores[order], np.full(len(rest), _below(float(scores.min())))))
+        return Outcome(
+            (*order.tolist(), *rest), np.append(scores[order], np.full(len(rest), _below(float(scores.min()))))
+        )
 
 
 def _below(score: float) -> float:

@@ -15,6 +15,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from spaniel.retrieval.errors import InvalidInput
+from spaniel.retrieval.places import warn_of_places
 from spaniel.retrieval.types import QueryLike, Ranking
 
 from .score_calibration import Calibration
@@ -65,7 +66,9 @@ class CumulativeProbability:
             raise InvalidInput(self.name, f"mass is {self.mass}; it must lie between 0 and 1")
 
     def cut(self, query: QueryLike, ranking: Ranking) -> int:
-        """How many of the top passages stay; see `protocols.CutoffPolicy`. A mass never reached keeps all."""
+        """How many of the top passages stay; see `protocols.CutoffPolicy`. A mass never reached keeps all. Places (`places.py`)
+        bring a warning."""
+        warn_of_places(self.name, [ranking])
         probabilities = self.calibration.of(ranking)
         if len(probabilities) == 0:
             return 0

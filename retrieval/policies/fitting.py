@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spaniel.retrieval.errors import InvalidInput
+from spaniel.retrieval.places import warn_of_places
 from spaniel.retrieval.types import Ranking
 
 from .score_calibration import Calibration, sigmoid, standing
@@ -61,6 +62,7 @@ def judged_scores(
     """
     if len(rankings) != len(judgements):
         raise InvalidInput("judged_scores", f"{len(rankings)} rankings and {len(judgements)} judgements")
+    warn_of_places("judged_scores", rankings)
     tops = [ranking[:depth] for ranking in rankings]
     grades = [[found.get(id_, 0) for id_ in top.ids.tolist()] for top, found in zip(tops, judgements, strict=True)]
     return JudgedScores(

@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from spaniel.retrieval.errors import InvalidInput
+from spaniel.retrieval.places import warn_of_places
 from spaniel.retrieval.types import QueryLike, Ranking
 
 from .score_calibration import Calibration
@@ -18,7 +19,8 @@ class Threshold:
     """A cut-off policy: passages whose score, or its probability, is at least so much.
 
     A score means what its scorer makes it mean; behind a reranker's depth there are places and no scores, so set
-    `max_k` to no more than that (a calibration with a `depth` sees to it).
+    `max_k` to no more than that (a calibration with a `depth` sees to it). A ranking that holds nothing but places
+    brings a warning (`places.py`).
 
     Args:
         min_score: compared as float32, as scores are; give this or `min_probability`.
@@ -57,6 +59,7 @@ class Threshold:
 
     def cut(self, query: QueryLike, ranking: Ranking) -> int:
         """How many of the top passages stay; see `protocols.CutoffPolicy`."""
+        warn_of_places(self.name, [ranking])
         if self.calibration is not None and self.min_probability is not None:
             enough = self.calibration.of(ranking) >= self.min_probability
         else:

@@ -88,8 +88,8 @@ def quicksorted(docs: Sequence[int], wanted: int, better: Better) -> list[int]:
 def median_killer(n: int) -> list[int]:
     """Utilities for which the median of first, middle and last is next to the best, whichever stretch is left.
 
-    McIlroy, A killer adversary for quicksort (1999): the plain quicksort above is played, and who is being compared gets
-    the next worth as late as possible.
+    McIlroy, A killer adversary for quicksort (1999): the plain quicksort above is played, and who is being compared
+    gets the next worth as late as possible.
     """
     worth: dict[int, int] = {}
     candidate = 0

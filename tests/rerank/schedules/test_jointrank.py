@@ -37,9 +37,7 @@ def test_calls(schedule: JointRank, n: int, calls: int) -> None:
     [("bradley-terry", 0.25, 0.25), ("bradley-terry", 0.0, 0.0), ("bradley-terry", None, 2.0), ("win-rate", 0.25, 2.0)],
 )
 @pytest.mark.parametrize("calls", [9, None])
-def test_the_order_is_the_aggregators(
-    aggregate: str, prior: float | None, cut_prior: float, calls: int | None
-) -> None:
+def test_the_order_is_the_aggregators(aggregate: str, prior: float | None, cut_prior: float, calls: int | None) -> None:
     utilities = np.random.default_rng(4).normal(size=37).tolist()
     schedule = JointRank(10, 3, aggregate=aggregate, prior=prior)
     outcome, trace = run_schedule(schedule, 37, exact(utilities), top=10, seed=3, budget_calls=calls, keep_log=True)

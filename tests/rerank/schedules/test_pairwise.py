@@ -166,7 +166,9 @@ def test_sliding_makes_as_many_passes_as_firsts_are_wanted() -> None:
     assert outcome.order[:20] == tuple(range(39, 19, -1))
 
 
-@pytest.mark.parametrize("schedule", [Allpair("bradley-terry"), Allpair(), Sampled(), Sampled(aggregate="elo")], ids=repr)
+@pytest.mark.parametrize(
+    "schedule", [Allpair("bradley-terry"), Allpair(), Sampled(), Sampled(aggregate="elo")], ids=repr
+)
 def test_cut_there_are_scores_only_where_they_are_of_the_same_kind(schedule: Schedule) -> None:
     utilities = np.random.default_rng(1).permutation(12).tolist()
     outcome, _ = run_schedule(schedule, 12, exact(utilities), top=5, budget_calls=20)

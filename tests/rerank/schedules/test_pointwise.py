@@ -31,8 +31,9 @@ def test_it_sorts_what_it_could_pay_for(utilities: list[float], calls: int) -> N
 
 def test_a_budget_leaves_the_judges_scores_as_they_are() -> None:
     """Not n, n - 1, ...: a threshold behind it means the same with and without a budget."""
+    answer = exact([0.9, 0.1, 0.4] + [0.01] * 6 + [0.8])
     for calls, kept in ((5, 2), (None, 3)):
-        outcome, _ = run_schedule(Pointwise(), 10, exact([0.9, 0.1, 0.4] + [0.01] * 6 + [0.8]), top=10, budget_calls=calls)
+        outcome, _ = run_schedule(Pointwise(), 10, answer, top=10, budget_calls=calls)
         assert outcome.scores is not None and (outcome.scores >= 0.3).sum() == kept
     lowest = -float(np.finfo(np.float64).max)
     outcome, _ = run_schedule(Pointwise(), 2, exact([lowest, 0.0]), top=1, budget_calls=1)
