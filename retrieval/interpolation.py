@@ -70,8 +70,8 @@ class Interpolated:
     """A reranker whose scores are added to those of the ranking it gets; see `interpolated`. A stage like any.
 
     Args:
-        reranker: gives scores, with its own depth. Places (see `places.py`) bring a warning: they say nothing of how far
-            apart two passages are; `fusion.rrf` is for them.
+        reranker: gives scores, with its own depth. Places (see `places.py`) bring a warning: they say nothing of how
+            far apart two passages are; `fusion.rrf` is for them.
         weight, depth, scale: see `interpolated`; the depth is the reranker's.
         name: how traces and reports call it.
 

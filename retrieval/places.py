@@ -8,6 +8,8 @@ not. Nothing in a `Ranking` says what its scores are, so that these are known by
 import warnings
 from collections.abc import Sequence
 
+import numpy as np
+
 from .types import Ranking
 
 __all__ = ["FEWEST", "holds_places", "warn_of_places"]
@@ -17,18 +19,18 @@ FEWEST = 5
 
 
 def holds_places(ranking: Ranking) -> bool:
-    """Whether the first n passages score n, n - 1, ..., 1, n being the first one's score and at least `FEWEST`.
+    """Whether the first n passages score n, n - 1, ..., 1, n being the first one's score, or begin to.
 
-    Behind them there may be others, with scores below.
+    n is at least `FEWEST`, and so are the passages that are there. Behind the n, others may have scores below.
 
     Example:
         >>> holds_places(Ranking.of([4, 2, 7, 1, 9], [5, 4, 3, 2, 1])), holds_places(Ranking.of([4, 2], [0.9, 0.5]))
         (True, False)
     """
-    if len(ranking) < FEWEST or not FEWEST <= ranking.scores[0] <= len(ranking):
+    if len(ranking) < FEWEST or ranking.scores[0] < FEWEST:
         return False
-    n = int(ranking.scores[0])
-    return bool((ranking.scores[:n] == range(n, 0, -1)).all())
+    head = ranking.scores[: int(ranking.scores[0])]
+    return bool((head == head[0] - np.arange(len(head))).all() and head[0] % 1 == 0)
 
 
 def warn_of_places(where: str, rankings: Sequence[Ranking]) -> None:

@@ -1,8 +1,8 @@
 """PRP sliding-K: passes of bubble sort from the bottom; after K of them the first K are right.
 
 Qin et al., arXiv 2306.17563, sec. 3.4; K is 10 there. It hardly moves what the first stage got right, and depends on
-the first stage the more for it. The driver's cache answers neighbours that meet again in a later pass: near half of all, where the
-whole list is sorted (Wisznia et al., arXiv 2505.24643).
+the first stage the more for it. The driver's cache answers neighbours that meet again in a later pass: near half of
+all, where the whole list is sorted (Wisznia et al., arXiv 2505.24643).
 
 A pass needs of the one before only that it is two steps ahead, so the passes can follow each other up the list
 (`overlap`): the same pairs and the same order at the end, in n + K - 2 rounds and not K (n - 1) - K (K - 1) / 2.

@@ -66,8 +66,10 @@ class CumulativeProbability:
             raise InvalidInput(self.name, f"mass is {self.mass}; it must lie between 0 and 1")
 
     def cut(self, query: QueryLike, ranking: Ranking) -> int:
-        """How many of the top passages stay; see `protocols.CutoffPolicy`. A mass never reached keeps all. Places (`places.py`)
-        bring a warning."""
+        """How many of the top passages stay; see `protocols.CutoffPolicy`. A mass never reached keeps all.
+
+        Places (`places.py`) bring a warning.
+        """
         warn_of_places(self.name, [ranking])
         probabilities = self.calibration.of(ranking)
         if len(probabilities) == 0:

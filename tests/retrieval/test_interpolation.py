@@ -103,12 +103,27 @@ def test_as_a_stage_and_as_a_fusion() -> None:
     assert stage.rerank(["key"], source.search(["key"]), source.passages, k=1)[0] == ranking[:1]  # type: ignore[arg-type]
 
 
+def test_places_instead_of_scores_bring_a_warning() -> None:
+    class Places(Backwards):
+        def rerank(self, queries: Any, rankings: Any, passages: Any, *, k: int | None = None) -> list[Ranking]:
+            return [ranked([6.0, 5.0, 4.0, 3.0, 2.0, 1.0]) for _ in rankings]
+
+    source = WordCount(["key key"] * 6)
+    store: Any = source.passages
+    first = source.search(["key"])
+    with pytest.warns(UserWarning, match=r"mine: these rankings hold places .* rrf"):
+        Interpolated(Places(), 0.5, name="mine").rerank(["key"], first, store)
+    Interpolated(Places(), 1.0).rerank(["key"], first, store)  # nothing is added
+
+
 @pytest.mark.parametrize(
     "make",
     [
         lambda: interpolated([ranked([1.0])]),
         lambda: interpolated([ranked([1.0])] * 2, 1.5),
         lambda: interpolated([ranked([1.0])] * 2, 0.5, depth=0),
+        lambda: interpolated([ranked([1.0])] * 2, 0.5, scale="zscore"),  # type: ignore[arg-type]
+        lambda: Interpolated(Backwards(), scale="zscore"),  # type: ignore[arg-type]
         lambda: Interpolated(7),  # type: ignore[arg-type]
         lambda: Interpolated(Backwards),  # type: ignore[arg-type]
         lambda: Interpolated(Backwards(), -1),

@@ -92,6 +92,12 @@ def test_they_are_stages(policy: CutoffPolicy) -> None:
     assert policy.cut("key", Ranking.empty()) == 0
 
 
+@pytest.mark.parametrize("policy", [Threshold(min_score=2.0), CumulativeProbability(0.7)])
+def test_places_bring_a_warning(policy: CutoffPolicy) -> None:
+    with pytest.warns(UserWarning, match="these rankings hold places"):
+        policy.cut("key", ranked([7.0, 6.0, 5.0, 4.0, 3.0, 2.0, 1.0]))
+
+
 @pytest.mark.parametrize(
     "make",
     [
