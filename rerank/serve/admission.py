@@ -3,53 +3,49 @@
 What counts is the work that would go before a request. Under fair shares (`scheduler.py`) that is, of each request that
 is there, no more tokens than the new one has itself; so behind one request of half a million tokens a small one waits a
 moment and is taken on, and a large one beside small ones is not refused for its size. Full means that this work is
-above `Limits.queue_tokens`, or would not be done by the deadline at the speed measured so far.
+above `Limits.queue_tokens`.
+
+A deadline is a promise to those who were taken on: a request is refused that would not be done in 0.7 of its time at
+the speed measured so far, and so is one that would push another one, taken on before, past 0.8 of the time it has left.
+The margins are for what the forecast cannot know: batches that take pairs out of turn for their length, tokens that are
+guessed, a speed that changes.
 """
 
 import time
-from collections.abc import Collection
-from threading import Lock
+from collections.abc import Callable, Collection
 
+import numpy as np
+
+from .forecast import done_after
 from .job import Job
 from .limits import Limits
 from .refusals import Busy, Reason
+from .speed import Speed
 
-__all__ = ["Admission", "Speed"]
+__all__ = ["Admission"]
 
-_WEIGHT = 0.05  # of the newest batch
 _SOONEST_S, _LATEST_S = 1.0, 60.0
-
-
-class Speed:
-    """Tokens a second, all workers together: of late batches, weighted by time."""
-
-    def __init__(self, workers: int) -> None:
-        self._workers, self._tokens, self._seconds, self._lock = workers, 0.0, 0.0, Lock()
-
-    def batch(self, tokens: int, seconds: float) -> None:
-        """One worker did this much."""
-        with self._lock:
-            self._tokens += _WEIGHT * (tokens - self._tokens)
-            self._seconds += _WEIGHT * (seconds - self._seconds)
-
-    @property
-    def tokens_per_s(self) -> float:
-        """0 before the first batch."""
-        with self._lock:
-            return self._workers * self._tokens / self._seconds if self._seconds > 0 else 0.0
+_NEW, _OLD = 0.7, 0.8  # of the time until its deadline that a request may be forecast to need
 
 
 class Admission:
     """Looks at the requests that are there; keeps no count of its own that could go wrong."""
 
-    def __init__(self, limits: Limits, speed: Speed) -> None:
-        self._limits, self._speed = limits, speed
+    def __init__(self, limits: Limits, speed: Speed, clock: Callable[[], float] = time.monotonic) -> None:
+        self._limits, self._speed, self._clock = limits, speed, clock
 
-    def check(self, tokens: int, jobs: Collection[Job], deadline: float | None) -> None:
+    def check(self, tokens: int, jobs: Collection[Job], deadline: float | None, now: float = 0.0) -> None:
         """May a request of about so many tokens join these?
 
+        Args:
+            tokens: of all its pairs.
+            jobs: the requests that are there.
+            deadline: by the clock; None: it can wait.
+            now: virtual time.
+
         Raises:
-            Busy: no. With nobody there it is always yes.
+            Busy: no. With nobody there it is always yes: a speed that was measured wrong would never be put right if
+                nothing was run.
         """
         if not jobs:
             return
@@ -62,13 +58,33 @@ class Admission:
             raise self._busy(
                 "tokens", f"{before:,} tokens are waiting, the limit is {self._limits.queue_tokens:,}", over
             )
-        speed = self._speed.tokens_per_s
-        if deadline is not None and speed > 0:
-            late_s = (before + tokens) / speed - (deadline - time.monotonic())
-            if late_s > 0:
-                raise self._busy("deadline", f"it would be done {late_s:.1f} s after its deadline", int(late_s * speed))
+        if self._speed.tokens_per_s > 0:
+            self._check_deadlines(tokens, list(jobs), deadline, now)
 
-    def _busy(self, reason: Reason, what: str, tokens: int) -> Busy:
+    def _check_deadlines(self, tokens: int, jobs: list[Job], deadline: float | None, now: float) -> None:
+        """Raises:
+        Busy: this request or one of the others would not be done in time.
+        """
+        speed, clock = self._speed.tokens_per_s, self._clock()
+        left = np.array([*(job.left for job in jobs), tokens], np.float64)
+        start = np.array([*(job.end(now) for job in jobs), now + tokens], np.float64) - left
+        late = np.inf if deadline is None else deadline
+        order_by = np.array([*(job.due for job in jobs), clock + self._limits.timeout_s if deadline is None else late])
+        promised = np.array([*(np.inf if job.deadline is None else job.deadline for job in jobs), late]) - clock
+        after = done_after(start, left, order_by, self._limits.share_tokens)
+        if (over := after[-1] - _NEW * promised[-1] * speed) > 0:
+            raise self._busy(
+                "deadline", f"it would take {after[-1] / speed:.1f} s of the {promised[-1]:.1f} s it has", over
+            )
+        alone = done_after(start[:-1], left[:-1], order_by[:-1], self._limits.share_tokens)
+        room, after = promised[:-1] * speed, after[:-1]
+        pushed = (after > alone) & (alone <= room) & (after > _OLD * room)
+        if pushed.any():
+            raise self._busy(
+                "deadline", "requests that were there first would not be done in time", float(alone[pushed].max())
+            )
+
+    def _busy(self, reason: Reason, what: str, tokens: float) -> Busy:
         """`tokens`: what has to be done before the same request would be taken on."""
         speed = self._speed.tokens_per_s
         wait_s = tokens / speed if speed > 0 else _SOONEST_S

@@ -104,11 +104,13 @@ class _Pages:
         return guarded
 
     async def health(self, request: Request) -> Response:
-        failed = self.engine.state == "failed"
-        return said({"status": "failed" if failed else "ok"}, 503 if failed else 200)
+        well = self.engine.healthy
+        return said({"status": "ok" if well else "failed"}, 200 if well else 503)
 
     async def ready(self, request: Request) -> Response:
-        state = self.engine.state
+        state: str = self.engine.state
+        if not self.engine.healthy:
+            state = "failed"
         return said({"status": state}, 200 if state == "ready" else 503)
 
     async def info(self, request: Request) -> Response:

@@ -12,13 +12,16 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 
 from spaniel.models.cpus import usable_cpus
 from spaniel.rerank.cross_encoders.base import Pair, PairModel
 from spaniel.retrieval.errors import InvalidInput, LimitExceeded
 from spaniel.retrieval.types import JSON
 
-from .admission import Admission, Speed
+from .admission import Admission
+from .aside import aside
 from .held import Held
 from .job import Job
 from .limits import Limits
@@ -27,12 +30,15 @@ from .queue import PairQueue
 from .refusals import Busy, DeadlineExceeded, NotReady
 from .reload import probe, replacement, warm_up
 from .scored import ReloadReport, Scored, State
+from .speed import Speed
 from .tokenising import USUAL, Group, Reading, check_whole, guess, pieces, tokenised
 from .worker import Workers
 
 __all__ = ["Engine"]
 
 _log = logging.getLogger(__name__)
+
+_LEAVING_S = 1.0  # beyond the time of a drain, for batches in hand
 
 
 class Engine:
@@ -55,7 +61,8 @@ class Engine:
         self.limits, self.metrics = limits or Limits(), Metrics()
         self.state: State = "loading"
         self._load, self._n_workers = load, workers or usable_cpus()
-        self._queue, self._speed = PairQueue(self.limits), Speed(self._n_workers)
+        self._speed = Speed(self._n_workers)
+        self._queue = PairQueue(self.limits, self._speed, self.metrics.dropped.add)
         self._admission = Admission(self.limits, self._speed)
         self._tokenisers = ThreadPoolExecutor(max(1, usable_cpus() // 2), thread_name_prefix="spaniel-tokenise")
         self._jobs: set[Job] = set()
@@ -72,7 +79,7 @@ class Engine:
             ModelError: it cannot be used; the state is then "failed". So it is after any other error of `load`.
         """
         try:
-            self._held = Held(await asyncio.to_thread(self._first))
+            self._held = Held(await aside(self._first, lambda model: model.close()))
         except BaseException:
             self.state = "failed"
             raise
@@ -134,14 +141,11 @@ class Engine:
         if self._reloading:
             raise Busy("reload", "another reload is under way", 5.0)
         self._reloading, old = True, old.hold()
-        loading = asyncio.ensure_future(
-            asyncio.to_thread(replacement, self._load, model, old.model, self.limits, self._n_workers)
-        )
+        opened = partial(replacement, self._load, model, old.model, self.limits, self._n_workers)
         try:
-            new, report = await asyncio.shield(loading)
-            self._switch(Held(new))
+            new, report = await aside(opened, lambda found: found[0].close())
+            self._switch(new)
         except BaseException as error:
-            loading.add_done_callback(_close_unused)
             self.metrics.reloads.add(outcome=_label(error))
             raise
         finally:
@@ -153,9 +157,11 @@ class Engine:
     async def drain(self, timeout_s: float) -> bool:
         """Take no more requests, wait for those there are, end the workers and close the model.
 
-        True: all of them were answered in time. The others are refused with `NotReady`.
+        True: all of them were answered in time. The others are refused with `NotReady`. A batch that runs a second
+        after that is left to itself.
         """
         self.state = "draining"
+        end_s = time.monotonic() + timeout_s + _LEAVING_S
         try:
             async with asyncio.timeout(timeout_s):
                 await self._empty.wait()
@@ -164,15 +170,25 @@ class Engine:
             whole = False
             for job in self._jobs:
                 job.failed(NotReady(self.state))
-            await self._empty.wait()  # each leaves as soon as the texts in hand are tokenised
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LEAVING_S):
+                    await self._empty.wait()  # each leaves as soon as the texts in hand are tokenised
         self._queue.close()
         if self._workers is not None:
-            await asyncio.to_thread(self._workers.join)
+            leaving_s = min(_LEAVING_S, max(0.0, end_s - time.monotonic()))
+            if not await aside(partial(self._workers.join, leaving_s)):
+                _log.warning("a batch still runs; nobody waits for it")
         self._tokenisers.shutdown(wait=False)
         if self._held is not None:
             self._held.let_go()
             self._held = None
         return whole
+
+    @property
+    def healthy(self) -> bool:
+        """It can answer, now or when it has loaded: there is a model to come, and no worker has died."""
+        dead = self.state in ("ready", "draining") and self._workers is not None and not self._workers.alive
+        return self.state != "failed" and not dead
 
     def info(self) -> Mapping[str, JSON]:
         """What /info tells: the model, the limits, the workers, the state."""
@@ -200,7 +216,7 @@ class Engine:
         try:
             scored = await self._answered(groups, deadline, reading)
         except BaseException as error:
-            self.metrics.failure.add(err=_label(error))
+            self.metrics.failed(_label(error), time.monotonic() - begun_s)
             if isinstance(error, Busy):
                 self.metrics.refused.add(reason=error.reason)
             _log.debug("request %s: %s", request_id or "-", error)
@@ -212,8 +228,10 @@ class Engine:
         n_pairs = sum(len(texts) for _, texts in groups)
         self.limits.check(n_pairs)
         held = self._serving()
+        if deadline is not None and deadline <= time.monotonic():
+            raise DeadlineExceeded(0.0)
         guesses = [guess(query, text, held.model) for query, texts in groups for text in texts]
-        self._admission.check(sum(guesses), self._jobs, deadline)
+        self._admission.check(sum(guesses), self._jobs, deadline, self._queue.now)
         job = self._begin(n_pairs, sum(guesses), deadline, held)
         try:
             async with asyncio.timeout_at(_loop_time(deadline)) as timeout:
@@ -231,7 +249,7 @@ class Engine:
     def _begin(self, n_pairs: int, tokens: int, deadline: float | None, held: Held) -> Job:
         due = time.monotonic() + self.limits.timeout_s if deadline is None else deadline
         self._numbers += 1
-        job = Job(self._numbers, n_pairs, tokens, due, held.hold())
+        job = Job(self._numbers, n_pairs, tokens, due, held.hold(), deadline)
         self._jobs.add(job)
         self._empty.clear()
         return job
@@ -261,7 +279,7 @@ class Engine:
 
     def _end(self, job: Job) -> None:
         self._jobs.discard(job)
-        self.metrics.dropped.add(self._queue.drop(job))
+        self._queue.drop(job)
         if not job.done.cancel() and not job.done.cancelled():
             job.done.exception()  # nobody else may have looked
         job.held.let_go()
@@ -273,15 +291,22 @@ class Engine:
             raise NotReady(self.state)
         return self._held
 
-    def _switch(self, new: Held) -> None:
-        old = self._serving()  # a drain may have begun
-        self._held = new
+    def _switch(self, new: PairModel) -> None:
+        """Raises:
+        NotReady: a drain has begun; the new model is closed.
+        """
+        try:
+            old = self._serving()
+        except NotReady:
+            new.close()
+            raise
+        self._held = Held(new)
         old.let_go()
 
     def _first(self) -> PairModel:
         model = self._load(None)
         try:
-            warm_up(model, self.limits, self._n_workers)
+            self._speed.batch(*warm_up(model, self.limits, self._n_workers))
             probe(model)
         except BaseException:
             model.close()
@@ -298,17 +323,12 @@ class Engine:
         gauge("spaniel_queue_tokens", "Tokens that wait.", lambda: self._queue.tokens)
         gauge("spaniel_active_requests", "Requests that wait or run.", lambda: len(self._jobs))
         gauge("spaniel_tokens_per_second", "Of late batches, all workers.", lambda: self._speed.tokens_per_s)
-        gauge("spaniel_ready", "1 while requests are taken.", lambda: self.state == "ready")
+        gauge("spaniel_ready", "1 while requests are taken.", lambda: self.state == "ready" and self.healthy)
 
 
 def _loop_time(deadline: float | None) -> float | None:
     """The same moment by the event loop's clock."""
     return None if deadline is None else asyncio.get_running_loop().time() + deadline - time.monotonic()
-
-
-def _close_unused(loading: "asyncio.Future[tuple[PairModel, ReloadReport]]") -> None:
-    if not loading.cancelled() and loading.exception() is None:
-        loading.result()[0].close()
 
 
 def _label(error: BaseException) -> str:

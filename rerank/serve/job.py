@@ -25,6 +25,7 @@ class Job:
         tokens: what they are thought to have, before anybody knows.
         due: its deadline, or what stands for one, by `time.monotonic()`; decides whose turn it is.
         held: the model that scores all of them.
+        deadline: when it is given up; None: never.
 
     Attributes:
         done: a future of the event loop: all scores are there, or an error.
@@ -33,8 +34,10 @@ class Job:
         truncated_queries: pairs whose query was.
     """
 
-    def __init__(self, number: int, n_pairs: int, tokens: int, due: float, held: Held) -> None:
-        self.number, self.due, self.held = number, due, held
+    def __init__(
+        self, number: int, n_pairs: int, tokens: int, due: float, held: Held, deadline: float | None = None
+    ) -> None:
+        self.number, self.due, self.held, self.deadline = number, due, held, deadline
         self.tag, self.tokens = 0.0, 0
         self.truncated = self.truncated_queries = 0
         self.begun_s = self.tokenised_s = self.queued_s = time.monotonic()
@@ -48,6 +51,10 @@ class Job:
     def left(self) -> int:
         """Tokens that are still to go through the model: counted where tokenised, guessed where not."""
         return self._unseen + self._known
+
+    def end(self, now: float) -> float:
+        """Virtual time behind its last token, those that are not in the queue yet among them."""
+        return max(self.tag, now) + self._unseen
 
     def tokenised(self, pairs: Sequence[Pair], *, rest: int) -> None:
         """These pairs are known now; `rest` is the guess for those that are not."""

@@ -4,6 +4,7 @@ Names beginning with `te_` are those of Hugging Face's text-embeddings-inference
 made for it show this server too; what it does not count begins with `spaniel_`.
 """
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +17,6 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 60)
 _SIZES = tuple(1 << power for power in range(11))
 _TOKENS = tuple(1 << power for power in range(4, 17))
-_PAGE_BYTES = 4096
 
 
 class Metrics:
@@ -29,7 +29,10 @@ class Metrics:
         self.success = Counter("te_request_success", "Requests that were answered with scores.")
         self.failure = Counter("te_request_failure", "Requests that were not, by reason.")
         self.refused = Counter("spaniel_refused_total", "Requests refused with 429, by what there was too much of.")
-        self.total_s = Histogram("te_request_duration", "Seconds of a request in the engine.", _SECONDS)
+        self.total_s = Histogram("te_request_duration", "Seconds of an answered request in the engine.", _SECONDS)
+        self.failed_s = Histogram(
+            "spaniel_failed_request_seconds", "Seconds of a request that was not answered, by reason.", _SECONDS
+        )
         self.tokenise_s = Histogram(
             "te_request_tokenization_duration", "Seconds until its last pair was tokenised.", _SECONDS
         )
@@ -66,6 +69,11 @@ class Metrics:
         self.inference_s.add(scored.inference_s)
         self.truncated.add(scored.truncated)
 
+    def failed(self, reason: str, total_s: float) -> None:
+        """Count a request that was not; `reason` is one of a few words."""
+        self.failure.add(err=reason)
+        self.failed_s.add(total_s, err=reason)
+
     def batch(self, lengths: list[int], seconds: float) -> None:
         """Count a run of the model over pairs of these lengths."""
         tokens, padded = sum(lengths), max(lengths) * len(lengths)
@@ -85,6 +93,6 @@ class Metrics:
 def _resident_bytes() -> float:
     """0 where the system does not tell."""
     try:
-        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * _PAGE_BYTES
+        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
         return 0

@@ -1,7 +1,9 @@
 """The queue of pairs, over all requests: asyncio puts them in, workers' threads take batches out."""
 
+import logging
+import time
 from bisect import bisect_left, insort
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from threading import Condition
@@ -9,14 +11,22 @@ from threading import Condition
 import numpy as np
 
 from spaniel.rerank.cross_encoders.base import Pair
+from spaniel.retrieval.errors import ModelError
 
 from .job import Job
 from .limits import Limits
+from .refusals import DeadlineExceeded
 from .scheduler import Turn, VirtualTime, best_run
+from .speed import Speed
 
 __all__ = ["PairQueue", "Queued"]
 
 _WINDOW_BATCHES = 16  # of pairs: looked at for a batch, however short they are
+_OF_TIME_LEFT = 0.125  # of the most urgent request: no window is longer, or what is due next would wait for what is not
+_LEAST_BATCHES = 4  # but a window has these
+_HOPELESS = 1.25  # times the whole model would be needed for what is left of a request in the time that it has
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,10 +39,24 @@ class Queued:
 
 
 class PairQueue:
-    """Sorted by turn. Nobody waits for company: a free worker takes what there is."""
+    """Sorted by turn. Nobody waits for company: a free worker takes what there is.
 
-    def __init__(self, limits: Limits) -> None:
-        self._limits, self._time = limits, VirtualTime(limits.share_tokens)
+    Args:
+        limits: of a batch, a window and a turn.
+        speed: what deadlines are held against.
+        on_drop: told how many pairs left without having been run.
+        clock: in seconds, that of deadlines.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        speed: Speed,
+        on_drop: Callable[[int], None] = lambda n_pairs: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._limits, self._speed, self._time = limits, speed, VirtualTime(limits.share_tokens)
+        self._on_drop, self._clock = on_drop, clock
         self._waiting: list[Queued] = []
         self._jobs: dict[Job, int] = {}  # pairs of each that wait
         self._tokens, self._idle, self._open = 0, 0, True
@@ -47,6 +71,11 @@ class PairQueue:
     def tokens(self) -> int:
         """What those have together."""
         return self._tokens
+
+    @property
+    def now(self) -> float:
+        """Virtual time."""
+        return self._time.now
 
     def put(self, job: Job, first: int, pairs: Sequence[Pair]) -> None:
         """Queue pairs of a request, of which the first one's score goes to the place `first`."""
@@ -63,26 +92,49 @@ class PairQueue:
     def take(self) -> list[Queued]:
         """The next batch, of pairs of one model, which is held for it; waits for one. Empty: the queue was closed."""
         with self._changed:
-            self._idle += 1
-            while self._open and not self._waiting:
-                self._changed.wait()
-            self._idle -= 1
-            return self._batch() if self._open else []
+            while self._open:
+                self._idle += 1
+                while self._open and not self._waiting:
+                    self._changed.wait()
+                self._idle -= 1
+                if self._waiting and self._open and (batch := self._whole_batch()):
+                    return batch
+            return []
 
-    def drop(self, job: Job) -> int:
-        """Take a request's pairs out; how many there were."""
+    def drop(self, job: Job) -> None:
+        """Take a request's pairs out."""
         with self._changed:
             found = self._jobs.pop(job, 0)
             if found:
                 self._tokens -= sum(len(each.pair) for each in self._waiting if each.job is job)
                 self._waiting = [each for each in self._waiting if each.job is not job]
-            return found
+                self._on_drop(found)
 
     def close(self) -> None:
         """Every worker gets an empty batch; what waits is left."""
         with self._changed:
             self._open = False
             self._changed.notify_all()
+
+    def _whole_batch(self) -> list[Queued]:
+        """The next batch. Empty: the most urgent request cannot be done any more, or cannot be understood, and left."""
+        first = self._waiting[0].job
+        try:
+            if not self._hopeless(first):
+                return self._batch()
+            first.failed(DeadlineExceeded(time.monotonic() - first.begun_s))
+        except Exception as error:  # noqa: BLE001 - the worker goes on
+            _log.exception("no batch can be made; a request is given up")
+            first.failed(ModelError(f"the queue failed ({type(error).__name__}: {error})"))
+        self.drop(first)
+        return []
+
+    def _hopeless(self, job: Job) -> bool:
+        """Others wait, and it would be late although it had the model for itself."""
+        speed = self._speed.tokens_per_s
+        if job.deadline is None or len(self._jobs) < 2 or speed == 0:
+            return False
+        return job.left > _HOPELESS * speed * (job.deadline - self._clock())
 
     def _batch(self) -> list[Queued]:
         window = self._window()
@@ -99,7 +151,7 @@ class PairQueue:
 
     def _window(self) -> list[Queued]:
         """The most urgent pairs that may go with the first: of its model."""
-        held, room, window = self._waiting[0].job.held, self._limits.window_tokens, []
+        held, room, window = self._waiting[0].job.held, self._window_tokens(), list[Queued]()
         most = _WINDOW_BATCHES * self._limits.batch_pairs
         for each in self._waiting:
             if each.job.held is held:
@@ -109,6 +161,14 @@ class PairQueue:
                 break
         return window
 
+    def _window_tokens(self) -> float:
+        """No more than is done in a part of the time that the most urgent request has left."""
+        due, speed = self._waiting[0].job.deadline, self._speed.tokens_per_s
+        if due is None or speed == 0:
+            return self._limits.window_tokens
+        least = _LEAST_BATCHES * self._limits.batch_tokens
+        return min(self._limits.window_tokens, max(least, _OF_TIME_LEFT * speed * (due - self._clock())))
+
     def _budget(self) -> int:
         """What waits is shared out over the workers that are free, so that none of them stands by."""
         return min(self._limits.batch_tokens, -(-self._tokens // (1 + self._idle)))
@@ -117,8 +177,8 @@ class PairQueue:
         tokens = sum(len(each.pair) for each in chosen)
         self._time.served(tokens, len(self._jobs))
         self._tokens -= tokens
-        chosen[0].job.held.hold()
         for each in chosen:
             self._jobs[each.job] -= 1
             if not self._jobs[each.job]:
                 del self._jobs[each.job]
+        chosen[0].job.held.hold()

@@ -39,17 +39,22 @@ _SAME, _OF_SPREAD = (
 )  # how far two scores of one pair may be apart: the larger of 0.001 and a tenth of the spread
 
 
-def warm_up(model: PairModel, limits: Limits, workers: int = 1) -> None:
-    """Run the shapes that need most: a short pair, a full batch, the longest pair; on all workers at once, so that
+def warm_up(model: PairModel, limits: Limits, workers: int = 1) -> tuple[int, float]:
+    """Run the shapes that need most: a short pair, the longest pair, a full batch; on all workers at once, so that
     memory is soon as large as it will be.
+
+    Returns:
+        (tokens, seconds) of the full batch on one worker, while the others ran theirs: a first idea of the speed.
 
     Raises:
         ModelError: the model fails.
     """
     short, long = model.tokenised("warm", ["up", "up and down " * model.max_length])
     full = max(1, min(limits.batch_pairs, limits.batch_tokens // max(1, len(short))))
-    for pairs in ([short], [short] * full, [long]):
+    for pairs in ([short], [long], [short] * full):
+        begun_s = time.monotonic()
         side_by_side([partial(_scores, model, pairs)] * workers)
+    return full * len(short), time.monotonic() - begun_s
 
 
 def probe(model: PairModel) -> NDArray[np.float32]:

@@ -33,7 +33,18 @@ USUAL = Reading()
 
 def guess(query: str, text: str, model: PairModel) -> int:
     """Tokens of a pair, before it is tokenised."""
-    return min(model.max_length, 3 + (len(query) + len(text)) // _LETTERS_PER_TOKEN)
+    most = model.max_length
+    return min(most, 3 + (_quarters(query, most) + _quarters(text, most)) // _LETTERS_PER_TOKEN)
+
+
+def _quarters(text: str, most: int) -> int:
+    """Quarters of tokens of a text's beginning. A letter that is not ASCII counts as a token, as Chinese ones are; of
+    other scripts with words that is too much, but what is refused for it can come again, and once the text is tokenised
+    the count is right.
+    """
+    start = text[: most * _LETTERS_PER_TOKEN]
+    ascii_ = len(start) if start.isascii() else len(start.encode("ascii", "ignore"))
+    return ascii_ + _LETTERS_PER_TOKEN * (len(start) - ascii_)
 
 
 def pieces(groups: Sequence[Group]) -> Iterator[list[tuple[str, list[str]]]]:

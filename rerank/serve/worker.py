@@ -40,16 +40,29 @@ class Workers:
         for thread in self._threads:
             thread.start()
 
-    def join(self) -> None:
-        """Wait for all to have ended: at most as long as a batch takes, once the queue is closed."""
+    @property
+    def alive(self) -> bool:
+        """All of them."""
+        return all(thread.is_alive() for thread in self._threads)
+
+    def join(self, timeout_s: float) -> bool:
+        """Wait for all to have ended, as they do after the batch in hand once the queue is closed; not longer than
+        this. Whether they have.
+        """
+        until_s = time.monotonic() + timeout_s
         for thread in self._threads:
-            thread.join()
+            thread.join(max(0.0, until_s - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
 
     def _work(self) -> None:
         while batch := self._queue.take():
             held = batch[0].job.held
             try:
                 self._run(batch)
+            except Exception as error:  # noqa: BLE001 - a mistake beside the model fails requests, never the worker
+                _log.exception("a batch of %d pairs failed", len(batch))
+                for job in {each.job for each in batch}:
+                    job.failed(ModelError(f"the server failed ({type(error).__name__}: {error})"))
             finally:
                 del batch  # its arrays are not to wait for the next
                 held.let_go()

@@ -4,26 +4,33 @@ from typing import cast
 
 import pytest
 
-from spaniel.rerank.serve.admission import Admission, Speed
+from spaniel.rerank.serve.admission import Admission
 from spaniel.rerank.serve.job import Job
 from spaniel.rerank.serve.limits import Limits
 from spaniel.rerank.serve.refusals import Busy
+from spaniel.rerank.serve.speed import Speed
 from spaniel.retrieval.errors import InvalidInput
+
+NOW = 1000.0
 
 
 class Waiting:
-    def __init__(self, left: int) -> None:
-        self.left = left
+    def __init__(self, left: int, deadline: float | None = None) -> None:
+        self.left, self.deadline = left, deadline
+        self.due = NOW + 60 if deadline is None else deadline
+
+    def end(self, now: float) -> float:
+        return now + self.left
 
 
-def jobs(*left: int) -> list[Job]:
-    return cast(list[Job], [Waiting(each) for each in left])
+def jobs(*left: int, deadline: float | None = None) -> list[Job]:
+    return cast(list[Job], [Waiting(each, deadline) for each in left])
 
 
 def admission(tokens_per_s: float = 100, **limits: int) -> Admission:
     speed = Speed(2)
     speed.batch(int(tokens_per_s), 2.0)
-    return Admission(Limits(**{"share_tokens": 10, "queue_tokens": 100, **limits}), speed)
+    return Admission(Limits(**{"share_tokens": 10, "queue_tokens": 100, **limits}), speed, lambda: NOW)
 
 
 def test_speed_is_that_of_all_workers() -> None:
@@ -59,13 +66,25 @@ def test_refused_when_too_many_wait() -> None:
     assert (caught.value.reason, caught.value.retry_after_s) == ("requests", 1.0)
 
 
-def test_refused_when_it_could_not_be_done_in_time() -> None:
-    import time
+def test_refused_when_it_could_not_be_done_in_seven_tenths_of_its_time() -> None:
+    with pytest.raises(Busy, match=r"0\.9 s of the 1\.2 s it has") as caught:
+        admission().check(50, jobs(40), NOW + 1.2)
+    assert (caught.value.reason, caught.value.retry_after_s) == ("deadline", 1.0)
+    admission().check(50, jobs(40), NOW + 1.3)
 
-    with pytest.raises(Busy, match="after its deadline") as caught:
-        admission().check(50, jobs(40), time.monotonic() + 0.1)
+
+def test_refused_when_another_one_would_be_late_for_it() -> None:
+    before = jobs(50, deadline=NOW + 0.8)
+    with pytest.raises(Busy, match="there first") as caught:
+        admission().check(50, before, None)
     assert caught.value.reason == "deadline"
-    admission().check(50, jobs(40), time.monotonic() + 60)
+    admission(share_tokens=100).check(20, before, None)  # in one turn: what is due later goes behind
+    admission().check(10, before, None)
+    admission().check(50, jobs(50, deadline=NOW + 0.4), None)  # late whatever comes
+
+
+def test_no_deadline_nothing_to_be_late_for() -> None:
+    admission().check(50, jobs(40, 90), None)
 
 
 @pytest.mark.parametrize("field", ["documents", "batch_tokens", "timeout_s"])

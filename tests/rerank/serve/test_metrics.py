@@ -1,5 +1,7 @@
 """The text that Prometheus reads."""
 
+import pytest
+
 from spaniel.rerank.serve.instruments import Counter, Histogram
 from spaniel.rerank.serve.metrics import Metrics
 
@@ -50,3 +52,19 @@ def test_everything_is_shown_once() -> None:
     ):
         assert f"\n{line}\n" in text
     assert float(text.partition("\nprocess_resident_memory_bytes ")[2].split()[0]) > 0
+
+
+def test_failures_have_their_seconds() -> None:
+    metrics = Metrics()
+    metrics.failed("deadline", 4.0)
+    text = metrics.render()
+    assert 'te_request_failure{err="deadline"} 1' in text
+    assert 'spaniel_failed_request_seconds_bucket{err="deadline",le="5"} 1' in text
+
+
+def test_pages_are_those_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = "\nprocess_resident_memory_bytes "
+    monkeypatch.setattr("os.sysconf", lambda name: 1)
+    pages = float(Metrics().render().partition(shown)[2].split()[0])
+    monkeypatch.setattr("os.sysconf", lambda name: 1 << 20)
+    assert float(Metrics().render().partition(shown)[2].split()[0]) > pages * 1000

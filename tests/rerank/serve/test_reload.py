@@ -142,6 +142,7 @@ def test_a_reload_that_is_given_up_closes_what_it_opened() -> None:
 
 def test_what_is_run_before_a_model_answers() -> None:
     model = FakePairModel(max_length=100)
-    warm_up(model, Limits(batch_tokens=50))
-    assert model.ran == [[5], [5] * 6, [100]]
+    tokens, seconds = warm_up(model, Limits(batch_tokens=50))
+    assert (tokens, seconds > 0) == (30, True)
+    assert model.ran == [[5], [100], [5] * 6]
     assert len(probe(model)) == 15
