@@ -60,7 +60,7 @@ class RerankClient:
         model: its name on the server; some want one.
         key: sent as a bearer token; None takes it from the environment.
         max_documents: of one request; fewer once the server has refused so many.
-        raw_scores: ask for logits instead of scores from 0 to 1; TEI and this package's server give them.
+        raw_scores: ask for logits instead of scores from 0 to 1; TEI, vLLM and this package's server give them.
         timeout_s: for connecting, and for each read.
         limit_s: for one request, tries and waits included.
         tries: of one request.
@@ -158,7 +158,7 @@ class RerankClient:
         body["model"] = self.model
         if self.dialect == "jina":
             body["return_documents"] = False
-        return {**body, "raw_scores": True} if self.raw_scores else body
+        return {**body, "raw_scores": True, "use_activation": False} if self.raw_scores else body  # vLLM's word last
 
 
 def _route(url: str, dialect: Dialect) -> str:

@@ -21,7 +21,7 @@ from .dialects.base import Answered, Asked, Dialect
 from .dialects.jina import JINA
 from .dialects.tei import TEI
 from .engine import Engine
-from .errors import ClientGone, Problem, problem_of
+from .errors import ClientGone, Problem, problem_of, shortened
 from .schemas import decode, keys_of
 from .scored import Scored
 from .settings import Settings
@@ -57,7 +57,7 @@ class Answers:
         Raises:
             ClientGone: nobody waits for it any more.
         """
-        spoken = dialect or JINA
+        refusal = dialect.refusal if dialect else _refusal_to_either
         try:
             self.keys.check(request.headers)
             if self.engine.state != "ready":
@@ -65,13 +65,15 @@ class Answers:
             with self.bodies.holding() as held:
                 body = await held.read(request)
                 spoken = dialect or _spoken(body)
+                refusal = spoken.refusal
                 return await self._answer(spoken, request, body)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer and the log the rest
-            return refused(error, request, spoken)
+            return refused(error, request, refusal)
 
     async def _answer(self, dialect: Dialect[Any], request: Request, body: bytes) -> Response:
-        asked: Asked = dialect.asked(decode(body, dialect.request))
-        self.engine.limits.check(len(asked.texts))
+        said = decode(body, dialect.request)
+        self.engine.limits.check(dialect.size(said))
+        asked: Asked = dialect.asked(said)
         id_ = request.scope["state"]["request_id"]
         scored = await _unless_gone(request, self._scored(asked, self._deadline(request), id_))
         answered = Answered(asked, id_, int(time.time()), scored)
@@ -103,8 +105,10 @@ def said(value: Mapping[str, JSON], status: int = 200) -> Response:
     return Response(json.dumps(value), status, media_type=_JSON)
 
 
-def refused(error: Exception, request: Request, dialect: Dialect[Any] = JINA) -> Response:
-    """The answer to a request that gets no other; what nobody foresaw goes to the log.
+def refused(
+    error: Exception, request: Request, refusal: Callable[[Problem, str], Mapping[str, JSON]] = JINA.refusal
+) -> Response:
+    """The answer to a request that gets no other, in a dialect's words; what nobody foresaw goes to the log.
 
     Raises:
         ClientGone: nobody would read it.
@@ -114,9 +118,14 @@ def refused(error: Exception, request: Request, dialect: Dialect[Any] = JINA) ->
     problem, id_ = problem_of(error), request.scope["state"]["request_id"]
     if problem.status == 500:
         foreseen = isinstance(error, Problem | SpanielError)
-        _log.error("%s %s", id_, error, exc_info=None if foreseen else error)
+        _log.error("%s %s", id_, shortened(str(error)), exc_info=None if foreseen else error)
     request.scope["state"]["done"] = problem.said
-    return Response(json.dumps(dialect.refusal(problem, id_)), problem.status, problem.headers, _JSON)
+    return Response(json.dumps(refusal(problem, id_)), problem.status, problem.headers, _JSON)
+
+
+def _refusal_to_either(problem: Problem, id_: str) -> Mapping[str, JSON]:
+    """What clients of TEI and of Jina can read both, for a body that nobody has read: `error` is a string."""
+    return {**JINA.refusal(problem, id_), **TEI.refusal(problem, id_)}
 
 
 def _not_ready(state: str) -> Problem:

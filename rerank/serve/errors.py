@@ -14,7 +14,9 @@ from spaniel.retrieval.errors import InvalidInput, LimitExceeded, ModelError, Sp
 
 from .refusals import Busy, DeadlineExceeded, NotReady
 
-__all__ = ["ClientGone", "Problem", "problem_of"]
+__all__ = ["ClientGone", "Problem", "problem_of", "shortened"]
+
+_MOST_LETTERS = 500
 
 
 class ClientGone(Exception):
@@ -28,8 +30,8 @@ class Problem(Exception):
     Attributes:
         status: of HTTP.
         type: one word for programs.
-        message: what happened, with the value.
-        path: of the field inside the body, such as `documents[3].text`; empty when it is not about one.
+        message: what happened, with the value; its middle is left out where the client made it long.
+        path: of the field inside the body, such as `documents[3].text`; empty when it is not about one. As `message`.
         hint: what to do; may be empty.
         headers: to be sent with it.
     """
@@ -41,6 +43,9 @@ class Problem(Exception):
     hint: str = ""
     headers: dict[str, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self.message, self.path = shortened(self.message), shortened(self.path)
+
     def __str__(self) -> str:
         return f"{self.path}: {self.message}" if self.path else self.message
 
@@ -48,6 +53,19 @@ class Problem(Exception):
     def said(self) -> str:
         """All of it in one line."""
         return f"{self}; {self.hint}" if self.hint else str(self)
+
+
+def shortened(text: str) -> str:
+    """The text, or its beginning and its end where it is longer than 500 letters.
+
+    Example:
+        >>> shortened("short"), len(shortened("x" * 10_000))
+        ('short', 500)
+    """
+    if len(text) <= _MOST_LETTERS:
+        return text
+    kept = (_MOST_LETTERS - 3) // 2
+    return f"{text[:kept]}...{text[-(_MOST_LETTERS - 3 - kept) :]}"
 
 
 def problem_of(error: Exception) -> Problem:

@@ -15,10 +15,13 @@ __all__ = ["Shape", "decode", "keys_of"]
 
 T = TypeVar("T")
 
+_MOST_HALVES = 10_000  # more are no cut strings, and would take a while
 _BOM = b"\xef\xbb\xbf"
-# Escapes from left to right, each taken whole, so that an escaped backslash before a u is none of ours.
-_ESCAPE = re.compile(
-    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.S
+_START, _REST = rb"\\u[dD]", rb"[0-9a-fA-F]{2}"
+_HIGH, _LOW = _START + rb"[89abAB]" + _REST, _START + rb"[c-fC-F]" + _REST
+# Both halves behind the one start, so that it is searched for as plain bytes.
+_HALF = re.compile(
+    _START + rb"(?:[89abAB]" + _REST + rb"(?!" + _LOW + rb")|(?<!" + _HIGH + _START + rb")[c-fC-F]" + _REST + rb")"
 )
 _PLACE = re.compile(r" - at `\$\.?([^`]*)`$")
 
@@ -46,8 +49,9 @@ def decode(body: bytes, shape: type[T]) -> T:
     except msgspec.ValidationError as error:
         raise _misshapen(error) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        mended = _ESCAPE.sub(lambda found: rb"\ufffd" if found[1] else found[0], body)
-        if mended != body:
+        # Escaped backslashes are written otherwise first, so that every backslash that is left begins an escape.
+        mended, n_halves = _HALF.subn(rb"\\ufffd", body.replace(rb"\\", rb"\u005c"), _MOST_HALVES)
+        if 0 < n_halves < _MOST_HALVES:
             return decode(mended, shape)
         said = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise Problem(400, "InvalidJSON", f"the body is no JSON: {said}") from None

@@ -50,11 +50,11 @@ def test_every_dialect_gives_the_same(served: Served, dialect: Dialect) -> None:
     assert client.rerank("a query", []) == []
 
 
-@pytest.mark.parametrize("dialect", ["jina", "tei"])
+@pytest.mark.parametrize("dialect", DIALECTS)
 def test_raw_scores(served: Served, dialect: Dialect) -> None:
     done = RerankClient(served.url, dialect=dialect, raw_scores=True).score("a query", TEXTS)
     assert done.scores.tolist() == LOGITS
-    assert (done.tokens, done.requests) == (160 if dialect == "jina" else 0, 1)
+    assert (done.tokens, done.requests) == (0 if dialect == "tei" else 160, 1)
 
 
 @pytest.mark.parametrize("url", ["{}", "{}/", "{}/v1", "{}/v1/rerank", "{}/rerank"])
@@ -251,8 +251,11 @@ def test_what_is_sent() -> None:
     with answering(answer) as url:
         for dialect in DIALECTS:
             RerankClient(url, dialect=dialect, model="m").rerank("q", ["a", ""])
-    assert sent == [
+            RerankClient(url, dialect=dialect, raw_scores=True).rerank("q", ["a", ""])
+    assert sent[::2] == [
         {"query": "q", "documents": ["a", " "], "model": "m", "return_documents": False},
         {"query": "q", "documents": ["a", " "], "model": "m"},
         {"query": "q", "texts": ["a", " "], "raw_scores": False, "truncate": True},
     ]
+    assert all(body["raw_scores"] is True for body in sent[1::2])
+    assert [body.get("use_activation") for body in sent[1::2]] == [False, False, None]  # vLLM's word

@@ -19,9 +19,13 @@ __all__ = [
     "Asked",
     "Dialect",
     "Given",
+    "Names",
     "Query",
+    "RawScores",
     "Some",
     "Top",
+    "UseActivation",
+    "as_logits",
     "as_texts",
     "best_first",
     "checked_query",
@@ -40,6 +44,15 @@ Some: TypeAlias = Annotated[
     list[Given], Meta(min_length=1, description="Texts, or objects with their text in `text` or in `rank_fields`.")
 ]
 Top: TypeAlias = Annotated[int, Meta(ge=0, description="How many of the best; 0 or null for all.")] | None
+Names: TypeAlias = (
+    Annotated[
+        list[Annotated[str, Meta(max_length=256)]],
+        Meta(max_length=32, description="Of objects: the fields that are text."),
+    ]
+    | None
+)
+RawScores: TypeAlias = Annotated[bool | None, Meta(description="Logits instead of scores from 0 to 1.")]
+UseActivation: TypeAlias = Annotated[bool | None, Meta(description="vLLM's word: false for logits.")]
 
 Request = TypeVar("Request")
 
@@ -100,6 +113,7 @@ class Dialect(Generic[Request]):
         name: of metrics and documentation.
         request: the shape of a body.
         response: the shape of an answer.
+        size: how many pairs a body asks for; told before anything is made of them.
         asked: what a body asks for; raises Problem.
         answer: an answer as the dialect writes it.
         refusal: a problem as the dialect writes it; takes the request's id beside.
@@ -108,6 +122,7 @@ class Dialect(Generic[Request]):
     name: str
     request: type[Request]
     response: Any
+    size: Callable[[Request], int]
     asked: Callable[[Request], Asked]
     answer: Callable[[Answered], Any]
     refusal: Callable[[Problem, str], Mapping[str, JSON]]
@@ -130,7 +145,8 @@ def best_first(logits: NDArray[np.float64]) -> NDArray[np.intp]:
 
 
 def as_texts(documents: Sequence[Given], fields: Sequence[str] | None = None, *, where: str = "documents") -> list[str]:
-    """The text of each document: itself, or its field `text`, or those of `fields` that it has, one a line.
+    """The text of each document: itself, or its field `text`, or those of `fields` that it has, each once, one a line:
+    so all texts together are no longer than the documents were.
 
     Raises:
         Problem: 422, naming the document that has none.
@@ -141,17 +157,18 @@ def as_texts(documents: Sequence[Given], fields: Sequence[str] | None = None, *,
         >>> as_texts([{"title": "t", "body": "b"}], ["title", "body"])
         ['title: t\\nbody: b']
     """
-    return [each if isinstance(each, str) else _text(each, fields, f"{where}[{n}]") for n, each in enumerate(documents)]
+    names = tuple(dict.fromkeys(fields or ()))
+    return [each if isinstance(each, str) else _text(each, names, f"{where}[{n}]") for n, each in enumerate(documents)]
 
 
-def _text(document: Mapping[str, Any], fields: Sequence[str] | None, where: str) -> str:
+def _text(document: Mapping[str, Any], fields: Sequence[str], where: str) -> str:
     names = fields or ("text",)
     found = [(name, document[name]) for name in names if document.get(name) is not None]
     if not found:
         hint = "a document is a string or an object with its text in `text`"
         raise Problem(422, "Validation", f"has no {' or '.join(map(repr, names))}", where, hint)
     for name, value in found:
-        if isinstance(value, dict | list) or (fields is None and not isinstance(value, str)):
+        if isinstance(value, dict | list) or (not fields and not isinstance(value, str)):
             raise Problem(422, "Validation", f"is {_kind(value)}, not text", f"{where}.{name}")
     if len(found) == 1 and isinstance(found[0][1], str):
         return found[0][1]
@@ -172,6 +189,11 @@ def checked_query(query: str) -> str:
     if not query.strip():
         raise Problem(422, "Validation", "is blank", "query")
     return query
+
+
+def as_logits(raw_scores: bool | None, use_activation: bool | None) -> bool:
+    """Whether logits are asked for, by our word or by vLLM's."""
+    return raw_scores is True or use_activation is False
 
 
 def search_units(n_documents: int) -> int:

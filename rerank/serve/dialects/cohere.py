@@ -14,9 +14,13 @@ from .base import (
     Answered,
     Asked,
     Dialect,
+    Names,
     Query,
+    RawScores,
     Some,
     Top,
+    UseActivation,
+    as_logits,
     as_texts,
     checked_query,
     repeated,
@@ -35,8 +39,9 @@ class CohereRequest(Shape):
     top_n: Top = None
     max_tokens_per_doc: Annotated[int, Meta(ge=1, description="More of a document is not read.")] | None = None
     return_documents: Annotated[bool | None, Meta(description="Repeat the documents.")] = None
-    rank_fields: Annotated[list[str] | None, Meta(description="Of objects: the fields that are text.")] = None
-    raw_scores: Annotated[bool | None, Meta(description="Logits instead of scores from 0 to 1; not Cohere's.")] = None
+    rank_fields: Names = None
+    raw_scores: RawScores = None
+    use_activation: UseActivation = None
 
 
 class CohereResult(Shape):
@@ -60,7 +65,7 @@ def _asked(request: CohereRequest) -> Asked:
         checked_query(request.query),
         as_texts(request.documents, request.rank_fields),
         top=request.top_n,
-        raw=request.raw_scores is True,
+        raw=as_logits(request.raw_scores, request.use_activation),
         documents=repeated(request.documents) if request.return_documents else None,
         reading=Reading(max_passage_tokens=request.max_tokens_per_doc),
     )
@@ -79,4 +84,6 @@ def _refusal(problem: Problem, id: str) -> Mapping[str, JSON]:
     return {"id": id, "message": problem.said}
 
 
-COHERE = Dialect("cohere", CohereRequest, CohereResponse, _asked, _answer, _refusal)
+COHERE = Dialect(
+    "cohere", CohereRequest, CohereResponse, lambda request: len(request.documents), _asked, _answer, _refusal
+)

@@ -19,9 +19,13 @@ from .base import (
     Answered,
     Asked,
     Dialect,
+    Names,
     Query,
+    RawScores,
     Some,
     Top,
+    UseActivation,
+    as_logits,
     as_texts,
     checked_query,
     repeated,
@@ -45,11 +49,12 @@ class RerankRequest(Shape):
     model: Annotated[str | None, Meta(description="Any; the server has one model, and says which.")] = None
     top_n: Top = None
     return_documents: Annotated[bool | None, Meta(description="Repeat the documents.")] = None
-    rank_fields: Annotated[list[str] | None, Meta(description="Of objects: the fields that are text.")] = None
+    rank_fields: Names = None
     truncation: Annotated[bool | None, Meta(description="false: a text longer than the model reads is an error.")] = (
         None
     )
-    raw_scores: Annotated[bool | None, Meta(description="Logits instead of scores from 0 to 1.")] = None
+    raw_scores: RawScores = None
+    use_activation: UseActivation = None
 
 
 class Result(Shape):
@@ -84,7 +89,7 @@ def _asked(request: RerankRequest) -> Asked:
         checked_query(query),
         as_texts(request.documents, request.rank_fields),
         top=request.top_n,
-        raw=request.raw_scores is True,
+        raw=as_logits(request.raw_scores, request.use_activation),
         reading=Reading(cut=request.truncation is not False),
         documents=repeated(request.documents) if request.return_documents else None,
     )
@@ -137,4 +142,4 @@ def _refusal(problem: Problem, id: str) -> Mapping[str, JSON]:
     return {"id": id, "message": problem.said, "detail": problem.said, "error": told}
 
 
-JINA = Dialect("jina", RerankRequest, RerankResponse, _asked, _answer, _refusal)
+JINA = Dialect("jina", RerankRequest, RerankResponse, lambda request: len(request.documents), _asked, _answer, _refusal)

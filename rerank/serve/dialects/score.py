@@ -9,7 +9,7 @@ from spaniel.rerank.serve.errors import Problem
 from spaniel.rerank.serve.schemas import Shape
 from spaniel.retrieval.types import JSON
 
-from .base import Answered, Asked, Dialect
+from .base import Answered, Asked, Dialect, RawScores, UseActivation, as_logits
 from .jina import Usage
 
 __all__ = ["SCORE", "ScoreRequest", "ScoreResponse"]
@@ -21,7 +21,8 @@ class ScoreRequest(Shape):
     text_1: Annotated[str | Annotated[list[str], Meta(min_length=1)], Meta(description="The query or queries.")]
     text_2: Annotated[str | Annotated[list[str], Meta(min_length=1)], Meta(description="The text or texts.")]
     model: Annotated[str | None, Meta(description="Any; the server has one model, and says which.")] = None
-    raw_scores: Annotated[bool | None, Meta(description="Logits instead of scores from 0 to 1.")] = None
+    raw_scores: RawScores = None
+    use_activation: UseActivation = None
 
 
 class ScoreData(Shape, omit_defaults=False):
@@ -43,6 +44,10 @@ class ScoreResponse(Shape, omit_defaults=False):
     usage: Usage
 
 
+def _size(request: ScoreRequest) -> int:
+    return 1 if isinstance(request.text_2, str) else len(request.text_2)
+
+
 def _asked(request: ScoreRequest) -> Asked:
     query = request.text_1
     texts = [request.text_2] if isinstance(request.text_2, str) else request.text_2
@@ -51,7 +56,7 @@ def _asked(request: ScoreRequest) -> Asked:
     if not isinstance(query, str) and len(query) != len(texts):
         said = f"{len(query)} texts with {len(texts)} of text_2; one with many, or as many of each"
         raise Problem(422, "Validation", said, "text_1")
-    return Asked(query, texts, raw=request.raw_scores is True)
+    return Asked(query, texts, raw=as_logits(request.raw_scores, request.use_activation))
 
 
 def _answer(answered: Answered) -> ScoreResponse:
@@ -76,4 +81,4 @@ def _refusal(problem: Problem, id: str) -> Mapping[str, JSON]:
     return {"error": told}
 
 
-SCORE = Dialect("score", ScoreRequest, ScoreResponse, _asked, _answer, _refusal)
+SCORE = Dialect("score", ScoreRequest, ScoreResponse, _size, _asked, _answer, _refusal)

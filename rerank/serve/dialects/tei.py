@@ -10,7 +10,7 @@ from spaniel.rerank.serve.schemas import Shape
 from spaniel.rerank.serve.tokenising import Reading
 from spaniel.retrieval.types import JSON
 
-from .base import Answered, Asked, Dialect, Query, checked_query
+from .base import Answered, Asked, Dialect, Query, RawScores, checked_query
 
 __all__ = ["TEI", "TeiRank", "TeiRequest"]
 
@@ -22,7 +22,7 @@ class TeiRequest(Shape):
 
     query: Query
     texts: Annotated[list[str], Meta(min_length=1)]
-    raw_scores: Annotated[bool | None, Meta(description="Logits instead of scores from 0 to 1.")] = None
+    raw_scores: RawScores = None
     return_text: Annotated[bool | None, Meta(description="Repeat the texts.")] = None
     truncate: Annotated[bool | None, Meta(description="false: a text longer than the model reads is an error.")] = None
     truncation_direction: Annotated[
@@ -62,4 +62,4 @@ def _refusal(problem: Problem, id: str) -> Mapping[str, JSON]:
     return {"error": problem.said, "error_type": _TYPES.get(problem.status, problem.type)}
 
 
-TEI = Dialect("tei", TeiRequest, list[TeiRank], _asked, _answer, _refusal)
+TEI = Dialect("tei", TeiRequest, list[TeiRank], lambda request: len(request.texts), _asked, _answer, _refusal)

@@ -12,11 +12,13 @@ from contracts.served import in_process
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spaniel.rerank.serve import schemas
 from spaniel.rerank.serve.dialects.base import as_texts, best_first, sigmoid
 from spaniel.rerank.serve.engine import Engine
 from spaniel.rerank.serve.errors import Problem
 from spaniel.rerank.serve.limits import Limits
 from spaniel.rerank.serve.schemas import decode, keys_of
+from spaniel.rerank.serve.settings import Settings
 
 DOCUMENTS = ["one two", "three", "", "one two", "four five six"]
 MODEL = FakePairModel()
@@ -74,6 +76,36 @@ def test_fields_of_objects_are_one_text() -> None:
     assert as_texts([document], ["title"]) == ["one"]
 
 
+def test_fields_that_are_named_often_are_text_once() -> None:
+    document = {"title": "one", "body": "two"}
+    assert as_texts([document], ["title"] * 30) == ["one"]
+    assert as_texts([document], ["title", "body", "title"]) == ["title: one\nbody: two"]
+    for path in ("/v1/rerank", "/v2/rerank"):
+        body = {"query": "q", "documents": [document], "rank_fields": ["title"] * 33}
+        assert post(path, body).json()["message"].startswith("rank_fields: ")
+        assert post(path, {**body, "rank_fields": ["x" * 257]}).status_code == 422
+
+
+def test_documents_are_counted_before_anything_is_made_of_them() -> None:
+    for path in ("/v1/rerank", "/v2/rerank"):
+        assert post(path, {"query": "q", "documents": [{"no": "text"}] * 1001}).status_code == 413
+
+
+def test_messages_do_not_grow_with_what_was_sent(caplog: pytest.LogCaptureFixture) -> None:
+    long = "x" * 10_000
+    bodies: list[tuple[str, dict[str, Any]]] = [
+        ("/v1/rerank", {"query": "q", "documents": [{"a": 1}], "rank_fields": [f"{n:0256}" for n in range(32)]}),
+        ("/v1/rerank", {"query": "q", "documents": ["d"], "top_n": long}),
+        ("/rerank", {"query": "q", "texts": ["t"], "truncation_direction": long}),
+    ]
+    with caplog.at_level("INFO", logger="spaniel.rerank.serve.requests"):
+        for path, body in bodies:
+            done = post(path, body)
+            assert done.status_code == 422
+            assert len(done.content) < 3000
+    assert all(len(record.getMessage()) < 1500 for record in caplog.records)
+
+
 def test_cohere() -> None:
     body = {"model": "rerank-v3.5", "query": "a query", "documents": DOCUMENTS, "top_n": 3}
     answer = post("/v2/rerank", body).json()
@@ -125,6 +157,15 @@ def test_any_number_of_documents_up_to_the_limit() -> None:
     assert done.status_code == 413
     assert done.json()["error"]["message"] == "documents is 1001, the limit is 1000"
     assert post("/rerank", {"query": "q", "texts": ["d"] * 3}, limits=Limits(documents=2)).status_code == 413
+
+
+@pytest.mark.parametrize("off", [{"raw_scores": True}, {"use_activation": False}])
+def test_logits_by_our_word_and_by_that_of_vllm(off: dict[str, bool]) -> None:
+    for path in ("/v1/rerank", "/v2/rerank"):
+        results = post(path, {"query": "a query", "documents": DOCUMENTS, **off}).json()["results"]
+        assert [each["relevance_score"] for each in results] == [LOGITS[place] for place in BEST]
+    data = post("/score", {"text_1": "a query", "text_2": DOCUMENTS, **off}).json()["data"]
+    assert [each["score"] for each in data] == LOGITS
 
 
 def test_equal_scores_are_in_the_order_of_the_documents() -> None:
@@ -222,6 +263,33 @@ def test_rerank_needs_one_of_texts_and_documents() -> None:
     assert "texts" in done.json()["error"]  # a string, as TEI has it
 
 
+def test_clients_of_both_dialects_read_what_was_refused_before_the_body() -> None:
+    settings = Settings(max_body_bytes=100)
+    told = post("/rerank", {"query": "q", "texts": ["x" * 100]}, settings=settings).json()
+    for name in ("error", "message", "detail"):
+        assert "the limit is 100" in told[name]
+    assert told["error_type"] == "Validation"
+    assert post("/v1/rerank", b" " * 101, settings=settings).json()["error"]["type"] == "TooLarge"
+
+
+def test_nothing_is_done_for_each_escape_of_a_body_that_is_no_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python code run a million times would hold up everybody."""
+    handed: list[object] = []
+
+    class Halves:
+        def subn(self, by: object, *rest: Any) -> tuple[bytes, int]:
+            handed.append(by)
+            return halves.subn(by, *rest)
+
+    halves: Any = schemas._HALF
+    monkeypatch.setattr(schemas, "_HALF", Halves())
+    with pytest.raises(Problem, match="no JSON"):
+        decode(b'{"query": "' + b"\\n\\ud83d" * 1000, dict)
+    assert handed == [b"\\\\ufffd"] * 2
+    with pytest.raises(Problem, match="no JSON"):
+        decode(b'{"query": "' + b"\\ud83d" * 10_000 + b'"}', dict)
+
+
 @pytest.mark.parametrize("raw", [b"\\ud83d", b"\\ude00", b"\\ud83d\\u0041", b"\\ude00\\ud83d"])
 def test_half_a_surrogate_pair_is_replaced(raw: bytes) -> None:
     text = keys_and_text(b'{"query": "a' + raw + b'b", "documents": ["d"]}')
@@ -231,8 +299,17 @@ def test_half_a_surrogate_pair_is_replaced(raw: bytes) -> None:
 
 
 def test_whole_surrogate_pairs_and_escaped_backslashes_stay() -> None:
-    body = b'{"query": "\\ud83d\\ude00 \\\\ud83d \\ud83d", "documents": ["d"]}'
-    assert keys_and_text(body) == "\U0001f600 \\ud83d \ufffd"
+    body = b'{"query": "\\ud83d\\ude00 \\\\ud83d\\ude00 \\\\\\ud83d", "documents": ["d"]}'
+    assert keys_and_text(body) == "\U0001f600 \\ud83d\ufffd \\\ufffd"
+
+
+halves = st.sampled_from(["\\ud83d", "\\ude00", "\\u0041", "\\\\", "a", "ud83d", '\\"'])
+
+
+@given(st.lists(halves, max_size=12).map("".join))
+def test_half_pairs_are_those_that_python_finds(raw: str) -> None:
+    found: dict[str, str] = decode(f'{{"a": "{raw}"}}'.encode(), dict)
+    assert found["a"] == "".join("\ufffd" if "\ud800" <= each <= "\udfff" else each for each in json.loads(f'"{raw}"'))
 
 
 def test_a_byte_order_mark_is_left_out() -> None:
