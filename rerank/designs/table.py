@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from spaniel.rerank.whole import MOST, check_whole
 from spaniel.retrieval.errors import InvalidInput
 
 from .equi_replicate import equi_replicate
@@ -68,7 +69,6 @@ def check_design(design: str, size: int, replicas: int) -> None:
         raise InvalidInput("design", f"no design is called {design!r}; {hint}")
     if size < 2:
         raise InvalidInput(design, f"size is {size}; a block has at least 2 passages")
-    if replicas < 1 or (design == "latin-square" and replicas < 2):
-        raise InvalidInput(design, f"replicas is {replicas}; it must be at least {2 if replicas else 1}")
+    check_whole(design, "replicas", replicas, least=2 if design == "latin-square" else 1, most=MOST)
     if design == "triangular" and replicas % 2:
         raise InvalidInput(design, f"replicas is {replicas}; it must be even: every passage is where two blocks cross")

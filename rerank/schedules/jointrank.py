@@ -36,7 +36,7 @@ class JointRank:
     Attributes:
         size: passages in a block, at most; a query with too many passages for a Latin square or a triangular design of
             such blocks gets the next larger ones that have room.
-        replicas: blocks that each passage is in.
+        replicas: blocks that each passage is in, at most 1,000.
         design: a name of `designs.table.DESIGNS`.
         aggregate: a name of `aggregate.table.AGGREGATORS`.
         prior: weight of the first-stage order in it; None for what measured best: with Bradley-Terry 0.04 for each

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spaniel.rerank.questions import Kind, Outcome, Rounds, Spent
+from spaniel.rerank.whole import MOST, check_whole
 from spaniel.retrieval.errors import InvalidInput
 
 from .listed import Orders
@@ -33,7 +34,7 @@ class TourRank:
     """Count the stages that a passage gets through.
 
     Attributes:
-        tournaments: played side by side, their points added up.
+        tournaments: played side by side, their points added up; at most 1,000.
         group: passages in a list, at most; 4 or more.
         refit: when all is answered, leave the order to Bradley-Terry over all answers, as after a cut, instead of the
             method's own rule, which goes by the last answers: better with a judge that errs, not exact with one that
@@ -50,8 +51,7 @@ class TourRank:
     refit: bool = False
 
     def __post_init__(self) -> None:
-        if self.tournaments < 1:
-            raise InvalidInput("tourrank", f"tournaments is {self.tournaments}; it must be at least 1")
+        check_whole("tourrank", "tournaments", self.tournaments, most=MOST)
         if self.group < 4:  # up to 3.7 times as many play as go on; each group sends somebody
             raise InvalidInput("tourrank", f"group is {self.group}; it must be at least 4")
 

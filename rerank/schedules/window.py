@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from spaniel.rerank.questions import Kind, Outcome, Rounds, Spent
+from spaniel.rerank.whole import MOST, check_whole
 from spaniel.retrieval.errors import InvalidInput
 
 from .listed import Orders
@@ -47,8 +48,8 @@ class Window:
             raise InvalidInput(
                 "window", f"step is {self.step}; it must be at least 1 and less than window {self.window}"
             )
-        if self.passes is not None and self.passes < 1:
-            raise InvalidInput("window", f"passes is {self.passes}; it must be at least 1")
+        if self.passes is not None:
+            check_whole("window", "passes", self.passes, least=1, most=MOST)
 
     def rounds(self, n: int, *, top: int, seed: int) -> Rounds:
         """See `Schedule.rounds`.

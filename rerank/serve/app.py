@@ -29,6 +29,7 @@ from .dialects.jina import JINA
 from .dialects.score import SCORE
 from .engine import Engine
 from .errors import Problem
+from .heads import CheckedHeads
 from .metrics import CONTENT_TYPE
 from .openapi import openapi
 from .settings import Settings
@@ -70,7 +71,10 @@ def create_app(engine: Engine, settings: Settings | None = None, keys: Keys | No
     paths = [route.path for route in routes]
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(Watching, metrics=engine.metrics, routes=paths)],
+        middleware=[
+            Middleware(Watching, metrics=engine.metrics, routes=paths),
+            Middleware(CheckedHeads, max_bytes=settings.max_header_bytes),
+        ],
         exception_handlers={HTTPException: partial(_no_route, paths)},
     )
     app.router.redirect_slashes = False  # a redirect would name whatever host the client wrote

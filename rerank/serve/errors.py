@@ -1,8 +1,8 @@
 """Everything that goes wrong as a status, a message, and what to do: the one way in which this server says no.
 
-    400 no JSON               401 no key or a wrong one    404, 405 no such route       408 the body came too slowly
+    400 no JSON, two lengths  401 no key or a wrong one    404, 405 no such route       408 the body came too slowly
     413 too large, too many   415 a compressed body        422 JSON of another shape    429 too busy, Retry-After
-    500 the model failed      503 loading, draining        504 not done in time
+    431 headers too large     500 the model failed         503 loading, draining        504 not done in time
 
 A dialect writes it down as its clients expect (`dialects/`).
 """

@@ -23,6 +23,7 @@ _FAILURES = {
     415: "The body is compressed.",
     422: "JSON of another shape; the message names the field.",
     429: "Too much is queued; Retry-After says when to come back.",
+    431: "The headers are too large.",
     500: "The model failed.",
     503: "Loading or draining.",
     504: "Not done in the time that is allowed.",

@@ -60,3 +60,12 @@ def test_any_text_is_a_schedule_or_refused(name: str, settings: Any) -> None:
     except InvalidInput:
         return
     assert read_schedule(written(made)) == made
+
+
+@pytest.mark.parametrize("name", ["tourrank:tournaments", "jointrank:replicas", "window:passes"])
+def test_what_is_done_again_and_again_has_a_bound(name: str) -> None:
+    """The work before the first call, which no budget bounds, grows by it."""
+    assert read_schedule(f"{name}=1000")
+    for count in ("1001", "1000000000", "0"):
+        with pytest.raises(InvalidInput, match="at least 1 and at most 1,000"):
+            read_schedule(f"{name}={count}")

@@ -28,6 +28,8 @@ from spaniel.rerank.serve.engine import Engine
 from spaniel.rerank.serve.run import Service
 from spaniel.retrieval.errors import InvalidInput, ModelError
 
+GET = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+TWO_LENGTHS = b"POST /rerank HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 9\r\n"
 ASK = {"query": "w1 w2", "documents": ["w3 w4", "w5"]}
 
 
@@ -61,6 +63,10 @@ def heard(made: socket.socket) -> bytes:
         (b"no HTTP at all\r\n\r\n", b" 400 "),
         (b"GET / HTTP/1.1\r\nX: " + b"a" * 3000, b" 400 "),
         (b"GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nHost: x\r\n\r\nzz\r\n", b" 400 "),
+        (b"GET /health HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 3000 + b"\r\n\r\n", b" 431 "),
+        (b"GET /health?" + b"a" * 3000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", b" 431 "),
+        (TWO_LENGTHS + b"\r\n0\r\n\r\n" + GET, b" 400 "),
+        (TWO_LENGTHS.replace(b"1.1", b"1.0").replace(b"Content-Length: 9\r\n", b"") + b"\r\n0\r\n\r\n", b" 400 "),
     ],
 )
 def test_connections_that_say_no_more_are_closed(sent: bytes, told: bytes) -> None:
@@ -70,6 +76,7 @@ def test_connections_that_say_no_more_are_closed(sent: bytes, told: bytes) -> No
         said = heard(made)
         assert told in said
         assert bool(said) == bool(told)
+        assert said.count(b"HTTP/1.1 ") <= 1  # what comes behind is no request
 
 
 def test_a_body_that_nobody_reads_ends() -> None:
