@@ -51,7 +51,7 @@ class TourRank:
     refit: bool = False
 
     def __post_init__(self) -> None:
-        check_whole("tourrank", "tournaments", self.tournaments, most=MOST)
+        check_whole("tourrank", "tournaments", self.tournaments, least=1, most=MOST)
         if self.group < 4:  # up to 3.7 times as many play as go on; each group sends somebody
             raise InvalidInput("tourrank", f"group is {self.group}; it must be at least 4")
 
