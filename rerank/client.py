@@ -11,7 +11,7 @@ server alone, never without TLS to another machine, and stands in no message (`h
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 from urllib.parse import urlunsplit
@@ -115,9 +115,12 @@ class RerankClient:
         Raises:
             InvalidInput, ModelError: see `rerank`.
         """
-        if not query.strip():
-            raise InvalidInput("rerank", "the query is empty")
-        if isinstance(documents, str) or not all(isinstance(each, str) for each in documents):
+        if not isinstance(query, str) or not query.strip():
+            raise InvalidInput("rerank", f"the query is {query!r:.40}; it must be a text, which servers want")
+        if isinstance(documents, str) or not isinstance(documents, Iterable):
+            raise InvalidInput("rerank", "documents must be a list of str")
+        documents = list(documents)
+        if not all(isinstance(each, str) for each in documents):
             raise InvalidInput("rerank", "documents must be a list of str")
         done: list[Reranking] = []
         first = 0

@@ -12,6 +12,7 @@ from .asking import BothOrders, Shown, asking_for, number_of
 from .budget import Budget
 from .judges.base import Call, Judge, Said
 from .play import Play
+from .questions import Outcome
 from .schedules.base import Schedule
 from .whole import check_whole
 
@@ -45,6 +46,9 @@ class Rules:
     keep_log: bool = False
 
     def __post_init__(self) -> None:
+        for name, value, kind in (("judge", self.judge, Judge), ("budget", self.budget, Budget)):
+            if not isinstance(value, kind):
+                raise InvalidInput("rerank", f"{name} is {type(value).__name__}; it must be a {kind.__name__}")
         if not self.judge.can(self.schedule.asks):
             able = ", ".join(sorted(self.judge.kinds)) or "nothing"
             raise InvalidInput(
@@ -101,7 +105,10 @@ class Game:
         self._tries: Counter[Shown] = Counter()
 
     def begin(self) -> None:
-        """Ask for the first round."""
+        """Ask for the first round; without a text that the judge could go by, all stays as it is."""
+        if self.rules.judge.wants_text and not self.job.query.text.strip():
+            self.play.outcome = Outcome(tuple(range(len(self.job.passages))))
+            return
         self.play.begin(top=self.rules.top, seed=self._seed)
 
     @property

@@ -1,7 +1,7 @@
 """`rerank`: some texts in the order of what they say about a query."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias, overload
@@ -19,8 +19,7 @@ from .questions import Kind
 from .reordered import scores_of
 from .reranker import Rerank
 from .schedules.base import Schedule
-from .schedules.pointwise import Pointwise
-from .schedules.table import read_schedule
+from .schedules.table import as_schedule
 from .whole import check_whole
 
 __all__ = ["JudgeLike", "Ranked", "TextLike", "rerank"]
@@ -108,7 +107,8 @@ def rerank(
     One query alone and the same query among others get the same.
 
     Args:
-        query: a text or `Query`, or several.
+        query: a text or `Query`, or several. Without text (nor an id that an oracle knows) nothing is asked, and the
+            passages stay as they are.
         passages: in the order that is known so far, the best first: ties keep it, and a budget is spent on its first.
         judge: answers questions about them: a `Judge`, a stage such as `CrossEncoder`, whose judge is meant, or a
             model by name ("cosine:minilm", the folder of a cross-encoder), which is opened and closed in the call.
@@ -123,13 +123,16 @@ def rerank(
     if top_n is not None:
         check_whole("rerank", "top_n", top_n, least=1, otherwise="or None for all")
     one = isinstance(query, str | Query)
-    lists: Any = [passages] if one else passages
+    if not isinstance(query, Iterable | Query) or not isinstance(passages, Iterable):
+        wrong = f"query is {type(query).__name__} and passages is {type(passages).__name__}"
+        raise InvalidInput("rerank", f"{wrong}; give a text and a list of texts, or lists of both")
+    lists: Any = [passages] if one else list(passages)
     queries = as_queries(query)
     if len(queries) != len(lists):
         raise InvalidInput("rerank", f"{len(lists)} lists of passages for {len(queries)} queries; give one for each")
     jobs = [Job(each, _as_passages(texts)) for each, texts in zip(queries, lists, strict=True)]
     longest = max((len(job.passages) for job in jobs), default=1)
-    asking = (read_schedule(schedule) if isinstance(schedule, str) else schedule) or Pointwise()
+    asking = as_schedule(schedule)
     with _opened(judge, asking.asks) as answering:
         played = drive(
             jobs,
@@ -161,8 +164,9 @@ def _opened(judge: JudgeLike, asks: Kind) -> Iterator[Judge]:
 
 
 def _as_passages(texts: Sequence[TextLike]) -> list[Passage]:
-    if isinstance(texts, str | Passage | Document):
-        raise InvalidInput("rerank", "passages is one text; give a list of them")
+    if isinstance(texts, str | Passage | Document) or not isinstance(texts, Iterable):
+        what = type(texts).__name__ if not isinstance(texts, Iterable) else "one text"
+        raise InvalidInput("rerank", f"passages is {what}; give a list of texts")
     return [_as_passage(place, text) for place, text in enumerate(texts)]
 
 

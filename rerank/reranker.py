@@ -19,8 +19,7 @@ from .judges.base import Judge
 from .judges.open import open_judge
 from .reordered import reordered
 from .schedules.base import Schedule
-from .schedules.pointwise import Pointwise
-from .schedules.table import read_schedule, written
+from .schedules.table import as_schedule, written
 from .trace import Trace
 from .whole import check_whole
 
@@ -72,13 +71,13 @@ class Rerank:
         check_whole("rerank", "depth", depth, least=1)
         if concurrency is not None:
             check_whole("rerank", "concurrency", concurrency, least=1)
-        self.schedule = read_schedule(schedule) if isinstance(schedule, str) else schedule or Pointwise()
+        self.schedule = as_schedule(schedule)
         self.judge = judge = open_judge(judge, self.schedule.asks) if isinstance(judge, str) else judge
+        Rules(judge, self.schedule, top, both_orders, budget or Budget(), seed, on_failure, retries)  # checks them
         self.depth, self.top, self.budget, self.both_orders, self.seed = depth, top, budget, both_orders, seed
         self.concurrency, self.keep_rest = concurrency, keep_rest
         self.on_failure, self.retries = on_failure, retries
         self.name = name or f"rerank({judge.name}, {written(self.schedule)})"
-        Rules(judge, self.schedule, top, both_orders, budget or Budget(), seed, on_failure, retries)  # checks them
         self._usage = dict.fromkeys(_COUNTED, 0)
         self._lock = Lock()
 

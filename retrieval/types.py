@@ -89,6 +89,8 @@ def as_queries(queries: QueryLike | Iterable[QueryLike]) -> list[Query]:
     Raises:
         InvalidInput: something in it is neither text nor a `Query`.
     """
+    if not isinstance(queries, str | Query | Iterable):
+        raise InvalidInput("queries", f"is {type(queries).__name__}; pass str or Query, or a list of them")
     several = [queries] if isinstance(queries, str | Query) else list(queries)
     for place, query in enumerate(several):
         if not isinstance(query, str | Query):

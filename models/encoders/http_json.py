@@ -40,6 +40,8 @@ def open_parts(url: str, *, hint: str = "give a key beside the URL, or through t
         InvalidInput: no URL; or one with a user, a password or parameters, which is not repeated. The version of the
             interface may stand there; any other parameter, even a bare word, may be a key.
     """
+    if not isinstance(url, str):
+        raise InvalidInput("endpoint", f"the URL is {type(url).__name__}; it must be a str")
     try:
         parts = urlsplit(url)
         _ = parts.port

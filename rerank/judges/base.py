@@ -8,6 +8,7 @@ from abc import ABC
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from math import isfinite
+from numbers import Real
 from threading import Lock
 from types import TracebackType
 from typing import NamedTuple, Self, TypeAlias, cast
@@ -124,6 +125,8 @@ class Judge(ABC):  # noqa: B024 - a subclass overrides what `kinds` says it can
         batch: how many calls it likes to get at once; the driver looks at the clock between batches.
         remote: it waits for others, so that calls go out by themselves, `concurrency` of them at a time, instead of in
             batches; no query waits for another.
+        wants_text: nobody asks it about a query without text, which keeps its order without a call. An oracle goes by
+            the query's id.
     """
 
     name: str = "judge"
@@ -133,9 +136,7 @@ class Judge(ABC):  # noqa: B024 - a subclass overrides what `kinds` says it can
     batch: int = 256
     remote: bool = False
     concurrency: int = 8
-
-    def __init__(self) -> None:
-        self._counts = _Counts()
+    wants_text: bool = True
 
     def can(self, kind: Kind) -> bool:
         """Whether it answers such questions, by itself or by its scores."""
@@ -196,10 +197,11 @@ class Judge(ABC):  # noqa: B024 - a subclass overrides what `kinds` says it can
         )
 
     def _count(self, judged: Judged) -> None:
-        with self._counts.lock:
-            self._counts.values["model_calls"] += judged.model_calls
-            self._counts.values["tokens"] += sum(judged.tokens)
-            self._counts.values["truncated"] += judged.truncated
+        counts = self._counts()
+        with counts.lock:
+            counts.values["model_calls"] += judged.model_calls
+            counts.values["tokens"] += sum(judged.tokens)
+            counts.values["truncated"] += judged.truncated
 
     def _score(self, calls: Sequence[Call]) -> Judged:
         raise NotImplementedError
@@ -219,8 +221,14 @@ class Judge(ABC):  # noqa: B024 - a subclass overrides what `kinds` says it can
 
     def usage(self) -> dict[str, int]:
         """Totals since it was opened: {"model_calls", "tokens", "truncated"}; they only grow."""
-        with self._counts.lock:
-            return dict(self._counts.values)
+        counts = self._counts()
+        with counts.lock:
+            return dict(counts.values)
+
+    def _counts(self) -> _Counts:
+        """Begun when first wanted: a judge of one's own need not call this class's `__init__`."""
+        counts: _Counts = self.__dict__.setdefault("_counted", _Counts())
+        return counts
 
     def close(self) -> None:  # noqa: B027 - most have nothing to give back
         """Give memory and connections back."""
@@ -250,6 +258,8 @@ def _check_shown(name: str, kind: Kind, call: Call) -> None:
 
 
 def _check_judged(name: str, kind: Kind, calls: Sequence[Call], judged: Judged) -> None:
+    if not isinstance(judged, Judged):
+        raise ModelError(f"{name}: _{kind} gave {type(judged).__name__}; it must give Judged(answers, tokens)")
     for counts in (judged.tokens, judged.charged):
         if len(judged.answers) != len(calls) or len(counts) != len(calls):
             raise ModelError(
@@ -263,7 +273,7 @@ def _check_judged(name: str, kind: Kind, calls: Sequence[Call], judged: Judged) 
 def _makes_sense(kind: Kind, n: int, answer: float | tuple[int, ...]) -> bool:
     if kind == "order":
         return isinstance(answer, tuple) and len(answer) == n and sorted(answer) == list(range(n))
-    if isinstance(answer, tuple) or not isfinite(answer):
+    if not isinstance(answer, Real) or not isfinite(answer):
         return False
     return kind == "score" or 0.0 <= answer <= 1.0
 

@@ -79,6 +79,8 @@ def open_judge(
         InvalidInput: a kind that there is not, or that does not fit.
         ModelError, MissingExtra: the model cannot be opened.
     """
+    if not isinstance(name, str):
+        raise InvalidInput("judge", f"is {type(name).__name__}; give the name of one", hint=_SAID)
     kind, colon, rest = name.partition(":")
     if kind not in KINDS:
         _refuse_misspelt(kind if colon else "", name)

@@ -148,6 +148,7 @@ class OracleJudge(Judge):
         seed: of all noise.
     """
 
+    wants_text = False
     kinds = frozenset(("score", "prefer", "order"))
 
     def __init__(

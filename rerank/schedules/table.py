@@ -31,7 +31,7 @@ from .tdpart import TDPart
 from .tourrank import TourRank
 from .window import Window
 
-__all__ = ["SCHEDULES", "make_schedule", "read_schedule", "shown", "written"]
+__all__ = ["SCHEDULES", "as_schedule", "make_schedule", "read_schedule", "shown", "written"]
 
 _ALL: tuple[type[Any], ...] = (
     Pointwise,
@@ -55,6 +55,22 @@ _ALL: tuple[type[Any], ...] = (
 
 SCHEDULES: Mapping[str, type[Any]] = {each.name: each for each in _ALL}
 """Name -> dataclass."""
+
+
+def as_schedule(given: Schedule | str | None) -> Schedule:
+    """A schedule as arguments take it: itself, by name, or pointwise when None.
+
+    Raises:
+        InvalidInput: see `read_schedule`; or it is something else.
+    """
+    if given is None:
+        return Pointwise()
+    if isinstance(given, str):
+        return read_schedule(given)
+    if not isinstance(given, Schedule) or isinstance(given, type):
+        what = f"the class {given.__name__}" if isinstance(given, type) else type(given).__name__
+        raise InvalidInput("schedule", f"is {what}; give a schedule, such as Window(), or the name of one")
+    return given
 
 
 def read_schedule(text: str) -> Schedule:

@@ -1,6 +1,7 @@
 """Keep what scores high enough: by score, or by the probability of being relevant."""
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import ClassVar
 
 import numpy as np
@@ -47,6 +48,10 @@ class Threshold:
 
     def __post_init__(self) -> None:
         check_bounds(self.name, self.min_k, self.max_k)
+        for name in ("min_score", "min_probability"):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, Real):
+                raise InvalidInput(self.name, f"{name} is {value!r}; it must be a number")
         if (self.min_score is None) == (self.min_probability is None):
             raise InvalidInput(self.name, "give min_score or min_probability, one of them")
         if self.min_score is not None and not np.isfinite(self.min_score):

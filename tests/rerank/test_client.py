@@ -73,7 +73,7 @@ def test_arguments_that_make_no_sense() -> None:
     with pytest.raises(InvalidInput, match="without TLS"):
         RerankClient("http://example.org", key=KEY)
     client = RerankClient("http://h")
-    with pytest.raises(InvalidInput, match="query is empty"):
+    with pytest.raises(InvalidInput, match="the query is ' '"):
         client.rerank(" ", ["a"])
     with pytest.raises(InvalidInput, match="top_n is 0"):
         client.rerank("q", ["a"], top_n=0)
