@@ -46,9 +46,9 @@ class Rules:
     keep_log: bool = False
 
     def __post_init__(self) -> None:
-        for name, value, kind in (("judge", self.judge, Judge), ("budget", self.budget, Budget)):
-            if not isinstance(value, kind):
-                raise InvalidInput("rerank", f"{name} is {type(value).__name__}; it must be a {kind.__name__}")
+        for wanted, given, kind in (("judge", self.judge, Judge), ("budget", self.budget, Budget)):
+            if not isinstance(given, kind):
+                raise InvalidInput("rerank", f"{wanted} is {type(given).__name__}; it must be a {kind.__name__}")
         if not self.judge.can(self.schedule.asks):
             able = ", ".join(sorted(self.judge.kinds)) or "nothing"
             raise InvalidInput(
