@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from spaniel.rerank.reranker import Rerank
 from spaniel.rerank.trace import Trace
 from spaniel.retrieval.errors import InvalidInput
+from spaniel.retrieval.interpolation import check_weight, interpolated
+from spaniel.retrieval.places import holds_places
 from spaniel.retrieval.trec import ScoredId, strictly_falling
 from spaniel.retrieval.types import JSON, Passage, Query, Ranking
 
@@ -24,12 +26,14 @@ class RerankedQuery:
 
     Attributes:
         ids: of all its passages, best first; those behind the reranker's depth keep their order.
+        added_places: the run's scores were added to places, which are no scores (`retrieval/places.py`).
     """
 
     query: Query
     ids: Sequence[str]
     ranking: Ranking
     trace: Trace
+    added_places: bool = False
 
 
 def rerank_run(
@@ -38,6 +42,7 @@ def rerank_run(
     corpus: str,
     reranker: Rerank,
     *,
+    weight: float = 1.0,
     keep_log: bool = False,
     offline: bool = False,
     on_read: Callable[[int], None] | None = None,
@@ -50,20 +55,26 @@ def rerank_run(
         queries: with the run's ids; others are passed over.
         corpus: an index, or a collection by name or path, that has the run's passages.
         offline: do not download a collection.
+        weight: of the reranker's scores against the run's, which are left out by default (`interpolated`).
         on_read, on_progress: told how many documents of a collection were read, and how many queries are done.
 
     Raises:
-        InvalidInput: a query or passage of the run that is not there, by name.
+        InvalidInput: a query or passage of the run that is not there, by name, or a weight out of range.
         ModelError: the judge fails.
     """
+    check_weight("rerank_run", weight)
     asked = _asked(run, queries)
     wanted = (passage.id for row in run.values() for passage in row[: reranker.depth])
     with texts_of(corpus, wanted, offline=offline, on_read=on_read) as texts:
         store = _Numbered(run, texts)
         rankings = [store.ranking(row) for row in run.values()]
         again, traces = reranker.traced(asked, rankings, store, keep_log=keep_log, on_progress=on_progress)
-    rows = zip(asked, again, traces, strict=True)
-    return [RerankedQuery(query, store.ids(ranking), ranking, trace) for query, ranking, trace in rows]
+    places = [weight < 1 and holds_places(ranking) for ranking in again]
+    if weight < 1:
+        pairs = zip(rankings, again, strict=True)
+        again = [interpolated(pair, weight, depth=reranker.depth) for pair in pairs]
+    rows = zip(asked, again, traces, places, strict=True)
+    return [RerankedQuery(query, store.ids(ranking), ranking, trace, odd) for query, ranking, trace, odd in rows]
 
 
 def totals(reranked: Sequence[RerankedQuery]) -> dict[str, JSON]:

@@ -21,7 +21,7 @@ from .places import warn_of_places
 from .protocols import PassageStore, Reranker
 from .types import QueryLike, Ranking
 
-__all__ = ["Interpolated", "interpolated"]
+__all__ = ["Interpolated", "check_weight", "interpolated"]
 
 
 def interpolated(
@@ -119,9 +119,18 @@ class Interpolated:
         return added_usage([self.reranker])
 
 
-def _check(weight: float, depth: int | None, scale: Scale) -> None:
+def check_weight(where: str, weight: float) -> None:
+    """Between 0 and 1.
+
+    Raises:
+        InvalidInput: it is not; `where` is who has it.
+    """
     if not 0 <= weight <= 1:
-        raise InvalidInput("interpolated", f"weight is {weight}; it must lie between 0 and 1")
+        raise InvalidInput(where, f"weight is {weight}; it must lie between 0 and 1")
+
+
+def _check(weight: float, depth: int | None, scale: Scale) -> None:
+    check_weight("interpolated", weight)
     if depth is not None and depth < 1:
         raise InvalidInput("interpolated", f"depth is {depth}; it must be at least 1")
     if scale not in get_args(Scale):

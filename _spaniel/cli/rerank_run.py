@@ -88,6 +88,12 @@ __all__ = ["run"]
     help="Of a passage, that an LLM is shown.",
 )
 @click.option(
+    "--max-prompt-tokens",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Of a whole prompt of an LLM; passages are cut to it [no bound].",
+)
+@click.option(
     "--thinking-tokens",
     type=click.IntRange(min=0),
     metavar="N",
@@ -103,6 +109,15 @@ __all__ = ["run"]
     default=0,
     show_default=True,
     help="How often a call without an answer is made again.",
+)
+@click.option(
+    "--weight",
+    type=click.FloatRange(0, 1),
+    callback=values.finite,
+    metavar="X",
+    default=1.0,
+    show_default=True,
+    help="Of the reranker's scores, against the run's; 1 leaves those out.",
 )
 @click.option("--strict", is_flag=True, help="Stop when a call has no answer, instead of passing over it.")
 @click.option("--tag", metavar="WORD", default="spaniel", show_default=True, help="Last column of the run.")
@@ -133,6 +148,7 @@ def run(console: Console, run_file: str, **options: Any) -> int:
             queries,
             options["corpus"],
             reranker,
+            weight=options["weight"],
             keep_log=options["log"],
             offline=options["offline"],
             on_read=lambda n: line.update("reading", 0, 0, n),
@@ -177,7 +193,7 @@ def _reranker(options: dict[str, Any], qrels: Any, say: Any) -> "Rerank":
 
     schedule = read_schedule(options["schedule"])
     of_models = ("precision", "provider", "max_length", "threads", "offline")
-    shared = (*of_models, "mode", "max_passage_tokens", "thinking_tokens", "concurrency", "seed")
+    shared = (*of_models, "mode", "max_passage_tokens", "max_prompt_tokens", "thinking_tokens", "concurrency", "seed")
     judge = open_judge(
         options["judge"] or f"cross-encoder:{options['model']}",
         schedule.asks,
@@ -228,7 +244,10 @@ def _report(console: Console, reranked: "Sequence[RerankedQuery]", name: str, ou
     )
     console.emit(data, text)
     odd = {name: spent[name] for name in ("failed", "repaired", "truncated", "stopped") if spent[name]}
+    if places := sum(each.added_places for each in reranked):
+        odd["places"] = places
     said = {
+        "places": "queries had places from the schedule, not scores; what --weight adds up are places",
         "failed": "calls had no answer and count as ties",
         "repaired": "answers were repaired",
         "truncated": "passages were longer than the judge reads",

@@ -13,7 +13,7 @@ from spaniel.rerank.reranker import Rerank
 from spaniel.rerank.schedules.base import Schedule
 from spaniel.rerank.schedules.table import make_schedule, read_schedule
 from spaniel.retrieval.errors import InvalidInput
-from spaniel.retrieval.interpolation import Interpolated
+from spaniel.retrieval.interpolation import Interpolated, check_weight
 from spaniel.retrieval.pipeline import Pipeline
 
 from .stages import check_depth, stage
@@ -42,7 +42,7 @@ class CrossEncoder:
 
     def __post_init__(self) -> None:
         check_depth("cross-encoder", self.depth)
-        _check_weight("cross-encoder", self.weight)
+        check_weight("cross-encoder", self.weight)
         if not self.model:
             raise InvalidInput("cross-encoder", "model is missing", hint='write model = "FOLDER" or "hub:owner/name"')
 
@@ -65,13 +65,18 @@ class Reranking:
     top: int = 10
     budget_calls: int | None = None
     budget_tokens: int | None = None
+    budget_seconds: float | None = None
     both_orders: Literal["both", "random", "given"] | None = None
     seed: int = 0
+    on_failure: Literal["neutral", "raise"] = "neutral"
+    retries: int = 0
     precision: Literal["fp32", "int8"] = "fp32"
     provider: Literal["cpu", "cuda", "tensorrt", "openvino"] = "cpu"
     max_length: int | None = None
+    threads: int | None = None
     mode: Literal["generation", "likelihood"] = "generation"
     max_passage_tokens: int = 300
+    max_prompt_tokens: int | None = None
     thinking_tokens: int = 0
     concurrency: int = 8
     weight: float = 1.0
@@ -79,9 +84,13 @@ class Reranking:
 
     def __post_init__(self) -> None:
         check_depth("rerank", self.depth)
-        _check_weight("rerank", self.weight)
+        check_weight("rerank", self.weight)
         if self.top < 1:
             raise InvalidInput("rerank", f"top is {self.top}; it must be at least 1")
+        if self.retries < 0:
+            raise InvalidInput("rerank", f"retries is {self.retries}; it must be at least 0")
+        if self.threads is not None and self.threads < 1:
+            raise InvalidInput("rerank", f"threads is {self.threads}; it must be at least 1")
         self._schedule()
         self._budget()
 
@@ -92,8 +101,10 @@ class Reranking:
             self.precision,
             self.provider,
             self.max_length,
+            self.threads,
             mode=self.mode,
             max_passage_tokens=self.max_passage_tokens,
+            max_prompt_tokens=self.max_prompt_tokens,
             thinking_tokens=self.thinking_tokens,
             concurrency=self.concurrency,
         )
@@ -106,6 +117,8 @@ class Reranking:
             budget=self._budget(),
             both_orders=self.both_orders,
             seed=self.seed,
+            on_failure=self.on_failure,
+            retries=self.retries,
             name=self.name,
         )
         return _mixed(reranker, self.weight)
@@ -117,7 +130,7 @@ class Reranking:
         return make_schedule(str(self.schedule.get("type", "")), settings)
 
     def _budget(self) -> Budget:
-        return Budget(self.budget_calls, self.budget_tokens)
+        return Budget(self.budget_calls, self.budget_tokens, self.budget_seconds)
 
 
 @stage("remote-rerank")
@@ -136,7 +149,7 @@ class RemoteRerank:
 
     def __post_init__(self) -> None:
         check_depth("remote-rerank", self.depth)
-        _check_weight("remote-rerank", self.weight)
+        check_weight("remote-rerank", self.weight)
         if not self.url:
             raise InvalidInput("remote-rerank", "url is missing", hint='write url = "http://localhost:8080"')
 
@@ -153,11 +166,6 @@ class RemoteRerank:
             name=self.name,
         )
         return _mixed(reranker, self.weight)
-
-
-def _check_weight(where: str, weight: float) -> None:
-    if not 0 <= weight <= 1:
-        raise InvalidInput(where, f"weight is {weight}; it must lie between 0 and 1")
 
 
 def _mixed(reranker: Rerank, weight: float) -> Rerank | Interpolated:

@@ -74,9 +74,11 @@ def systems(
 
 def _definition(spec: PipelineSpec, pipeline: Pipeline) -> dict[str, JSON] | None:
     """What decides the pipeline's rankings, the models of its rerankers included; None when a model does not say what
-    it is, so that nothing of it is kept."""
-    judges = [reranker.judge.identity for reranker in rerankers_of(pipeline)]
-    if not all(judges):
+    it is, or a budget of seconds makes them the machine's, so that nothing of it is kept."""
+    rerankers = rerankers_of(pipeline)
+    judges = [reranker.judge.identity for reranker in rerankers]
+    timed = any(reranker.budget is not None and reranker.budget.seconds is not None for reranker in rerankers)
+    if timed or not all(judges):
         return None
     return spec.to_json() | ({"judges": [*judges]} if judges else {})
 

@@ -39,6 +39,7 @@ class JudgeOptions:
         threads: batches at once, or threads of an encoder; what the machine has when None.
         mode: of an LLM: "generation" or "likelihood".
         max_passage_tokens: an LLM sees no more of a passage.
+        max_prompt_tokens: nor more of all passages of a call; no bound by default.
         thinking_tokens: what an LLM that reasons first may write beside its answer.
         concurrency: requests under way at once.
         seed: of an oracle's noise.
@@ -51,6 +52,7 @@ class JudgeOptions:
     threads: int | None = None
     mode: Literal["generation", "likelihood"] = "generation"
     max_passage_tokens: int = 300
+    max_prompt_tokens: int | None = None
     thinking_tokens: int = 0
     concurrency: int = 8
     seed: int = 0
@@ -150,10 +152,12 @@ def _llm(model: str, asks: Kind, options: JudgeOptions) -> Judge:
         asks,
         mode=options.mode,
         max_passage_tokens=options.max_passage_tokens,
+        max_prompt_tokens=options.max_prompt_tokens,
         thinking_tokens=options.thinking_tokens,
         concurrency=options.concurrency,
     )
-    judge.identity = f"llm {model} {options.mode} {options.max_passage_tokens} {options.thinking_tokens}"
+    room = f"{options.max_passage_tokens} {options.max_prompt_tokens}"
+    judge.identity = f"llm {model} {options.mode} {room} {options.thinking_tokens}"
     return judge
 
 

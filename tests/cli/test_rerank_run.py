@@ -88,6 +88,30 @@ def test_the_same_over_an_index_and_files_of_queries(spaniel: Run, small: Path, 
     assert outs[0].read_text().endswith(" ce\n")
 
 
+def test_the_runs_scores_are_added_to_the_judges(spaniel: Run, small: Path, first: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.trec"
+    base = ("rerank", "run", first, "--corpus", small, "--judge", "oracle", "--out", out)
+    best = {"q2": ["d3", "d4", "d1"], "q1": ["d1", "d3", "d2"]}
+    for weight, order in (("0", ids(first)), ("1", best), ("0.9", best)):
+        assert spaniel(*base, "--weight", weight).code == 0
+        assert ids(out) == order
+    assert spaniel(*base, "--weight", "0.5").code == 0
+    scores = {query: [passage.score for passage in row] for query, row in read_run(out).items()}
+    assert ids(out)["q2"] == ["d3", "d1", "d4"]  # z-scores of the run .7, .7, -1.4, of the judge -1.4, .7, .7
+    assert scores["q2"] == pytest.approx([0.7071, -0.3536, -0.3536], abs=1e-3)
+    for weight in ("1.5", "-1", "nan"):
+        assert spaniel(*base, "--weight", weight).code == 2
+
+
+def test_places_that_are_added_are_told(spaniel: Run, small: Path, tmp_path: Path) -> None:
+    run, out = tmp_path / "five.trec", tmp_path / "out.trec"
+    run.write_text("".join(f"q2 Q0 d{i} {i} {9 - i / 3} bm25\n" for i in range(1, 6)), encoding="utf-8")
+    base = ("rerank", "run", run, "--corpus", small, "--judge", "oracle", "--out", out, "--weight", "0.5")
+    done = spaniel(*base, "--schedule", "heapsort")
+    assert done.code == 0 and "warning: 1 queries had places from the schedule, not scores" in done.err
+    assert spaniel(*base).err == ""
+
+
 def test_a_budget_ends_queries_and_says_so(spaniel: Run, small: Path, first: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.trec"
     base = ("rerank", "run", first, "--corpus", small, "--judge", "oracle", "--out", out)
@@ -196,10 +220,12 @@ def test_schedules_are_listed(spaniel: Run) -> None:
 def test_an_llm_behind_a_url(spaniel: Run, small: Path, first: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.trec"
     with chat_serving(ChatServer()) as server:
-        done = spaniel(
-            *("rerank", "run", first, "--corpus", small, "--judge", f"llm:{server.url}#m", "--out", out),
-            *("--schedule", "window:window=3,step=1", "--max-passage-tokens", "50", "--thinking-tokens", "1000"),
-        )
-    assert done.code == 0
-    assert sorted(map(len, ids(out).values())) == [3, 3]
-    assert [body["max_tokens"] for body, _ in server.asked] == [1034, 1034]
+        base = ("rerank", "run", first, "--corpus", small, "--judge", f"llm:{server.url}#m", "--out", out)
+        schedule = ("--schedule", "window:window=3,step=1")
+        assert spaniel(*base, *schedule, "--max-passage-tokens", "50", "--thinking-tokens", "1000").code == 0
+        assert sorted(map(len, ids(out).values())) == [3, 3]
+        assert [body["max_tokens"] for body, _ in server.asked] == [1034, 1034]
+        done = spaniel(*base, *schedule, "--max-prompt-tokens", "176")
+    assert done.code == 0, done.err
+    sizes = [sum(len(message["content"]) for message in body["messages"]) for body, _ in server.asked]
+    assert len(sizes) == 4 and max(sizes[2:]) < min(sizes[:2])

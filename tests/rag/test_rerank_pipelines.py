@@ -14,9 +14,13 @@ from spaniel.eval.evaluation import evaluate
 from spaniel.index.build import build
 from spaniel.index.index import Index
 from spaniel.models.encoders import open as opening
+from spaniel.rag.pipelines import rerank_stages
 from spaniel.rag.pipelines.named import find_pipeline
 from spaniel.rag.pipelines.spec import PipelineSpec, read_pipeline
 from spaniel.rag.pipelines.systems import systems
+from spaniel.rerank.budget import Budget
+from spaniel.rerank.judges.open import JudgeOptions
+from spaniel.rerank.judges.open import open_judge as opening_judge
 from spaniel.rerank.reranker import Rerank
 from spaniel.retrieval.errors import InvalidInput, ModelError
 
@@ -85,6 +89,25 @@ def test_any_schedule_over_any_judge(index: Index, tmp_path: Path, schedule: str
     assert len(pipeline.search(ASKED)) == len(ASKED)
 
 
+def test_everything_about_judge_and_driver_can_be_written(
+    index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[JudgeOptions] = []
+
+    def open_judge(name: str, asks: Any, options: JudgeOptions) -> Any:
+        opened.append(options)
+        return opening_judge("cosine:minilm", "score")
+
+    monkeypatch.setattr(rerank_stages, "open_judge", open_judge)
+    written = (
+        "budget_calls = 9\nbudget_tokens = 8\nbudget_seconds = 0.5\nretries = 2\non_failure = 'raise'\nthreads = 1"
+    )
+    stage = spec(tmp_path, f'type = "rerank"\n{written}\nmax_prompt_tokens = 900').make(index).stages[0]
+    assert isinstance(stage, Rerank)
+    assert stage.budget == Budget(9, 8, 0.5) and (stage.retries, stage.on_failure) == (2, "raise")
+    assert (opened[0].threads, opened[0].max_prompt_tokens) == (1, 900)
+
+
 def test_scores_may_be_added_to_the_first_stages(index: Index, tmp_path: Path) -> None:
     def ranked(weight: float) -> Any:
         return spec(tmp_path, f'type = "rerank"\nweight = {weight}').make(index).search(["moon dogs", "stars"])
@@ -111,6 +134,10 @@ def test_rankings_are_cut_by_what_the_judge_says(index: Index, tmp_path: Path) -
         ('type = "rerank"\ndepth = 0', "depth is 0"),
         ('type = "rerank"\ntop = 0', "top is 0"),
         ('type = "rerank"\nbudget_calls = -1', "calls is -1"),
+        ('type = "rerank"\nbudget_seconds = -1', "seconds is -1"),
+        ('type = "rerank"\nretries = -1', "retries is -1"),
+        ('type = "rerank"\nthreads = 0', "threads is 0"),
+        ('type = "rerank"\non_failure = "pray"', "on_failure"),
         ('type = "rerank"\nweight = 1.5', "weight is 1.5"),
         ('type = "rerank"\nboth_orders = "never"', "both_orders"),
         ('type = "rerank"\njugde = "x"', "did you mean 'judge'?"),
@@ -158,3 +185,6 @@ def test_what_does_not_say_what_it_is_is_not_cached(small: Collection, tmp_path:
     with ExitStack() as stack:
         remote = spec(tmp_path, 'type = "remote-rerank"\nurl = "http://localhost:1"')
         assert systems([remote], small, stack, cache=tmp_path)["mine"].definition is None
+        for budget, kept in (("budget_calls = 5", True), ("budget_seconds = 5", False)):
+            mine = spec(tmp_path, f'type = "rerank"\n{budget}')
+            assert (systems([mine], small, stack, cache=tmp_path)["mine"].definition is not None) == kept

@@ -45,7 +45,8 @@ def test_llms_are_prompted_for_what_the_schedule_asks() -> None:
     pairs = open_judge("llm:http://localhost:1/v1#some", "prefer")
     lists = open_judge("llm:http://localhost:1/v1#some", "order", JudgeOptions(concurrency=3))
     assert pairs.kinds == {"prefer"} and lists.kinds == {"order"} and lists.concurrency == 3
-    assert pairs.remote and pairs.identity
+    short = open_judge("llm:http://localhost:1/v1#some", "order", JudgeOptions(concurrency=3, max_prompt_tokens=900))
+    assert pairs.remote and pairs.identity and short.identity != lists.identity
     with pytest.raises(InvalidInput, match="gives no scores"):
         open_judge("llm:http://localhost:1/v1#some", "score")
 
