@@ -12,6 +12,7 @@ import click
 from spaniel.retrieval.errors import require
 
 from .console import Console, printable, with_console
+from .values import finite
 
 if TYPE_CHECKING:
     from spaniel.rerank.cross_encoders.base import PairModel
@@ -22,6 +23,7 @@ __all__ = ["serve"]
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _COUNT = click.IntRange(min=1)
 _SECONDS = click.FloatRange(min=0, min_open=True)
+_MEGABYTES = click.FloatRange(min=0, max=128, min_open=True)  # all bodies together may have 128
 
 
 @click.command()
@@ -31,6 +33,9 @@ _SECONDS = click.FloatRange(min=0, min_open=True)
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Where to listen.")
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), metavar="N", help="0: any.")
 @click.option("--api-key-file", type=_FILE, metavar="FILE", help="Bearer keys, one a line; read again on SIGHUP.")
+@click.option(
+    "--admin-key-file", type=_FILE, metavar="FILE", help="Keys for POST /admin/reload, which nobody has without."
+)
 @click.option("--insecure", is_flag=True, help="Let other machines in although there are no keys.")
 @click.option("--tls-cert", type=_FILE, metavar="FILE", help="Certificate (PEM), for https.")
 @click.option("--tls-key", type=_FILE, metavar="FILE", help="Its private key (PEM).")
@@ -51,18 +56,24 @@ _SECONDS = click.FloatRange(min=0, min_open=True)
 )
 @click.option(
     "--threads",
-    type=_COUNT,
+    type=click.IntRange(1, 1024),
     metavar="N",
     help="Batches at once on the CPU [one a core]; elsewhere, of the one session.",
 )
 @click.option("--max-length", type=_COUNT, metavar="N", help="Tokens of a pair, behind which a text is cut.")
 @click.option("--offline", is_flag=True, help="Fetch nothing: a model that is not on this machine is an error.")
 @click.option("--max-documents", type=_COUNT, metavar="N", help="Of one request [1000].")
-@click.option("--max-body-mb", type=_SECONDS, metavar="MB", help="Of one request [2].")
+@click.option("--max-body-mb", type=_MEGABYTES, callback=finite, metavar="MB", help="Of one request, up to 128 [2].")
 @click.option("--batch-tokens", type=_COUNT, metavar="N", help="Of one run of the model, padding included.")
 @click.option("--queue-tokens", type=_COUNT, metavar="N", help="That may wait, before 429 is the answer.")
-@click.option("--timeout-s", type=_SECONDS, metavar="S", help="For one request [60].")
-@click.option("--drain-s", type=_SECONDS, metavar="S", help="To finish what is under way after SIGTERM [30].")
+@click.option("--timeout-s", type=_SECONDS, callback=finite, metavar="S", help="For one request [60].")
+@click.option(
+    "--drain-s",
+    type=_SECONDS,
+    callback=finite,
+    metavar="S",
+    help="To finish what is under way after SIGTERM [30].",
+)
 @click.option("--verbose", is_flag=True, help="One line a request on stderr.")
 @with_console
 def serve(console: Console, **options: Any) -> int:
@@ -105,6 +116,7 @@ def _service(console: Console, options: dict[str, Any]) -> "Service":
     workers = options.pop("threads") if on_cpu else 1  # a GPU runs one batch after the other
     keys = Keys(options.pop("api_key_file"))
     where = {name: options.pop(name) for name in ("host", "port", "insecure")}
+    where["admin_keys"] = Keys(options.pop("admin_key_file"))
     files = {"certificate": options.pop("tls_cert"), "private_key": options.pop("tls_key")}
     engine = Engine(_loader(console, options), limits=limits, workers=workers)
     return Service(engine, settings, keys, **where, **files)

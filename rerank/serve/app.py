@@ -3,10 +3,11 @@
     POST /v1/rerank  /v2/rerank  /rerank  /score  /v1/score     GET /v1/models  /info  /metrics
     POST /admin/reload                                         GET /health  /ready  /openapi.json
 
-The last three tell nothing of anybody's and need no key. HTTP is adapted here and decided nowhere else: what is
-accepted, when, and in which batches is the engine's affair.
+The last three tell nothing of anybody's and need no key; /admin/reload asks for one of another file. HTTP is adapted
+here and decided nowhere else: what is accepted, when, and in which batches is the engine's affair.
 """
 
+import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from importlib.metadata import version
@@ -32,6 +33,7 @@ from .errors import Problem
 from .heads import CheckedHeads
 from .metrics import CONTENT_TYPE
 from .openapi import openapi
+from .refusals import Busy
 from .settings import Settings
 from .watching import Watching
 
@@ -47,8 +49,14 @@ DIALECTS: dict[str, Dialect[Any] | None] = {
 """Path -> what is spoken there; None for what the body speaks."""
 
 
-def create_app(engine: Engine, settings: Settings | None = None, keys: Keys | None = None) -> Starlette:
+def create_app(
+    engine: Engine, settings: Settings | None = None, keys: Keys | None = None, admin_keys: Keys | None = None
+) -> Starlette:
     """An ASGI application over an engine, which whoever runs it starts and drains.
+
+    Args:
+        keys: of those who may ask; with none, everybody may.
+        admin_keys: of those who may reload the model; with none, nobody may.
 
     Example:
         >>> from contracts.fake_pair_model import FakePairModel                        # doctest: +SKIP
@@ -56,11 +64,11 @@ def create_app(engine: Engine, settings: Settings | None = None, keys: Keys | No
     """
     settings, keys = settings or Settings(), keys or Keys(None)
     answers = Answers(engine, settings, keys)
-    pages = _Pages(engine, settings, keys)
+    pages = _Pages(engine, settings, keys, admin_keys or Keys(None))
     engine.metrics.gauge("spaniel_http_body_bytes", "Bodies read or being read.", lambda: answers.bodies.held_bytes)
     routes = [
         *(Route(path, partial(answers.by, dialect), methods=["POST"]) for path, dialect in DIALECTS.items()),
-        Route("/admin/reload", pages.guarded(pages.reload, always=True), methods=["POST"]),
+        Route("/admin/reload", pages.guarded(pages.reload, pages.admin_keys), methods=["POST"]),
         Route("/v1/models", pages.guarded(pages.models)),
         Route("/info", pages.guarded(pages.info)),
         Route("/metrics", pages.metrics if settings.open_metrics else pages.guarded(pages.metrics)),
@@ -87,20 +95,19 @@ Handler = Callable[[Request], Awaitable[Response]]
 class _Pages:
     """What is there beside scoring."""
 
-    def __init__(self, engine: Engine, settings: Settings, keys: Keys) -> None:
-        self.engine, self.settings, self.keys = engine, settings, keys
+    def __init__(self, engine: Engine, settings: Settings, keys: Keys, admin_keys: Keys) -> None:
+        self.engine, self.settings, self.keys, self.admin_keys = engine, settings, keys, admin_keys
+        self.next_reload_s = 0.0
         self.version = version("spaniel")
         self.openapi = openapi(engine.limits.documents, self.version)
 
-    def guarded(self, page: Handler, *, always: bool = False) -> Handler:
-        """The page for who has a key; with `always`, for nobody where no keys are set up."""
+    def guarded(self, page: Handler, keys: Keys | None = None) -> Handler:
+        """The page for who has one of these keys, or a client's."""
+        checked = self.keys if keys is None else keys
 
         async def guarded(request: Request) -> Response:
             try:
-                self.keys.check(request.headers)
-                if always and not self.keys.required:
-                    hint = "start the server with --api-key-file, or send SIGHUP"
-                    raise Problem(403, "Forbidden", "this needs a key, and the server has none", hint=hint)
+                checked.check(request.headers)
                 return await page(request)
             except Exception as error:  # noqa: BLE001 - see Answers.by
                 return refused(error, request)
@@ -146,6 +153,13 @@ class _Pages:
         return said(self.openapi)
 
     async def reload(self, request: Request) -> Response:
+        if not self.admin_keys.required:
+            hint = "start the server with --admin-key-file, or send SIGHUP"
+            raise Problem(403, "Forbidden", "this needs an admin key, and the server has none", hint=hint)
+        now_s = time.monotonic()
+        if now_s < self.next_reload_s:
+            raise Busy("reload", "the model was read again a moment ago", self.next_reload_s - now_s)
+        self.next_reload_s = now_s + self.settings.reload_s
         return said((await self.engine.reload()).to_json())
 
 

@@ -41,6 +41,7 @@ _PAGES = {
     "/info": ("The model and the limits", (200, 401), True),
     "/v1/models": ("The model, as a list", (200, 401), True),
 }
+_RELOAD = {200: "What was compared.", 401: "No admin key, or a wrong one.", 403: "The server has no admin keys."}
 _DOCUMENT: dict[str, JSON] = {
     "anyOf": [{"type": "string"}, {"type": "object", "properties": {"text": {"type": "string"}}}],
     "description": "Objects have their text in `text`, or in the fields that `rank_fields` names.",
@@ -54,7 +55,7 @@ _TIMEOUT: dict[str, JSON] = {
 
 
 def openapi(max_documents: int, version: str) -> dict[str, JSON]:
-    """OpenAPI 3.1: every path but the texts of /metrics and of this document itself."""
+    """OpenAPI 3.1: every path but those of /metrics and of this document itself."""
     shapes = [
         shape for _, dialects in _SCORING.values() for each in dialects for shape in (each.request, each.response)
     ]
@@ -71,6 +72,7 @@ def openapi(max_documents: int, version: str) -> dict[str, JSON]:
     for path, (told, statuses, guarded) in _PAGES.items():
         answers = {str(status): _json("JSON", {"type": "object"}) for status in statuses}
         paths[path] = {"get": {"summary": told, "responses": answers, "security": [{"key": []}, {}] if guarded else []}}
+    paths["/admin/reload"] = {"post": _reload()}
     return {
         "openapi": "3.1.0",
         "info": {"title": "Spaniel reranker", "version": version, "license": {"name": "Apache-2.0"}},
@@ -81,18 +83,27 @@ def openapi(max_documents: int, version: str) -> dict[str, JSON]:
 
 def _scoring(told: str, spoken: tuple[Dialect[Any], ...], named: Mapping[str, Any]) -> dict[str, Any]:
     requests, responses = ([named[str(getattr(each, side))] for each in spoken] for side in ("request", "response"))
-    failures = {
-        str(status): _json(said, {"$ref": "#/components/schemas/Failure"}) for status, said in _FAILURES.items()
-    }
-    for status in ("429", "503"):
-        failures[status]["headers"] = {"Retry-After": {"schema": {"type": "integer"}}}
     return {
         "summary": told,
         "parameters": [_TIMEOUT],
         "requestBody": {"required": True, "content": {"application/json": {"schema": _one_of(requests)}}},
-        "responses": {"200": _json("Scores.", _one_of(responses)), **failures},
+        "responses": {"200": _json("Scores.", _one_of(responses)), **_failures(_FAILURES)},
         "security": [{"key": []}, {}],
     }
+
+
+def _reload() -> dict[str, Any]:
+    statuses = _RELOAD | {status: _FAILURES[status] for status in (500, 503)} | {429: "Too soon after another reload."}
+    done = _json(statuses.pop(200), {"type": "object"})
+    told = "Read the model again, and take it into service if it can be used"
+    return {"summary": told, "responses": {"200": done, **_failures(statuses)}, "security": [{"key": []}]}
+
+
+def _failures(statuses: Mapping[int, str]) -> dict[str, Any]:
+    failures = {str(status): _json(said, {"$ref": "#/components/schemas/Failure"}) for status, said in statuses.items()}
+    for status in ("429", "503"):
+        failures[status]["headers"] = {"Retry-After": {"schema": {"type": "integer"}}}
+    return failures
 
 
 def _one_of(schemas: list[Any]) -> Any:

@@ -1,7 +1,7 @@
 """One process that serves: binding, signals, draining, and what is told when.
 
     bound -> loading (503 but for /health) -> ready -> SIGTERM: draining (503), what is under way is finished -> gone
-    SIGHUP, at any time after: the keys and the model are read again
+    SIGHUP, at any time after: the keys are read again at once, the model as soon as no other reload is under way
 
 The port is bound before the model is loaded, so that whoever watches sees "loading" and not a closed door. A second
 SIGTERM or SIGINT ends the process at once.
@@ -27,11 +27,13 @@ from .app import create_app
 from .auth import Keys
 from .engine import Engine
 from .protocol import bounded
+from .refusals import Busy
 from .settings import Settings, is_loopback
 
 __all__ = ["Service"]
 
 _CLOSING_S = 5
+_BUSY_S = 1.0
 
 _log = logging.getLogger("spaniel.rerank.serve")
 
@@ -50,6 +52,7 @@ class Service:
 
     Attributes:
         engine: not started yet.
+        keys, admin_keys: of those who may ask, and of those who may reload (`create_app`).
         host, port: where to listen; port 0 takes a free one, and `port` is it once `bind` has returned.
         insecure: listen where other machines can reach it although there are no keys.
         certificate, private_key: PEM files; both or none.
@@ -65,11 +68,13 @@ class Service:
     host: str = "127.0.0.1"
     port: int = 8080
     insecure: bool = False
+    admin_keys: Keys = field(default_factory=lambda: Keys(None))
     certificate: Path | None = None
     private_key: Path | None = None
     interrupted: bool = False
     _socket: socket.socket | None = None
     _reloading: asyncio.Task[None] | None = None
+    _stale: bool = False
     _loop: asyncio.AbstractEventLoop | None = None
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -155,7 +160,7 @@ class Service:
         if self.certificate and self.private_key:
             files = {"ssl_certfile": str(self.certificate), "ssl_keyfile": str(self.private_key)}
         return uvicorn.Config(
-            create_app(self.engine, self.settings, self.keys),
+            create_app(self.engine, self.settings, self.keys, self.admin_keys),
             http=bounded(self.settings),
             loop="asyncio",
             ws="none",
@@ -189,27 +194,41 @@ class Service:
 
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, end, number)
-        loop.add_signal_handler(signal.SIGHUP, self._hang_up)
+        loop.add_signal_handler(signal.SIGHUP, self.hang_up)
         try:
             yield
         finally:
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 loop.remove_signal_handler(number)
 
-    def _hang_up(self) -> None:
+    def hang_up(self) -> asyncio.Task[None]:
+        """Read the keys and the model again, as after SIGHUP; what cannot be read stays what it was, and the log says
+        why. The keys have been read on return, for one that was taken out is good no longer; the model has been once
+        the task is done, after the last call at the latest. In the event loop.
+        """
+        for what, keys in (("keys", self.keys), ("admin keys", self.admin_keys)):
+            try:
+                if n_keys := keys.reload():
+                    _log.info("%s read again: %d", what, n_keys)
+            except SpanielError as error:
+                _log.error("the %s stay what they were: %s", what, error)
+        self._stale = True
         if self._reloading is None or self._reloading.done():
-            self._reloading = asyncio.get_running_loop().create_task(self.reload())
+            self._reloading = asyncio.get_running_loop().create_task(self._reload())
+        return self._reloading
 
-    async def reload(self) -> None:
-        """Read the keys and the model again; what cannot be read stays what it was, and the log says why."""
-        try:
-            if n_keys := self.keys.reload():
-                _log.info("keys read again: %d", n_keys)
-        except SpanielError as error:
-            _log.error("the keys stay what they were: %s", error)
+    async def _reload(self) -> None:
+        while self._stale:
+            self._stale = False
+            await self._reload_once()
+
+    async def _reload_once(self) -> None:
         try:
             report = await self.engine.reload()
             _log.info("model read again: %s", report.to_json())
+        except Busy:  # by POST /admin/reload, which may have read the files before they were changed
+            self._stale = True
+            await asyncio.sleep(_BUSY_S)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with the new one, the old one goes on
             foreseen = isinstance(error, SpanielError)
             _log.error("the model stays what it was: %s", error, exc_info=None if foreseen else error)

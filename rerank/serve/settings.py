@@ -7,7 +7,7 @@ from spaniel.retrieval.errors import InvalidInput
 
 __all__ = ["Settings", "is_loopback"]
 
-_TIMES = ("timeout_s", "body_timeout_s", "header_timeout_s", "idle_timeout_s", "write_timeout_s", "drain_s")
+_TIMES = ("timeout_s", "body_timeout_s", "header_timeout_s", "idle_timeout_s", "write_timeout_s", "drain_s", "reload_s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,7 @@ class Settings:
         idle_timeout_s: how long a connection may stay open between requests.
         write_timeout_s: how long a client may read nothing of its answer.
         drain_s: for what is under way to finish after SIGTERM.
+        reload_s: between two reloads by `POST /admin/reload`.
         open_metrics: `/metrics` asks for no key.
 
     Raises:
@@ -41,6 +42,7 @@ class Settings:
     idle_timeout_s: float = 75.0
     write_timeout_s: float = 20.0
     drain_s: float = 30.0
+    reload_s: float = 10.0
     open_metrics: bool = False
 
     def __post_init__(self) -> None:

@@ -28,6 +28,7 @@ def in_process(
     limits: Limits | None = None,
     settings: Settings | None = None,
     keys: Keys | None = None,
+    admin_keys: Keys | None = None,
     start: bool = True,
 ) -> T:
     """The outcome of `work`, which is given a client and the engine behind it; no socket is opened."""
@@ -36,7 +37,7 @@ def in_process(
         engine = Engine(lambda place: model or FakePairModel(), limits=limits, workers=1)
         if start:
             await engine.start()
-        app = create_app(engine, settings, keys)
+        app = create_app(engine, settings, keys, admin_keys)
         try:
             async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
                 return await work(client, engine)

@@ -97,7 +97,7 @@ def test_keys_guard_all_but_health(keys: Keys) -> None:
             headers = {} if given is None else {"Authorization": given.encode("latin-1")}
             for path in ("/info", "/v1/models", "/metrics"):
                 assert (await client.get(path, headers=headers)).status_code == 401
-            for path in (*POSTS, "/admin/reload"):
+            for path in POSTS:
                 refused = await client.post(path, json=ASK, headers=headers)
                 assert (refused.status_code, refused.headers["www-authenticate"]) == (401, "Bearer")
         for given in (f"Bearer {KEY}", f"bearer {OTHER}"):
@@ -148,24 +148,6 @@ def test_keys_are_read_again_or_stay(keys: Keys) -> None:
     assert keys.allow(f"Bearer {OTHER}")
     key_file(keys.file, f"{KEY}\n", 0o640)  # as containers mount secrets
     assert keys.reload() == 1
-
-
-def test_reload_is_for_holders_of_a_key(keys: Keys) -> None:
-    async def work(client: httpx.AsyncClient, engine: Engine) -> tuple[httpx.Response, int]:
-        report = await client.post("/admin/reload", headers={"Authorization": f"Bearer {KEY}"})
-        return report, (await client.get("/admin/reload")).status_code
-
-    report, get = in_process(work, keys=keys)
-    assert (report.status_code, get) == (200, 405)
-    assert report.json()["largest_difference"] == 0
-    assert report.json()["sha256"] == report.json()["previous_sha256"]
-
-    async def without(client: httpx.AsyncClient, engine: Engine) -> httpx.Response:
-        return await client.post("/admin/reload")
-
-    refused = in_process(without)
-    assert refused.status_code == 403
-    assert "SIGHUP" in refused.json()["message"]
 
 
 def test_compressed_bodies_are_refused() -> None:
@@ -357,6 +339,15 @@ def test_routes_that_are_not_there() -> None:
         assert 'spaniel_http_requests_total{route="other",status="404"} 4' in counted
 
     in_process(work)
+
+
+def test_the_document_has_every_path() -> None:
+    async def work(client: httpx.AsyncClient, engine: Engine) -> set[str]:
+        return set((await client.get("/openapi.json")).json()["paths"])
+
+    app = create_app(Stub())
+    paths = {getattr(route, "path", "") for route in app.routes}
+    assert in_process(work) == paths - {"/metrics", "/openapi.json"}
 
 
 def test_info_models_and_metrics() -> None:

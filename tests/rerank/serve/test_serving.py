@@ -104,6 +104,18 @@ def test_a_client_that_does_not_read_its_answer_is_cut_off() -> None:
                 made.sendall(b" ")
 
 
+def test_a_client_that_closes_its_sending_side_gets_no_answer() -> None:
+    """As docs/serving.md says: the server cannot tell it from one that has gone."""
+    body = json.dumps(ASK).encode()
+    model = FakePairModel()
+    with on_a_port(model) as served, connected(served.url) as made:
+        model.gate.clear()
+        made.sendall(f"POST /rerank HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+        made.shutdown(socket.SHUT_WR)
+        assert heard(made) == b""
+        model.gate.set()
+
+
 def test_more_connections_than_allowed() -> None:
     with on_a_port(max_connections=2, idle_timeout_s=20) as served:
         with connected(served.url) as one, connected(served.url) as two:
@@ -177,11 +189,11 @@ def test_what_cannot_be_read_again_stays(tmp_path: Path, caplog: pytest.LogCaptu
         file.write_text("short\n")
         models.append(FakePairModel(poison=""))
         models[0].closed = True  # a model that fails
-        await service.reload()
+        await service.hang_up()
         assert (await engine.score("q", ["a"])).model == "fake"
         file.write_text("another-key-of-some-length\n")
         models.append(FakePairModel("new"))
-        await service.reload()
+        await service.hang_up()
         assert (await engine.score("q", ["a"])).model == "new"
         await engine.drain(5)
 
