@@ -2,8 +2,9 @@
 
     RerankClient("http://localhost:8080").rerank("how are keys rotated?", texts, top_n=10)
 
-Requests are split where the server takes fewer documents (413), tried again where it is busy (429, 503, as long as
-`Retry-After` says), and what comes back is checked: every document scored once, by a finite number.
+Requests are split where the server takes fewer documents (413), and a document that alone is too large for it is cut.
+They are tried again where it is busy (429, 503, as long as `Retry-After` says), and what comes back is checked: every
+document scored once, by a finite number.
 
 The key is given, or comes from SPANIEL_RERANK_KEY, or from the file that SPANIEL_RERANK_KEY_FILE names. It goes to that
 server alone, never without TLS to another machine, and stands in no message (`http_json.Poster`).
@@ -30,6 +31,7 @@ Dialect = Literal["jina", "cohere", "tei"]
 _PATHS: dict[Dialect, str] = {"jina": "v1/rerank", "cohere": "v2/rerank", "tei": "rerank"}
 _KEY = "SPANIEL_RERANK_KEY"
 _BYTES_BESIDE = 1 << 20
+_SHORT = 1000  # letters of a document that is not what makes a request too large
 _BYTES_PER_DOCUMENT = 512
 _BYTES_PER_LETTER = 12  # of a document that the server repeats although it was not asked to; \ud83d\ude00 is one letter
 
@@ -123,35 +125,46 @@ class RerankClient:
         if not all(isinstance(each, str) for each in documents):
             raise InvalidInput("rerank", "documents must be a list of str")
         done: list[Reranking] = []
-        first = 0
+        first, most, any_cut = 0, self._most, False
         while first < len(documents):
-            done.append(self._scored(query, documents[first : first + self._most]))
-            first += len(done[-1].scores)
+            some = documents[first : first + most]
+            scored, cut = self._scored(query, some)
+            done.append(scored)
+            first += len(scored.scores)
+            any_cut |= cut
+            # What was refused before a document that is too large by itself may have been so because of it.
+            most = self._most if cut else len(scored.scores) if len(scored.scores) < len(some) else most
+        if not any_cut:
+            self._most = min(self._most, most)
         scores = np.concatenate([np.zeros(0), *(each.scores for each in done)])
         tokens, truncated = sum(each.tokens for each in done), sum(each.truncated for each in done)
         return Reranking(scores, tokens, truncated, sum(each.requests for each in done))
 
-    def _scored(self, query: str, documents: Sequence[str]) -> Reranking:
-        """Scores of the documents, or of their first half where that is all the server takes."""
-        requests = 0
+    def _scored(self, query: str, documents: Sequence[str]) -> tuple[Reranking, bool]:
+        """Scores of the documents, or of their first half where that is all the server takes.
+
+        One that is too long by itself is cut in half until the server takes it, counts as truncated, and is told of.
+        """
+        requests, cut = 0, False
         while True:
             requests += 1
             try:
                 with self._poster.masking():
                     answer = self._poster.post(self._body(query, documents), max_bytes=_most_bytes(documents))
                     scores = _scores(self.url, self.dialect, answer, len(documents))
-                    return Reranking(scores, *_counts(answer), requests)
+                tokens, truncated = _counts(answer)
+                return Reranking(scores, tokens, 1 if cut else truncated, requests), cut
             except Refused as error:
                 if error.status in (401, 403):
                     error.hint = f"put the key into {_KEY}, or into the file that {_KEY}_FILE names"
-                if error.status != 413 or len(documents) == 1:
+                if error.status != 413 or (len(documents) == 1 and len(documents[0]) < _SHORT):
                     raise
             except ModelError as error:
                 if "a build" in error.hint:
                     error.hint = "try again later"
                 raise
-            documents = documents[: len(documents) // 2]
-            self._most = min(self._most, len(documents))
+            cut = len(documents) == 1
+            documents = [documents[0][: len(documents[0]) // 2]] if cut else documents[: len(documents) // 2]
 
     def _body(self, query: str, documents: Sequence[str]) -> dict[str, Any]:
         texts = [text or " " for text in documents]  # some servers refuse an empty one

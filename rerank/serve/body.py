@@ -92,7 +92,7 @@ class Held:
 
 def _too_large(said: str, settings: Settings) -> Problem:
     what = f"the body has {said} bytes" if said.isdigit() else "the body is too large"
-    hint = "send fewer documents in a request"
+    hint = "send fewer documents in a request, or shorter ones"
     return Problem(
         413, "TooLarge", f"{what}; the limit is {settings.max_body_bytes:,}", hint=hint, headers=dict(_CLOSE)
     )

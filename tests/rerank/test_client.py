@@ -259,3 +259,18 @@ def test_what_is_sent() -> None:
     ]
     assert all(body["raw_scores"] is True for body in sent[1::2])
     assert [body.get("use_activation") for body in sent[1::2]] == [False, False, None]  # vLLM's word
+
+
+def test_a_document_too_large_for_the_server_is_cut() -> None:
+    with on_a_port(max_body_bytes=20_000) as served:
+        client = RerankClient(served.url)
+        texts = ["a", "word " * 50_000, "b", "c" * 400]
+        done = client.score("a query", texts)
+        assert done.truncated == 1
+        assert done.scores[[0, 2, 3]].tolist() == client.score("a query", [texts[0], *texts[2:]]).scores.tolist()
+        assert client.score("a query", TEXTS).requests == 1  # one long document does not make later requests small
+        with pytest.raises(ModelError, match="answers 413"):  # that is not the document's fault
+            client.score("query " * 5000, ["a"])
+        stage = RemoteReranker(served.url)
+        _, traces = stage.traced(["a query"], [Ranking.of([0, 1], [2, 1])], ListStore(texts))
+        assert (traces[0].failed, traces[0].truncated) == (0, 1)
