@@ -44,6 +44,7 @@ class ModelFolder:
         model_type: its architecture, as config.json has it; empty when that is no name.
         exported: the manifest of our export; None when the folder is no export.
         lower: texts are put into lower case, whatever the tokenizer does.
+        typed: it was trained to tell the two texts of a pair by token types.
     """
 
     path: Path
@@ -54,6 +55,7 @@ class ModelFolder:
     model_type: str = ""
     exported: Manifest | None = None
     lower: bool = False
+    typed: bool = True
 
     @property
     def safetensors(self) -> bool:
@@ -113,6 +115,7 @@ def read_folder(path: str | Path) -> ModelFolder:
         model_type=kind if isinstance(kind := config.get("model_type"), str) else "",
         exported=exported,
         lower=_optional(folder / "sentence_bert_config.json").get("do_lower_case") is True,
+        typed=_typed(folder),
     )
 
 
@@ -152,6 +155,12 @@ def _max_length(folder: Path, longest: int) -> int:
         if type(value) is int and 0 < value <= _MAX_LENGTH:
             return min(value, limit)
     return longest or _FALLBACK_LENGTH
+
+
+def _typed(folder: Path) -> bool:
+    """Unless its tokenizer's configuration lists what the tokenizer makes, without token types."""
+    names = _optional(folder / "tokenizer_config.json").get("model_input_names")
+    return not isinstance(names, list) or "token_type_ids" in names
 
 
 def _prompts(folder: Path) -> Prompts:

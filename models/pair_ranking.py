@@ -1,16 +1,20 @@
 """Does an int8 cross-encoder rank as the float32 one does? Asked of passages that come with the package, and of any
 with judgements that a user has.
 
-Eight of the package's passages are queries, each against all others and the whole text it was cut from. To a trained
-reranker nearly all of these are irrelevant, at scores that hardly differ and whose order means nothing. What is gated
-is blind to that: the correlation of all scores; Kendall's tau over the pairs of passages that float32 tells apart by
-more than a fiftieth of its spread; and nDCG@10 with what float32 scores above its lowest as the gain. Where judgements
-are given, the nDCG@10 of both is computed from those, and what is gated is the loss.
+Eight of the package's passages are queries, each against all others, the whole text it was cut from, and three
+stretches of 320 words, 400 to 500 tokens, one of which begins with that text. To a trained reranker nearly all of these
+are irrelevant, at scores that hardly differ and whose order means nothing. What is gated is blind to that: the
+correlation of all scores; Kendall's tau over the pairs of passages that float32 tells apart by more than a fiftieth of
+its spread; and nDCG@10 with what float32 scores above its lowest as the gain. Where judgements are given, the nDCG@10
+of both is computed from those, and what is gated is the loss.
 """
 
-from collections.abc import Sequence
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +23,7 @@ from spaniel.retrieval.errors import ModelError
 from spaniel.retrieval.types import JSON
 
 from .batching import batches
+from .folder import ModelFolder
 from .pair_tokens import Pair, PairTokenizer
 from .parity import sample_texts
 from .ranking import passages
@@ -32,6 +37,7 @@ __all__ = [
     "asked_of_sample",
     "check_loss",
     "compared",
+    "judged_digest",
     "kendall",
     "loss",
     "score_pairs",
@@ -42,7 +48,9 @@ _QUERIES = 8
 _DEPTH = 10
 _MARGIN = 0.02
 _BUDGET = 512
-_MAX_TOKENS = 256
+_MAX_TOKENS = 512
+_LONG = 3
+_LONG_WORDS = 320
 
 Scores = list[NDArray[np.float64]]
 
@@ -118,6 +126,16 @@ class PairRanked:
             error.hint = "use fp32; or, on a CPU with VNNI instructions, try again there"
             raise error
 
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> "PairRanked":
+        """Of a manifest.
+
+        Raises:
+            KeyError: a figure is missing.
+        """
+        names = ("correlation", "kendall", "spearman", "ndcg@10", "queries", "passages")
+        return cls(*(found[name] for name in names))
+
     def to_json(self) -> dict[str, JSON]:
         """As it stands in a manifest."""
         return {
@@ -133,21 +151,34 @@ class PairRanked:
 def asked_of_sample() -> list[tuple[str, list[str]]]:
     """Queries of the built-in sample, each with the passages it is asked of."""
     texts = sample_texts()
-    every = [(piece, text) for text in texts for piece in passages([text])]
-    step = len(every) // _QUERIES
-    chosen = [i * step for i in range(_QUERIES)]
-    return [(every[i][0], [every[i][1], *(piece for j, (piece, _) in enumerate(every) if j != i)]) for i in chosen]
+    every = [(piece, k) for k, text in enumerate(texts) for piece in passages([text])]
+    asked = []
+    for i in range(0, _QUERIES * (len(every) // _QUERIES), len(every) // _QUERIES):
+        query, k = every[i]
+        pieces = [piece for j, (piece, _) in enumerate(every) if j != i]
+        long = [_stretch(texts, k + shift * len(texts) // _LONG) for shift in range(_LONG)]
+        asked.append((query, [texts[k], *pieces, *long]))
+    return asked
 
 
-def score_pairs(graph: Path, tokenizer: Path, asked: Sequence[tuple[str, Sequence[str]]], *, longest: int) -> Scores:
+def _stretch(texts: Sequence[str], first: int) -> str:
+    """320 words of the texts, from the one at this place on and round the end."""
+    words = [word for i in range(len(texts)) for word in texts[(first + i) % len(texts)].split()]
+    return " ".join(words[:_LONG_WORDS])
+
+
+def score_pairs(
+    graph: Path, folder: ModelFolder, asked: Sequence[tuple[str, Sequence[str]]], *, longest: int
+) -> Scores:
     """Logits of every query's passages, float64 (passages,) each. Pairs of one length share a batch, none is padded.
 
     Args:
-        longest: tokens of a pair; no more than 256 are read.
+        folder: of the model: its tokenizer, and how it reads texts.
+        longest: tokens of a pair; no more than 512 are read.
     """
     session = open_session(graph)
     names = [each.name for each in session.get_inputs()]
-    tokenize = PairTokenizer(tokenizer, min(longest, _MAX_TOKENS))
+    tokenize = PairTokenizer(folder.tokenizer, min(longest, _MAX_TOKENS), lower=folder.lower, typed=folder.typed)
     pairs = [pair for query, texts in asked for pair in tokenize(clean(query), [clean(text) for text in texts])]
     made = np.empty(len(pairs), np.float64)
     for places in batches([len(pair) for pair in pairs], budget=_BUDGET, padding=False):
@@ -214,10 +245,17 @@ def loss(reference: Scores, given: Scores, judged: Sequence[JudgedQuery]) -> dic
         float(np.mean([_ndcg(scores, query) for scores, query in zip(each, judged, strict=True)]))
         for each in (reference, given)
     )
-    return {"fp32": round(fp32, 6), "int8": round(int8, 6), "loss": round(fp32 - int8, 6), "queries": len(judged)}
+    figures = {"fp32": round(fp32, 6), "int8": round(int8, 6), "loss": round(fp32 - int8, 6), "queries": len(judged)}
+    return figures | {"of": judged_digest(judged)}
 
 
-def check_loss(found: dict[str, JSON], gate: PairGate, what: str) -> None:
+def judged_digest(judged: Sequence[JudgedQuery]) -> str:
+    """Of queries, passages and judgements: 32 hexadecimal digits of their SHA-256."""
+    told = [[query.query, *map(list, (query.passages, query.grades, query.ideal))] for query in judged]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:32]
+
+
+def check_loss(found: Mapping[str, JSON], gate: PairGate, what: str) -> None:
     """Refuse a model that loses too much by the judgements.
 
     Raises:

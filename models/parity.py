@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spaniel.models.folder import ModelFolder
 from spaniel.models.session import open_session
 from spaniel.retrieval.errors import ModelError, require
 from spaniel.retrieval.types import JSON
@@ -54,6 +55,15 @@ class Parity:
             error.hint = "use --precision fp32; or, on a CPU with VNNI instructions, try again there"
             raise error
 
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> "Parity":
+        """Of a manifest.
+
+        Raises:
+            KeyError: a figure is missing.
+        """
+        return cls(found["measure"], found["least"], found["mean"], found["texts"])
+
     def to_json(self) -> dict[str, JSON]:
         """As it stands in a manifest."""
         return {
@@ -71,7 +81,7 @@ def sample_texts() -> list[str]:
 
 def run_sample(
     graph: Path,
-    tokenizer: Path,
+    folder: ModelFolder,
     *,
     pairs: bool,
     longest: int,
@@ -81,6 +91,7 @@ def run_sample(
     """Outputs of a graph for every text, each alone, so that there is no padding.
 
     Args:
+        folder: of the model: its tokenizer, and how it reads texts.
         pairs: read each text together with the next one, as a classifier does.
         longest: tokens after which a text is cut.
         texts: those of the sample when None.
@@ -91,7 +102,7 @@ def run_sample(
     wanted = [each.name for each in session.get_inputs()]
     return [
         dict(zip(names, session.run(names, {name: fed[name] for name in wanted}), strict=True))
-        for fed in _inputs(tokenizer, sample_texts() if texts is None else texts, pairs, min(longest, _MAX_TOKENS))
+        for fed in _inputs(folder, sample_texts() if texts is None else texts, pairs, min(longest, _MAX_TOKENS))
     ]
 
 
@@ -112,14 +123,18 @@ def _cosine(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
         return float(first @ second / np.sqrt((first @ first) * (second @ second)))
 
 
-def _inputs(path: Path, texts: Sequence[str], pairs: bool, longest: int) -> Iterator[Mapping[str, NDArray[np.int64]]]:
+def _inputs(
+    folder: ModelFolder, texts: Sequence[str], pairs: bool, longest: int
+) -> Iterator[Mapping[str, NDArray[np.int64]]]:
     """What the graph reads of each text, int64 (1, t)."""
-    tokenizer: Any = require("tokenizers", extra="cpu").Tokenizer.from_file(str(path))
+    tokenizer: Any = require("tokenizers", extra="cpu").Tokenizer.from_file(str(folder.tokenizer))
     tokenizer.no_padding()
     tokenizer.enable_truncation(longest)
+    texts = [text.lower() for text in texts] if folder.lower else texts
     read: Sequence[Any] = [*pairwise(texts)] if pairs else texts
     for each in read:
         encoded = tokenizer.encode(*each) if pairs else tokenizer.encode(each)
-        rows = (encoded.ids, encoded.attention_mask, encoded.type_ids)
+        types = encoded.type_ids if folder.typed else [0] * len(encoded.ids)
+        rows = (encoded.ids, encoded.attention_mask, types)
         names = ("input_ids", "attention_mask", "token_type_ids")
         yield {name: np.array([row], np.int64) for name, row in zip(names, rows, strict=True)}

@@ -5,7 +5,9 @@ ten have the gains 10, 9, ..., 1, all others 0. What the int8 ranking reaches of
 Kekäläinen, Cumulated gain-based evaluation of IR techniques, TOIS 20(4), 2002, with the gains as they are).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +48,15 @@ class Ranked:
             )
             error.hint = "use --precision fp32; or, on a CPU with VNNI instructions, try again there"
             raise error
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> "Ranked":
+        """Of a manifest.
+
+        Raises:
+            KeyError: a figure is missing.
+        """
+        return cls(found["ndcg@10"], found["overlap@10"], found["texts"])
 
     def to_json(self) -> dict[str, JSON]:
         """As it stands in a manifest."""

@@ -31,7 +31,8 @@ def export_cross_encoder(
 
     Args:
         directory: in hub format: config.json with one label, tokenizer.json, model.safetensors.
-        out: made, whole or not at all; an export of the same model with the same options is left as it is.
+        out: made, whole or not at all; an export of the same model with the same options, checked by the same
+            judgements, is left as it is if its int8 passes `gate`.
         int8: write model.int8.onnx beside model.onnx, if it passes the gate.
         max_length: tokens of a pair for whoever opens the export, instead of what the model's files say.
         judged: queries with judgements, by which int8 is checked besides the built-in sample.
@@ -43,7 +44,7 @@ def export_cross_encoder(
         InvalidInput: `out` is there and something else, or `max_length` cannot be.
         MissingExtra: onnx, or for int8 onnxruntime, is not installed.
 
-    Cost: for 23 million weights a second, with int8 six; those of 40 tokens a pair grow with the model's size.
+    Cost: for 23 million weights a second, with int8 ten, which grow with the model's size.
     """
     labels = read_config(Path(directory)).labels
     if labels != 1:

@@ -23,6 +23,7 @@ from typing import Any, Literal, cast, get_args
 import numpy as np
 
 from spaniel.models.card import Pooling
+from spaniel.models.folder import read_folder
 from spaniel.models.pair_ranking import PairGate
 from spaniel.models.parity import LEAST_COSINE
 from spaniel.models.ranking import LEAST_NDCG
@@ -91,7 +92,8 @@ def export(
 
     Args:
         directory: config.json, tokenizer.json and model.safetensors; modules.json where there is one.
-        out: made; what is there already must be an export of the same model with the same options.
+        out: made; what is there already must be an export of the same model with the same options, whose int8 reaches
+            what is asked for now.
         head: "pool" gives `embedding` float32 (n, dimension), "classify" `logits` (n, labels), "hidden" `hidden`
             (n, t, dimension).
         pooling, normalise: instead of what modules.json says; for the head "pool".
@@ -116,7 +118,6 @@ def export(
     """
     _check(head, pooling, precision)
     source, target, say = Path(directory), Path(out), on_progress or (lambda stage: None)
-    gated = pairs or PairGate()
     modules = read_modules(source) if head == "pool" else Modules()
     plan = Plan(
         read_config(source),
@@ -127,10 +128,10 @@ def export(
     say("reading")
     with Weights(source) as weights:
         definition = _definition(source, weights, plan, precision) | _cut(plan, max_length)
-        if (there := _there(target, definition, judged=bool(gated.judged))) is not None:
+        gate = Gate(read_folder(source), plan, least_cosine, least_ndcg, pairs or PairGate())
+        if (there := _there(target, definition, gate)) is not None:
             return there
         with _folder_whole(target) as folder:
-            gate = Gate(source / "tokenizer.json", plan, least_cosine, least_ndcg, gated)
             measured = _graphs(plan, weights, folder, gate, precision, say)
             _copy(source, folder, modules)
             files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
@@ -225,31 +226,38 @@ def _digest(path: Path) -> dict[str, JSON]:
         return {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(stream, "sha256").hexdigest()}
 
 
-def _there(target: Path, definition: Mapping[str, JSON], *, judged: bool) -> Exported | None:
+def _there(target: Path, definition: Mapping[str, JSON], gate: Gate) -> Exported | None:
     """The export of this definition that `target` is; None when nothing is there.
 
-    Args:
-        judged: its int8 must have been checked by judgements.
-
     Raises:
-        InvalidInput: it is something else.
+        InvalidInput: it is something else, or its int8 was not checked by the same judgements.
+        ModelError: its int8, which may have been made with another gate, does not pass this one.
     """
     if not target.exists() or (target.is_dir() and not any(target.iterdir())):
         return None
     if (target / MANIFEST).is_file():
         manifest = read_json(target / MANIFEST)
-        if isinstance(manifest, dict) and _same(manifest, definition, judged=judged):
+        if isinstance(manifest, dict) and _same(manifest, definition) and _passed(manifest, gate):
             return Exported(target, cast(dict[str, JSON], manifest))
     raise InvalidInput(
         str(target), "is there already, and no export of this model with these options", "name another folder"
     )
 
 
-def _same(manifest: Mapping[str, Any], definition: Mapping[str, JSON], *, judged: bool) -> bool:
+def _same(manifest: Mapping[str, Any], definition: Mapping[str, JSON]) -> bool:
     """Whether a manifest, which may have been made elsewhere, is of this definition."""
-    if judged and "judged" not in (manifest.get("parity") or {}):
-        return False
     return all(manifest.get(key) == definition.get(key) for key in (*definition, "max_length"))
+
+
+def _passed(manifest: Mapping[str, Any], gate: Gate) -> bool:
+    """Whether the figures in a manifest are those that the gate asks for."""
+    if manifest["precision"] == "fp32":
+        return True
+    try:
+        gate.check_measured(manifest["parity"])
+    except (KeyError, TypeError):
+        return False
+    return True
 
 
 @contextmanager

@@ -113,7 +113,7 @@ def _open_onnx(located: Located, folder: ModelFolder, options: _Options) -> Pair
         query_room=options.query_room,
         padding=folder.padding,
         lower=folder.lower,
-        typed=_typed(folder),
+        typed=folder.typed,
     )
     gate = exported.parity if exported is not None and options.precision == "int8" else {}
     info = _info(located, folder, options, "onnx") | ({"gate": dict(gate)} if gate else {})
@@ -181,15 +181,6 @@ def _max_length(folder: ModelFolder, options: _Options) -> int:
     if asked and folder.longest and asked > folder.longest:
         raise InvalidInput("max_length", f"{asked}; this model reads at most {folder.longest} tokens")
     return asked or folder.max_length
-
-
-def _typed(folder: ModelFolder) -> bool:
-    """Whether the model was trained to tell query and passage by token types: unless its tokenizer's configuration
-    lists what it makes, without them."""
-    path = folder.path / "tokenizer_config.json"
-    config = read_json(path) if path.is_file() else None
-    names = config.get("model_input_names") if isinstance(config, dict) else None
-    return not isinstance(names, list) or "token_type_ids" in names
 
 
 def _graph(folder: ModelFolder, sha256: str, options: _Options) -> tuple[Path, Manifest | None]:

@@ -1,12 +1,17 @@
 """How near two cross-encoders rank: the measures against scipy's and by hand, and what the gate lets through."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from contracts.cross_encoder import small_cross_encoder
+from contracts.small_model import write_json
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spaniel.models.folder import read_folder
+from spaniel.models.graph.export import export
 from spaniel.models.pair_ranking import (
     JudgedQuery,
     PairGate,
@@ -15,8 +20,10 @@ from spaniel.models.pair_ranking import (
     compared,
     kendall,
     loss,
+    score_pairs,
     spearman,
 )
+from spaniel.rerank.cross_encoders.open import open_pair_model
 from spaniel.retrieval.errors import ModelError
 
 few = st.lists(st.tuples(st.integers(-3, 3), st.integers(-3, 3)), min_size=2, max_size=12)
@@ -97,5 +104,33 @@ def test_the_order_of_irrelevant_passages_does_not_count() -> None:
 def test_the_sample_has_a_relevant_passage_for_each_query() -> None:
     asked = asked_of_sample()
     assert len(asked) == 8 and len({query for query, _ in asked}) == 8
-    assert all((len(texts) == 72 and texts[0].startswith(query[:10])) or query in texts[0] for query, texts in asked)
+    assert all(len(texts) == 75 and query in texts[0] for query, texts in asked)
     assert all(query not in texts[1:] for query, texts in asked)
+    for _, (text, *_, first, second, third) in asked:
+        assert all(len(each.split()) == 320 for each in (first, second, third))
+        assert first.startswith(text) and not second.startswith(text) and not third.startswith(text)
+
+
+def test_long_pairs_are_read_to_their_end(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    made = export(small_cross_encoder(tmp_path / "long", positions=600), tmp_path / "out", head="classify")
+    text = " ".join(["w1"] * 505)
+    one, other = score_pairs(made.graph, read_folder(made.path), [("w2", [text, f"{text} w3"])], longest=600)[0]
+    assert one != other
+
+
+def test_texts_are_read_as_the_model_reads_them(tmp_path: Path) -> None:
+    """In lower case, and without types, where its files say so."""
+    pytest.importorskip("onnxruntime")
+    folder = small_cross_encoder(tmp_path / "m")
+    asked = ("W1 w2", ["W3", "w4 W5 w6"])
+    found = []
+    for lower, names in ((False, ["input_ids", "token_type_ids"]), (True, ["input_ids", "attention_mask"])):
+        write_json(folder / "sentence_bert_config.json", {"do_lower_case": lower, "max_seq_length": 48})
+        write_json(folder / "tokenizer_config.json", {"model_input_names": names})
+        made = export(folder, tmp_path / f"{lower}", head="classify")
+        model = open_pair_model(made.path, cache=tmp_path)
+        (scores,) = score_pairs(made.graph, read_folder(folder), [asked], longest=48)
+        assert scores == pytest.approx(model.logits(model.tokenised(*asked)), abs=1e-5)
+        found.append(scores)
+    assert (found[0] != found[1]).all()

@@ -1,13 +1,16 @@
 """Exporting a cross-encoder: what is written, what the gate says, what is refused."""
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 from contracts.cross_encoder import small_cross_encoder
 from contracts.small_model import small_bert
+from safetensors.numpy import load_file, save_file
 
-from spaniel.models.pair_ranking import JudgedQuery, PairGate
+from spaniel.models.pair_ranking import JudgedQuery, PairGate, judged_digest
 from spaniel.rerank.export import export_cross_encoder
 from spaniel.retrieval.errors import InvalidInput, ModelError
 
@@ -29,10 +32,8 @@ def test_both_graphs_and_what_the_gate_measured(folder: Path, tmp_path: Path) ->
     parity: Any = made.manifest["parity"]
     assert parity["measure"] == "correlation" and parity["least"] > 0.99
     assert parity["ranking"]["kendall"] > 0.9 and parity["ranking"]["queries"] == 8
-    assert parity["judged"] == {"fp32": parity["judged"]["int8"], "int8": parity["judged"]["int8"]} | {
-        "loss": 0.0,
-        "queries": 2,
-    }
+    both = {"fp32": parity["judged"]["int8"], "int8": parity["judged"]["int8"]}
+    assert parity["judged"] == both | {"loss": 0.0, "queries": 2, "of": judged_digest(JUDGED)}
     assert made.manifest["max_length"] == 20
     again = export_cross_encoder(folder, tmp_path / "out", int8=True, judged=JUDGED, max_length=20)
     assert again.manifest == made.manifest
@@ -45,6 +46,52 @@ def test_an_export_without_judgements_is_not_one_with_them(folder: Path, tmp_pat
     export_cross_encoder(folder, tmp_path / "out", int8=True)
     with pytest.raises(InvalidInput, match="is there already"):
         export_cross_encoder(folder, tmp_path / "out", int8=True, judged=JUDGED)
+
+
+def test_what_is_there_has_to_pass_the_gate_of_now(folder: Path, tmp_path: Path) -> None:
+    made = export_cross_encoder(folder, tmp_path / "out", int8=True, gate=PairGate(0, 0, 0), judged=JUDGED)
+    export_cross_encoder(folder, tmp_path / "out", int8=True, judged=JUDGED)
+    for gate, said in (
+        (PairGate(least_kendall=0.9999), "Kendall's tau is 0.9"),
+        (PairGate(most_loss=-0.1), "a loss of -0.1 is allowed"),
+    ):
+        with pytest.raises(ModelError, match=said):
+            export_cross_encoder(folder, tmp_path / "out", int8=True, gate=gate, judged=JUDGED)
+    assert made.int8_graph.is_file()
+
+
+def test_judgements_of_another_collection_are_not_these(folder: Path, tmp_path: Path) -> None:
+    export_cross_encoder(folder, tmp_path / "out", int8=True, judged=JUDGED)
+    for other in (JUDGED[:1], [*JUDGED[:1], JudgedQuery("w9", ["w9"], [0], [1])]):
+        with pytest.raises(InvalidInput, match="is there already"):
+            export_cross_encoder(folder, tmp_path / "out", int8=True, judged=other)
+
+
+@pytest.mark.parametrize("parity", [None, {}, {"ranking": {}}, {"ranking": [1]}, {"ranking": {"kendall": "high"}}])
+def test_figures_of_a_stranger_are_not_taken(folder: Path, tmp_path: Path, parity: Any) -> None:
+    made = export_cross_encoder(folder, tmp_path / "out", int8=True)
+    if parity and isinstance(ranking := parity["ranking"], dict) and ranking:
+        parity = {"ranking": dict(made.manifest["parity"]["ranking"]) | ranking}  # type: ignore[index,call-overload,arg-type]
+    (made.path / "spaniel.json").write_text(json.dumps(dict(made.manifest) | {"parity": parity}), "utf-8")
+    with pytest.raises(InvalidInput, match="is there already"):
+        export_cross_encoder(folder, tmp_path / "out", int8=True)
+
+
+def test_a_model_that_int8_cannot_hold_is_refused(folder: Path, tmp_path: Path) -> None:
+    """A unit that never fires has weights a thousand times as large as all others: fp32 never sees them, and the steps
+    of int8 are as wide as they are."""
+    spoilt = tmp_path / "spoilt"
+    shutil.copytree(folder, spoilt)
+    weights = load_file(spoilt / "model.safetensors")
+    for layer in range(2):
+        name = f"bert.encoder.layer.{layer}"
+        weights[f"{name}.intermediate.dense.bias"][0] = -50
+        weights[f"{name}.output.dense.weight"][:, 0] = 1000
+    save_file(weights, spoilt / "model.safetensors")
+    export_cross_encoder(spoilt, tmp_path / "fp32")
+    with pytest.raises(ModelError, match="int8: against the scores of fp32 the correlation is") as caught:
+        export_cross_encoder(spoilt, tmp_path / "out", int8=True)
+    assert "fp32" in caught.value.hint and not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(

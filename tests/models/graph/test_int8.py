@@ -59,6 +59,15 @@ def test_int8_too_far_away_is_refused_and_leaves_nothing(make_model: Make, tmp_p
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("stricter", [{"least_cosine": 1.1}, {"least_ndcg": 1.1}])
+def test_an_export_that_is_there_has_to_pass_too(make_model: Make, tmp_path: Path, stricter: dict[str, Any]) -> None:
+    folder, _ = make_model("bert")
+    made = export(folder, tmp_path / "out", precision="both", least_cosine=0.98)
+    assert export(folder, tmp_path / "out", precision="both", least_cosine=0.98).manifest == made.manifest
+    with pytest.raises(ModelError, match=r"1\.1 is asked for"):
+        export(folder, tmp_path / "out", precision="both", **{"least_cosine": 0.98} | stricter)
+
+
 def test_unknown_precision_is_named(make_model: Make, tmp_path: Path) -> None:
     folder, _ = make_model("bert")
     with pytest.raises(InvalidInput, match="'int4' is not one of fp32, int8, both"):
