@@ -41,7 +41,7 @@ def export(console: Console, model: str, out: str | None, **options: Any) -> Non
             source, Path(out) if out else default, on_progress=lambda stage: line.update(stage, 0, 0), **given
         )
     seconds = time.perf_counter() - start
-    graphs = {path.name: path.stat().st_size for path in sorted(exported.path.glob("*.onnx"))}
+    graphs = {path.name: path.stat().st_size for path in sorted(exported.path.glob("*.onnx*"))}
     sizes = ", ".join(f"{name} {quantity(size)}" for name, size in graphs.items())
     found = {"path": str(exported.path), "graphs": graphs, "manifest": dict(exported.manifest)}
     parity = exported.manifest.get("parity")

@@ -9,6 +9,8 @@ import pytest
 from contracts.cross_encoder import small_cross_encoder
 from contracts.small_collection import write
 
+from spaniel.models.graph import file
+
 pytest.importorskip("onnxruntime")
 
 Run = Callable[..., Any]
@@ -21,6 +23,14 @@ def test_fp32_beside_the_model(spaniel: Run, tmp_path: Path) -> None:
     assert done.data["path"] == str(tmp_path / "m-onnx")
     assert list(done.data["graphs"]) == ["model.onnx"]
     assert done.data["manifest"]["head"] == "classify"
+
+
+def test_weights_in_a_file_of_their_own_are_told(spaniel: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(file, "MAX_GRAPH_BYTES", 9000)
+    folder = small_cross_encoder(tmp_path / "m")
+    for command in (("rerank", "export"), ("model", "export", "--head", "classify")):
+        done = spaniel(*command, folder, tmp_path / command[0], "--json")
+        assert list(done.data["graphs"]) == ["model.onnx", "model.onnx.data"]
 
 
 def test_int8_checked_by_a_collection(spaniel: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
