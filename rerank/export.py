@@ -6,13 +6,17 @@ part.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from spaniel.models.graph.config import read_config
 from spaniel.models.graph.export import Exported, export
 from spaniel.models.pair_ranking import JudgedQuery, PairGate
-from spaniel.retrieval.errors import ModelError
+from spaniel.retrieval.errors import MissingExtra, ModelError
+
+from .cross_encoders.open import open_pair_model
 
 __all__ = ["export_cross_encoder"]
 
@@ -40,7 +44,8 @@ def export_cross_encoder(
         on_progress: called with what is being done.
 
     Raises:
-        ModelError: the model is no cross-encoder of one label, or cannot be exported; or int8 is too far from fp32.
+        ModelError: the model is no cross-encoder of one label, cannot be exported, or scores no pair afterwards; or
+            int8 is too far from fp32.
         InvalidInput: `out` is there and something else, or `max_length` cannot be.
         MissingExtra: onnx, or for int8 onnxruntime, is not installed.
 
@@ -56,5 +61,18 @@ def export_cross_encoder(
         precision="both" if int8 else "fp32",
         pairs=replace(gate or PairGate(), judged=tuple(judged)),
         max_length=max_length,
+        check=_check_opens,
         on_progress=on_progress,
     )
+
+
+def _check_opens(folder: Path) -> None:
+    """Score a pair with what was written, where ONNX Runtime is installed: a tokenizer that cannot be read, or a model
+    that gives NaN, is found out here and not by whoever opens the folder.
+    """
+    with TemporaryDirectory() as cache, suppress(MissingExtra):
+        model = open_pair_model(str(folder), cache=cache, offline=True)
+        try:
+            model.logits(model.tokenised("a query", ["a passage"]))
+        finally:
+            model.close()

@@ -57,9 +57,12 @@ def _told(parity: dict[str, Any]) -> str:
 
 def model_source(model: str, say: Callable[[str], None]) -> tuple[Path, Path]:
     """(folder of the model, where its export goes by itself: beside a folder, for a name into the present one)."""
-    folder = Path(model.rstrip("/"))
+    if not model.strip():
+        raise click.UsageError("MODEL is empty; name a folder, or hub:owner/name")
+    folder = Path(model.rstrip("/") or "/")
     if folder.is_dir():
-        return folder, folder.with_name(f"{folder.resolve().name}-onnx")
+        beside = folder if folder.name not in ("", "..") else folder.resolve()
+        return folder, beside.parent / f"{folder.resolve().name}-onnx"
     from spaniel.models.hub import locate
     from spaniel.retrieval.cache import cache_folder
 

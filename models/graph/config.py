@@ -37,6 +37,18 @@ _LIMITS = {
     "types": 64,
     "relative_buckets": 4096,
 }
+_KEYS = {
+    "vocabulary": "vocab_size",
+    "hidden": "hidden_size",
+    "embedding": "embedding_size",
+    "layers": "num_hidden_layers",
+    "heads": "num_attention_heads",
+    "intermediate": "intermediate_size",
+    "positions": "max_position_embeddings",
+    "types": "type_vocab_size",
+    "relative_buckets": "relative_attention_num_buckets",
+}
+"""What the sizes of a `Config` are called in config.json, but for distilbert."""
 _ACTIVATIONS = {
     "gelu": "gelu",
     "gelu_new": "gelu_tanh",
@@ -205,10 +217,12 @@ def _check_options(raw: Mapping[str, Any]) -> None:
 
 
 def _check_sizes(config: Config) -> None:
+    names = _DISTILBERT if config.family == "distilbert" else {}
     for name, limit in _LIMITS.items():
         value, least = getattr(config, name), 0 if name in ("types", "relative_buckets") else 1
         if not least <= value <= limit:
-            raise ModelError(f"config.json: {name} is {value}; it must be {least} to {limit}")
+            key = names.get(_KEYS[name], _KEYS[name])
+            raise ModelError(f"config.json: {key} is {value}; it must be {least} to {limit}")
     if config.family == "mpnet" and config.relative_buckets < 4:
         raise ModelError(f"config.json: {config.relative_buckets} buckets of distances; it takes at least 4")
     if config.hidden % config.heads:

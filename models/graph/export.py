@@ -86,6 +86,7 @@ def export(
     least_ndcg: float = LEAST_NDCG,
     pairs: PairGate | None = None,
     max_length: int | None = None,
+    check: Callable[[Path], object] | None = None,
     on_progress: Progress | None = None,
 ) -> Exported:
     """Write the model in `directory` as ONNX into the folder `out`.
@@ -103,6 +104,7 @@ def export(
         pairs: what int8 has to reach with the head "classify" of one label (`pair_ranking.py`), in place of
             `least_cosine`.
         max_length: tokens after which whoever opens the export cuts, instead of what the model's files say.
+        check: called with the whole folder before it gets its name; where it raises, nothing is left.
         on_progress: called with what is being done.
 
     Returns:
@@ -127,6 +129,7 @@ def export(
     )
     say("reading")
     with Weights(source) as weights:
+        weights.check_layers(plan.config.layers)
         definition = _definition(source, weights, plan, precision) | _cut(plan, max_length)
         gate = Gate(read_folder(source), plan, least_cosine, least_ndcg, pairs or PairGate())
         if (there := _there(target, definition, gate)) is not None:
@@ -140,6 +143,9 @@ def export(
                 "files": {name: _digest(folder / name) for name in files},
             }
             (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
+            if check is not None:
+                say("opening what was written")
+                check(folder)
     return Exported(target, manifest)
 
 

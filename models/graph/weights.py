@@ -8,6 +8,7 @@ here because NumPy has no such type.
 
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +26,7 @@ __all__ = ["Weights", "weight_files"]
 _MAX_HEADER = 8 << 20  # bytes; 80,000 tensors. The format would allow 100 MB, as much JSON as takes 1 GB to read
 _MAX_SHARDS = 1000
 _ITEM_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
+_LAYER = re.compile(r"(?:^|\.)layers?\.(\d{1,9})\.")
 _SINGLE, _SHARDED = "model.safetensors", "model.safetensors.index.json"
 
 
@@ -54,6 +56,17 @@ class Weights:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._tensors.clear()  # the maps go with their last view
+
+    def check_layers(self, layers: int) -> None:
+        """That no layer is left over: the model would be another one, and nothing else would tell.
+
+        Raises:
+            ModelError: a tensor of a layer behind the first `layers`.
+        """
+        found = [(int(match[1]), name) for name in self._tensors if (match := _LAYER.search(name))]
+        last, name = max(found, default=(-1, ""))
+        if last >= layers:
+            raise ModelError(f"weights: {name} is of layer {last + 1}, and config.json has num_hidden_layers {layers}")
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Of a tensor, from the header alone.

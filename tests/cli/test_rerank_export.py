@@ -47,3 +47,10 @@ def test_int8_checked_by_a_collection(spaniel: Run, tmp_path: Path, monkeypatch:
 def test_a_check_of_nothing_is_refused(spaniel: Run, tmp_path: Path) -> None:
     done = spaniel("rerank", "export", tmp_path, "--check", "scifact")
     assert done.code == 2 and "--int8" in done.err
+
+
+def test_names_that_are_none(spaniel: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = spaniel("rerank", "export", "", "d1")
+    assert done.code == 2 and "MODEL is empty" in done.err
+    monkeypatch.chdir(small_cross_encoder(tmp_path / "m"))
+    assert spaniel("rerank", "export", ".", "--json").data["path"] == str(tmp_path / "m-onnx")

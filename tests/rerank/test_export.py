@@ -114,3 +114,24 @@ def test_what_is_refused(folder: Path, tmp_path: Path) -> None:
     for length in (7, 49):
         with pytest.raises(InvalidInput, match="must be 8 to 48 tokens"):
             export_cross_encoder(folder, tmp_path / "out", max_length=length)
+
+
+def test_what_nothing_could_open_is_not_published(tmp_path: Path) -> None:
+    folder = small_cross_encoder(tmp_path / "small")
+    (folder / "tokenizer.json").write_bytes(b"")
+    with pytest.raises(ModelError, match="tokenizer"):
+        export_cross_encoder(folder, tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["small"]
+
+
+@pytest.mark.parametrize("family", ["bert", "xlm-roberta"])
+def test_layers_left_over_are_refused(tmp_path: Path, family: str) -> None:
+    folder = small_cross_encoder(tmp_path / "small", family=family)
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    layers = config["num_hidden_layers"]
+    (folder / "config.json").write_text(json.dumps(config | {"num_hidden_layers": layers - 1}), "utf-8")
+    with pytest.raises(ModelError, match=f"is of layer {layers}, and config.json has num_hidden_layers {layers - 1}"):
+        export_cross_encoder(folder, tmp_path / "out")
+    (folder / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 10**9}), "utf-8")
+    with pytest.raises(ModelError, match="num_hidden_layers is 1000000000; it must be 1 to 256"):
+        export_cross_encoder(folder, tmp_path / "out")

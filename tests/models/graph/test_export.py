@@ -84,7 +84,7 @@ def test_nothing_is_left_of_a_failed_export(make_model: Make, tmp_path: Path) ->
         ({"model_type": "llama"}, "architecture 'llama' cannot be exported; bert"),
         ({"hidden_act": "mish"}, "activation 'mish' cannot be exported; gelu"),
         ({"position_embedding_type": "relative_key"}, "position_embedding_type is 'relative_key'"),
-        ({"hidden_size": 10**12}, "hidden is 1000000000000; it must be 1 to"),
+        ({"hidden_size": 10**12}, "hidden_size is 1000000000000; it must be 1 to"),
         ({"num_attention_heads": 5}, "width 24 cannot be split into 5 heads"),
         ({"vocab_size": "many"}, "vocab_size is 'many'"),
     ],
