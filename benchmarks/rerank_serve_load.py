@@ -40,11 +40,13 @@ class Client:
     """Connections to one server, kept open and used again; as many as requests are under way.
 
     Attributes:
-        patience_s: after which a request counts as lost; longer than the server's own time-out.
+        timeout_s: what each request is given, as `x-timeout-ms`; None: the server's own.
+        patience_s: after which a request counts as lost; longer than what the server was told.
     """
 
     host: str
     port: int
+    timeout_s: float | None = None
     patience_s: float = 120.0
     free: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = field(default_factory=list)
 
@@ -75,6 +77,8 @@ class Client:
         reader, writer = self.free.pop() if self.free else await asyncio.open_connection(self.host, self.port)
         try:
             head = f"{line} HTTP/1.1\r\nhost: {self.host}\r\ncontent-type: application/json\r\n"
+            if self.timeout_s is not None:
+                head += f"x-timeout-ms: {1000 * self.timeout_s:.0f}\r\n"
             writer.write(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
             await writer.drain()
             lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")

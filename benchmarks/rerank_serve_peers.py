@@ -27,6 +27,7 @@ from spaniel.rerank.cross_encoders.open import open_pair_model
 from .rerank_serve_work import requests
 
 Pairs = Sequence[Any]
+_BATCHES = (1, 2, 4, 8, 16, 32, 64)  # of texts, for sentence-transformers; small ones are often the fastest on a CPU
 
 
 def onnxruntime_runner(graph: Path, n_threads: int, side_by_side: bool) -> Callable[[Pairs, int], None]:
@@ -71,7 +72,7 @@ def sentence_transformers(
     sample = list(texts[:: max(1, len(texts) // 60)])
     predict = partial(peer.predict, show_progress_bar=False)
     predict(sample[:4])
-    tried = {size: seconds_of(partial(predict, sample, batch_size=size)) for size in (8, 16, 32)}
+    tried = {size: seconds_of(partial(predict, sample, batch_size=size)) for size in _BATCHES}
     size = min(tried, key=lambda each: tried[each])
     return partial(predict, list(texts), batch_size=size), {"batch_size": size, "threads": f"{n_threads} of torch"}
 

@@ -33,6 +33,12 @@ class Request:
     query: str
     texts: tuple[str, ...]
 
+    @property
+    def tokens(self) -> int:
+        """Of all its pairs: every word is one, and three are special."""
+        asked = len(self.query.split()) + 3
+        return sum(asked + len(text.split()) for text in self.texts)
+
     def body(self) -> bytes:
         """Of POST /rerank in TEI's dialect."""
         return json.dumps({"query": self.query, "texts": self.texts, "raw_scores": True}).encode()

@@ -68,14 +68,18 @@ class Answers:
                 refusal = spoken.refusal
                 return await self._answer(spoken, request, body)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer and the log the rest
+            if not request.scope["state"].get("scoring"):  # the engine counts what has reached it
+                gone = isinstance(error, ClientGone)
+                self.engine.metrics.turned_away(CLIENT_GONE if gone else problem_of(error).status)
             return refused(error, request, refusal)
 
     async def _answer(self, dialect: Dialect[Any], request: Request, body: bytes) -> Response:
         said = decode(body, dialect.request)
         self.engine.limits.check(dialect.size(said))
         asked: Asked = dialect.asked(said)
-        id_ = request.scope["state"]["request_id"]
-        scored = await _unless_gone(request, self._scored(asked, self._deadline(request), id_))
+        id_, deadline = request.scope["state"]["request_id"], self._deadline(request)
+        request.scope["state"]["scoring"] = True
+        scored = await _unless_gone(request, self._scored(asked, deadline, id_))
         answered = Answered(asked, id_, int(time.time()), scored)
         request.scope["state"]["done"] = f"{len(asked.texts)} pairs, {scored.tokens} tokens"
         return Response(msgspec.json.encode(dialect.answer(answered)), headers=_headers(scored), media_type=_JSON)

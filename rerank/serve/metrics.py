@@ -16,6 +16,14 @@ __all__ = ["CONTENT_TYPE", "Metrics"]
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 60)
 _SIZES = tuple(1 << power for power in range(11))
+_TURNED_AWAY = {
+    401: "unauthorized",
+    408: "too_slow",
+    429: "overloaded",
+    499: "cancelled",
+    500: "server",
+    503: "not_ready",
+}
 _TOKENS = tuple(1 << power for power in range(4, 17))
 
 
@@ -73,6 +81,11 @@ class Metrics:
         """Count a request that was not; `reason` is one of a few words."""
         self.failure.add(err=reason)
         self.failed_s.add(total_s, err=reason)
+
+    def turned_away(self, status: int) -> None:
+        """Count a request that never came to the engine: a status of 4xx that has no word of its own is validation."""
+        self.count.add()
+        self.failure.add(err=_TURNED_AWAY.get(status, "validation"))
 
     def batch(self, lengths: list[int], seconds: float) -> None:
         """Count a run of the model over pairs of these lengths."""

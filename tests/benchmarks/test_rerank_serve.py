@@ -2,13 +2,15 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 from contracts.served import on_a_port
 
 from benchmarks.cross_encoder_model import package_tokenizer
-from benchmarks.rerank_serve import missed, seconds
+from benchmarks.rerank_serve import seconds
 from benchmarks.rerank_serve_load import Answer, Client, closed_loop, open_loop
+from benchmarks.rerank_serve_verdict import missed
 from benchmarks.rerank_serve_work import Request, requests
 from spaniel.models.tokens import Tokenizer
 from spaniel.rerank.serve.limits import Limits
@@ -25,7 +27,12 @@ def test_requests_have_the_lengths_they_claim() -> None:
     tokens = Tokenizer(vocabulary, 600)([text for each in made for text in each.texts])
     lengths = [len(ids) - 2 + 8 + 3 for ids in tokens.ids]  # with the query and three special tokens
     words = [len(text.split()) + 11 for each in made for text in each.texts]
-    assert lengths == words and min(lengths) > 11 and max(lengths) <= 512
+    assert (
+        lengths == words
+        and sum(each.tokens for each in made) == sum(words)
+        and min(lengths) > 11
+        and max(lengths) <= 512
+    )
 
 
 def test_the_client_counts_what_comes_back() -> None:
@@ -51,8 +58,46 @@ def test_nobody_there_is_a_lost_request(tmp_path: Path) -> None:
     assert [answer.status for answer in answers] == [0]
 
 
+def load(**statuses: int) -> dict[str, Any]:
+    return {
+        "statuses": {name.lstrip("s"): n for name, n in statuses.items()},
+        "requests": sum(statuses.values()),
+        "lost": 0,
+        "wrong": 0,
+        "slowest_s": 4.0,
+        "timeout_s": 5.0,
+        "goodput": 0.9,
+        "seconds": {"all": {"p99": 2.0}},
+    }
+
+
 def test_bars() -> None:
-    fine = {"onnxruntime": {"ratio": 0.95}, "soak": {"mb_per_minute": 0.2, "lost": 0, "wrong": 0}}
+    fine = {
+        "onnxruntime": {"ratio": 0.95},
+        "soak": load(s200=100) | {"mb_per_minute": 0.2},
+        "open": load(s200=99, s429=1),
+        "overload": load(s200=50, s429=100, s504=2),
+    }
     assert missed(fine) == []
-    bad = {"onnxruntime": {"ratio": 0.5}, "soak": {"mb_per_minute": 3.0, "lost": 1, "wrong": 0}}
+    bad = {"onnxruntime": {"ratio": 0.5}, "soak": load(s200=99) | {"mb_per_minute": 3.0, "lost": 1}}
     assert missed(bad) == ["0.5 of onnxruntime, 0.9 is asked for", "3.0 MB a minute", "soak: 1 lost, 0 wrong"]
+
+
+@pytest.mark.parametrize(
+    ("part", "found", "told"),
+    [
+        ("open", load(s200=100, s500=1), "open: statuses {'500': 1}"),
+        ("open", load(s200=90, s504=10), "open: 90 of 100 answered, 98% is asked for: {'200': 90, '504': 10}"),
+        ("open", load(s200=9) | {"seconds": {"all": {"p99": 9.5}}}, "open: p99 is 9.5 s, at most 5.0 is asked for"),
+        ("overload", load(s200=173), "overload: nothing was refused: it was no overload"),
+        ("overload", load(s200=50, s504=50, s429=9), "overload: 50 of 100 that were taken on were late"),
+        ("overload", load(s200=9, s429=9) | {"slowest_s": 27.6}, "overload: an answer took 27.6 s of 5.0"),
+        (
+            "overload",
+            load(s200=9, s429=9) | {"goodput": 0.4},
+            "overload: answers were 0.4 of the speed, 0.7 is asked for",
+        ),
+    ],
+)
+def test_what_is_not_let_through(part: str, found: dict[str, Any], told: str) -> None:
+    assert missed({part: found}) == [told]

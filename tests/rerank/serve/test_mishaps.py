@@ -4,9 +4,11 @@ import asyncio
 import threading
 import time
 
+import httpx
 import numpy as np
 import pytest
 from contracts.fake_pair_model import FakePairModel, fake_score, serving
+from contracts.served import in_process
 from starlette.testclient import TestClient
 
 from spaniel.rerank.serve import queue as queue_module
@@ -155,3 +157,20 @@ def test_what_cannot_be_done_in_time_is_not_run_while_others_wait() -> None:
         assert np.isfinite(queue.now)
 
     asyncio.run(test())
+
+
+def test_what_never_reaches_the_engine_is_counted_too() -> None:
+    async def work(client: httpx.AsyncClient, engine: Engine) -> dict[str, float]:
+        good = {"query": "q", "texts": ["a", "b"]}
+        await client.post("/rerank", json=good | {"texts": ["a"] * 3})
+        await client.post("/rerank", json={"query": 5, "texts": []})
+        await client.post("/rerank", json=good)
+        engine.state = "draining"
+        await client.post("/rerank", json=good)
+        engine.state = "ready"
+        metrics = engine.metrics
+        return {err: metrics.failure.value(err=err) for err in ("validation", "not_ready")} | {
+            "all": metrics.count.value()
+        }
+
+    assert in_process(work, limits=Limits(documents=2)) == {"validation": 2, "not_ready": 1, "all": 4}
