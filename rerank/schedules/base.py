@@ -31,8 +31,8 @@ class Schedule(Protocol):
 
         Args:
             n: how many there are; 0 and 1 ask nothing.
-            top: how many firsts have to be right, 1 to n; what the method leaves alone keeps the order it has. A setting
-                of its own that says otherwise, such as a number of passes, comes first.
+            top: how many firsts have to be right, 1 to n; what the method leaves alone keeps the order it has. A
+                setting of its own that says otherwise, such as a number of passes, comes first.
             seed: of all that is random.
         """
         ...
