@@ -26,6 +26,7 @@ _CHECKS: Any = [status_code_conformance, content_type_conformance, response_sche
 _TOO_LATE = 504  # what asking for an answer within a millisecond deserves
 
 _WORDS = ["query", "documents", "texts", "text_1", "text_2", "top_n", "rank_fields", "return_documents", "raw_scores"]
+_WORDS += ["use_activation", "max_tokens_per_doc", "truncation", "truncate"]
 _SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
 _VALUES = st.recursive(
     _SCALARS,
