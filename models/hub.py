@@ -26,7 +26,7 @@ from .graph.config import read_json
 from .hashing import file_sha256
 from .known import Known, known, known_as, package_folder
 
-__all__ = ["Located", "locate"]
+__all__ = ["Located", "UnknownModel", "locate"]
 
 _NAME = re.compile(r"(?:hub:)?([A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95})(?:@([\w.-]{1,96}))?")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -61,6 +61,10 @@ class Located:
     known: Known | None = None
 
 
+class UnknownModel(ModelError):
+    """A name that is none: no folder, no short name, nothing that the hub could have."""
+
+
 def locate(
     model: str | os.PathLike[str], *, cache: Path, offline: bool = False, on_progress: Progress | None = None
 ) -> Located:
@@ -85,7 +89,7 @@ def locate(
     match = _NAME.fullmatch(text) if isinstance(model, str) else None
     if match is None or ".." in text:
         shown = text if len(text) <= 300 else text[:300] + "..."
-        error = ModelError(f"{shown!r} is no folder and no model that is known")
+        error = UnknownModel(f"{shown!r} is no folder and no model that is known")
         error.hint = f"give a folder in hub format, owner/name, a URL, or one of {', '.join(known())}"
         raise error
     folder = _from_hub(match[1], match[2] or "main", cache, offline, on_progress)

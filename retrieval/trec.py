@@ -88,7 +88,7 @@ def _refuse_blanks(words: list[str]) -> None:
     raise InvalidInput(
         "run",
         f"{what} {word!r} is empty or holds a blank, which a TREC run cannot carry",
-        hint="give such records other ids, or use --json instead of --run",
+        hint="choose another tag" if what == "tag" else "give such records other ids, or use --json instead of --run",
     )
 
 

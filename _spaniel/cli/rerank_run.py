@@ -3,6 +3,7 @@
 import json
 import time
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -133,6 +134,9 @@ def run(console: Console, run_file: str, **options: Any) -> int:
         raise click.UsageError("give --model or --judge, one of the two")
     if options["log"] and not options["trace"]:
         raise click.UsageError("--log writes into --trace; name a file")
+    if options["tag"].split() != [options["tag"]]:
+        raise click.UsageError("--tag is one word, without blanks: the last column of the run")
+    _check_places(options)
     from spaniel.retrieval.trec import read_run
 
     found = read_run(run_file)
@@ -157,6 +161,18 @@ def run(console: Console, run_file: str, **options: Any) -> int:
         _write(reranked, options)
     _report(console, reranked, reranker.name, options["out"], time.perf_counter() - start)
     return 0 if reranked else 1
+
+
+def _check_places(options: dict[str, Any]) -> None:
+    """That both files can be written, before the judge has been paid for; folders for them are made, as exports do."""
+    places = {f"--{name}": Path(options[name]) for name in ("out", "trace") if options[name]}
+    for name, place in places.items():
+        if str(place) == "-" or place.is_dir():
+            raise click.UsageError(f"{name} {place} is no file; name one (/dev/stdout is stdout)")
+    if len({place.resolve() for place in places.values()}) < len(places) and not places["--out"].is_char_device():
+        raise click.UsageError("--trace and --out are the same file")
+    for place in places.values():
+        place.parent.mkdir(parents=True, exist_ok=True)
 
 
 def _queries(options: dict[str, Any]) -> "list[Query]":
@@ -195,7 +211,7 @@ def _reranker(options: dict[str, Any], qrels: Any, say: Any) -> "Rerank":
     of_models = ("precision", "provider", "max_length", "threads", "offline")
     shared = (*of_models, "mode", "max_passage_tokens", "max_prompt_tokens", "thinking_tokens", "concurrency", "seed")
     judge = open_judge(
-        options["judge"] or f"cross-encoder:{options['model']}",
+        f"cross-encoder:{options['model']}" if options["judge"] is None else options["judge"],
         schedule.asks,
         JudgeOptions(**{name: options[name] for name in shared}, on_progress=say),
         qrels=qrels,
@@ -244,6 +260,8 @@ def _report(console: Console, reranked: "Sequence[RerankedQuery]", name: str, ou
     )
     console.emit(data, text)
     odd = {name: spent[name] for name in ("failed", "repaired", "truncated", "stopped") if spent[name]}
+    if unasked := sum(1 for each in reranked if each.trace.stopped and not each.trace.calls):
+        odd["unasked"] = unasked
     if places := sum(each.added_places for each in reranked):
         odd["places"] = places
     said = {
@@ -252,6 +270,7 @@ def _report(console: Console, reranked: "Sequence[RerankedQuery]", name: str, ou
         "repaired": "answers were repaired",
         "truncated": "passages were longer than the judge reads",
         "stopped": "queries were ended by the budget",
+        "unasked": "of them were not asked about at all: their first question costs more than the budget",
     }
     for kind, count in odd.items():
         console.warn(f"{count:,} {said[kind]}")

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from spaniel.rerank.budget import Budget
-from spaniel.rerank.judges.open import JudgeOptions, open_judge
+from spaniel.rerank.judges.open import JudgeOptions, check_judge, open_judge
 from spaniel.rerank.reranker import Rerank
 from spaniel.rerank.schedules.base import Schedule
 from spaniel.rerank.schedules.table import make_schedule, read_schedule
+from spaniel.rerank.whole import check_whole
 from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.interpolation import Interpolated, check_weight
 from spaniel.retrieval.pipeline import Pipeline
@@ -24,6 +25,20 @@ if TYPE_CHECKING:
 __all__ = ["CrossEncoder", "RemoteRerank", "Reranking", "rerankers_of"]
 
 Setting = str | int | float | bool
+_WHOLE = {
+    "top": 1,
+    "budget_calls": 0,
+    "budget_tokens": 0,
+    "seed": 0,
+    "retries": 0,
+    "max_length": 1,
+    "threads": 1,
+    "max_passage_tokens": 1,
+    "max_prompt_tokens": 1,
+    "thinking_tokens": 0,
+    "concurrency": 1,
+}
+"""Settings of `Reranking` that count, and the least that each may be."""
 
 
 @stage("cross-encoder")
@@ -59,7 +74,7 @@ class Reranking:
     """Any judge under any schedule; `schedule` is a name with settings, or a table of both."""
 
     kind: ClassVar[Literal["source", "later"]] = "later"
-    judge: str = "cosine:minilm"
+    judge: str = ""
     schedule: str | dict[str, Setting] = "pointwise"
     depth: int = 100
     top: int = 10
@@ -85,30 +100,25 @@ class Reranking:
     def __post_init__(self) -> None:
         check_depth("rerank", self.depth)
         check_weight("rerank", self.weight)
-        if self.top < 1:
-            raise InvalidInput("rerank", f"top is {self.top}; it must be at least 1")
-        if self.retries < 0:
-            raise InvalidInput("rerank", f"retries is {self.retries}; it must be at least 0")
-        if self.threads is not None and self.threads < 1:
-            raise InvalidInput("rerank", f"threads is {self.threads}; it must be at least 1")
+        if not self.judge:
+            raise InvalidInput(
+                "rerank", "judge is missing", hint='write judge = "cosine:minilm" or "cross-encoder:MODEL"'
+            )
+        for name, least in _WHOLE.items():
+            if (value := getattr(self, name)) is not None:
+                check_whole("rerank", name, value, least=least)
+        if self.budget_seconds is not None and not 0 <= self.budget_seconds < float("inf"):
+            raise InvalidInput("rerank", f"budget_seconds is {self.budget_seconds}; it must be 0 or more")
+        if check_judge(self.judge, self._options())[0] == "oracle":
+            hint = "rerank a run: spaniel rerank run RUN --corpus COLLECTION --judge oracle --out OUT"
+            raise InvalidInput("rerank", "an oracle answers from judgements, which a pipeline has not", hint)
         self._schedule()
         self._budget()
 
     def make(self, index: "Index", depth: int) -> object:
         """See `StageSpec`."""
         schedule = self._schedule()
-        options = JudgeOptions(
-            self.precision,
-            self.provider,
-            self.max_length,
-            self.threads,
-            mode=self.mode,
-            max_passage_tokens=self.max_passage_tokens,
-            max_prompt_tokens=self.max_prompt_tokens,
-            thinking_tokens=self.thinking_tokens,
-            concurrency=self.concurrency,
-        )
-        judge = open_judge(self.judge, schedule.asks, options)
+        judge = open_judge(self.judge, schedule.asks, self._options())
         reranker = Rerank(
             judge,
             schedule,
@@ -128,6 +138,19 @@ class Reranking:
             return read_schedule(self.schedule)
         settings = {key: value for key, value in self.schedule.items() if key != "type"}
         return make_schedule(str(self.schedule.get("type", "")), settings)
+
+    def _options(self) -> JudgeOptions:
+        return JudgeOptions(
+            self.precision,
+            self.provider,
+            self.max_length,
+            self.threads,
+            mode=self.mode,
+            max_passage_tokens=self.max_passage_tokens,
+            max_prompt_tokens=self.max_prompt_tokens,
+            thinking_tokens=self.thinking_tokens,
+            concurrency=self.concurrency,
+        )
 
     def _budget(self) -> Budget:
         return Budget(self.budget_calls, self.budget_tokens, self.budget_seconds)

@@ -29,10 +29,9 @@ from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
-import msgspec
-
 from spaniel.index.dense.settings import StoreSettings
 from spaniel.index.settings import IndexSettings
+from spaniel.retrieval.converted import converted
 from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.pipeline import Pipeline
 from spaniel.retrieval.types import JSON
@@ -243,8 +242,8 @@ def _filled(kind: type[Any], table: Any, where: str) -> Any:
             values[name] = tuple(_stage(each, f"{where}.{key}[{place}]") for place, each in enumerate(several))
             continue
         try:
-            values[name] = msgspec.convert(value, hints[name])
-        except msgspec.ValidationError as error:
+            values[name] = converted(value, hints[name])
+        except ValueError as error:
             raise InvalidInput(where, f"{key} = {value!r}: {error}") from None
     try:
         return kind(**values)

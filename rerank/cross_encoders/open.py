@@ -13,7 +13,7 @@ from typing import Literal, get_args
 from spaniel.models.folder import ModelFolder, read_folder
 from spaniel.models.graph.config import CannotExport, read_config, read_json
 from spaniel.models.graph.export import FORMAT, GRAPHS, Head, export
-from spaniel.models.hub import Located, locate
+from spaniel.models.hub import Located, UnknownModel, locate
 from spaniel.models.identity import folder_identity
 from spaniel.models.kept import kept_export
 from spaniel.models.manifest import Manifest
@@ -86,7 +86,11 @@ def open_pair_model(
         cache_folder(cache), offline, on_progress or (lambda stage: None),
     )  # fmt: skip
     _check(options, threads)
-    located = locate(model, cache=options.cache, offline=offline, on_progress=options.say)
+    try:
+        located = locate(model, cache=options.cache, offline=offline, on_progress=options.say)
+    except UnknownModel as error:
+        error.hint = "give a folder in hub format, one that `spaniel rerank export` wrote, or hub:owner/name"
+        raise
     folder = read_folder(located.folder)
     reason = None if runtime else _why_not_onnx(folder)
     if runtime == "onnx" or (runtime is None and reason is None):

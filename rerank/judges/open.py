@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -24,7 +24,7 @@ from .base import Judge
 if TYPE_CHECKING:
     from spaniel.models.session import Provider
 
-__all__ = ["KINDS", "JudgeOptions", "open_judge"]
+__all__ = ["KINDS", "JudgeOptions", "check_judge", "open_judge"]
 
 KINDS = ("cross-encoder", "cosine", "llm", "remote", "oracle")
 _SAID = "write cross-encoder:MODEL, cosine:MODEL, llm:URL#MODEL, remote:URL or oracle:NOISE"
@@ -32,7 +32,7 @@ _SAID = "write cross-encoder:MODEL, cosine:MODEL, llm:URL#MODEL, remote:URL or o
 
 @dataclass(frozen=True, slots=True)
 class JudgeOptions:
-    """Everything about how a judge is opened; each kind takes what it knows.
+    """Everything about how a judge is opened; what a kind does not have must stay at its default.
 
     Attributes:
         precision, provider, max_length: of models that run here; see `open_pair_model`. The latter also of a server's.
@@ -62,6 +62,38 @@ class JudgeOptions:
 
 
 _DEFAULTS = JudgeOptions()
+_KNOWS: dict[str, tuple[str, ...]] = {
+    "cross-encoder": ("precision", "provider", "max_length", "threads"),
+    "cosine": ("precision", "max_length", "threads"),
+    "llm": ("mode", "max_passage_tokens", "max_prompt_tokens", "thinking_tokens", "concurrency"),
+    "remote": ("max_length", "concurrency"),
+    "oracle": (),
+}
+_OF_ALL = ("seed", "cache", "offline", "on_progress")  # a schedule has the seed too
+
+
+def check_judge(name: str, options: JudgeOptions = _DEFAULTS) -> tuple[str, str]:
+    """(kind, what stands behind it) of a judge's name, before anything is opened.
+
+    Raises:
+        InvalidInput: a kind that there is not, no model, or an option that this kind of judge does not have.
+    """
+    if not isinstance(name, str):
+        raise InvalidInput("judge", f"is {type(name).__name__}; give the name of one", hint=_SAID)
+    kind, colon, rest = name.partition(":")
+    if kind not in KINDS:
+        _refuse_other(kind if colon else "", name)
+        kind, rest = "cross-encoder", name
+    if not rest and kind != "oracle":
+        raise InvalidInput("judge", f"{name!r} names no model", hint=_SAID)
+    if kind == "cross-encoder" and (inner := rest.partition(":")[0]) in KINDS:
+        raise InvalidInput("judge", f"{rest!r} is no model but a judge", hint=f"name it as the judge, of kind {inner}")
+    for each in fields(options):
+        value = getattr(options, each.name)
+        if each.name not in (*_KNOWS[kind], *_OF_ALL) and value != each.default:
+            has = ", ".join(_KNOWS[kind]) or "none"
+            raise InvalidInput("judge", f"{kind} has no {each.name}, which is {value!r} here", hint=f"it has: {has}")
+    return kind, rest
 
 
 def open_judge(
@@ -78,17 +110,10 @@ def open_judge(
         qrels: what an oracle knows: query id -> document id -> grade.
 
     Raises:
-        InvalidInput: a kind that there is not, or that does not fit.
+        InvalidInput: see `check_judge`; or an oracle without judgements.
         ModelError, MissingExtra: the model cannot be opened.
     """
-    if not isinstance(name, str):
-        raise InvalidInput("judge", f"is {type(name).__name__}; give the name of one", hint=_SAID)
-    kind, colon, rest = name.partition(":")
-    if kind not in KINDS:
-        _refuse_misspelt(kind if colon else "", name)
-        kind, rest = "cross-encoder", name
-    if not rest and kind != "oracle":
-        raise InvalidInput("judge", f"{name!r} names no model", hint=_SAID)
+    kind, rest = check_judge(name, options)
     if kind == "oracle":
         return _oracle(rest or "exact", options, qrels)
     if kind == "llm":
@@ -98,11 +123,12 @@ def open_judge(
     return _cosine(rest, options) if kind == "cosine" else _cross_encoder(rest, options)
 
 
-def _refuse_misspelt(kind: str, name: str) -> None:
+def _refuse_other(kind: str, name: str) -> None:
     """`cosin:minilm` is no cross-encoder; `hub:owner/name` and paths are."""
-    near = difflib.get_close_matches(kind, KINDS, n=1) if kind and not Path(name).exists() else []
-    if near:
-        raise InvalidInput("judge", f"no kind of judge is called {kind!r}; did you mean {near[0]!r}?", hint=_SAID)
+    if kind and kind != "hub" and not Path(name).expanduser().exists():
+        near = difflib.get_close_matches(kind, KINDS, n=1)
+        meant = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(KINDS)}"
+        raise InvalidInput("judge", f"no kind of judge is called {kind!r}; {meant}", hint=_SAID)
 
 
 def _cross_encoder(model: str, options: JudgeOptions) -> Judge:

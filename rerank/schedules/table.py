@@ -9,8 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Any, get_type_hints
 
-import msgspec
-
+from spaniel.retrieval.converted import converted
 from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.types import JSON
 
@@ -113,8 +112,8 @@ def make_schedule(name: str, settings: Mapping[str, JSON]) -> Schedule:
         if key not in keys:
             raise InvalidInput(f"schedule {name}", f"no setting {key!r}; {_nearest(key, keys)}")
         try:
-            values[key] = msgspec.convert(value, hints[key], strict=not isinstance(value, str))
-        except msgspec.ValidationError as error:
+            values[key] = converted(value, hints[key], strict=not isinstance(value, str))
+        except ValueError as error:
             raise InvalidInput(f"schedule {name}", f"{key} = {value!r}: {error}") from None
     made: Schedule = kind(**values)
     return made

@@ -8,6 +8,7 @@ SIGTERM or SIGINT ends the process at once.
 """
 
 import asyncio
+import errno
 import logging
 import signal
 import socket
@@ -109,8 +110,10 @@ class Service:
                 listening.close()
                 raise
         except OSError as error:
+            taken = error.errno == errno.EADDRINUSE
+            hint = "another program listens there; choose another --port, or 0 for any that is free" if taken else ""
             raise InvalidInput(
-                "port", f"cannot listen on {self.host}:{self.port} ({error.strerror or error})"
+                "port", f"cannot listen on {self.host}:{self.port} ({error.strerror or error})", hint
             ) from error
         self._socket, self.port = listening, listening.getsockname()[1]
 

@@ -150,6 +150,38 @@ def test_what_is_not_there_is_named_and_nothing_is_written(
     assert not out.exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--tag", "a b"), "--tag is one word"),
+        (("--trace", "{out}"), "--trace and --out are the same file"),
+        (("--trace", "."), "--trace . is no file"),
+        (("--out", "-"), "--out - is no file"),
+        (("--judge", ""), "'' names no model"),
+        (("--provider", "cuda"), "oracle has no provider"),
+    ],
+)
+def test_what_cannot_be_is_told_before_the_judge_is_paid(
+    spaniel: Run, small: Path, first: Path, tmp_path: Path, options: tuple[str, str], said: str
+) -> None:
+    out = tmp_path / "new" / "out.trec"
+    base = ("rerank", "run", first, "--corpus", small, "--judge", "oracle", "--out", out)
+    done = spaniel(*base, *(word.format(out=out) for word in options))
+    assert done.code == 2 and said in done.err and "--json" not in done.err
+    assert not out.exists()
+    assert spaniel(*base).code == 0 and out.is_file()  # its folder is made
+
+
+def test_a_budget_below_the_first_question_is_told(
+    spaniel: Run, small: Path, first: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A list that a judge of scores puts in order is a call for each of its passages."""
+    monkeypatch.setattr("spaniel.rerank.judges.open.open_judge", lambda *_, **__: Fails())
+    base = ("rerank", "run", first, "--corpus", small, "--judge", "cosine:x", "--out", tmp_path / "out")
+    done = spaniel(*base, "--schedule", "window:window=3,step=1", "--budget-calls", 2)
+    assert done.code == 0 and "2 of them were not asked about at all" in done.err
+
+
 def test_an_index_has_no_queries_of_its_own(spaniel: Run, kb: Path, first: Path, tmp_path: Path) -> None:
     done = spaniel("rerank", "run", first, "--corpus", kb, "--judge", "oracle", "--out", tmp_path / "out")
     assert done.code == 2 and "--queries is missing" in done.err

@@ -60,6 +60,9 @@ def index(small: Collection, tmp_path: Path) -> Iterator[Index]:
         yield opened
 
 
+RERANK = 'type = "rerank"\njudge = "cosine:minilm"'
+
+
 def spec(folder: Path, later: str) -> PipelineSpec:
     path = folder / "mine.toml"
     path.write_text(f'[[stages]]\ntype = "bm25"\n[[stages]]\n{later}', encoding="utf-8")
@@ -82,7 +85,7 @@ def test_a_name_and_its_file_are_the_same(index: Index, tmp_path: Path) -> None:
     "schedule", ['"heapsort"', '"jointrank:size=2,replicas=2"', '{type = "jointrank", size = 2, replicas = 2}']
 )
 def test_any_schedule_over_any_judge(index: Index, tmp_path: Path, schedule: str) -> None:
-    pipeline = spec(tmp_path, f'type = "rerank"\nschedule = {schedule}\ndepth = 3\nbudget_calls = 50').make(index)
+    pipeline = spec(tmp_path, RERANK + f"\nschedule = {schedule}\ndepth = 3\nbudget_calls = 50").make(index)
     stage = pipeline.stages[0]
     assert isinstance(stage, Rerank) and stage.depth == 3 and stage.budget is not None
     assert stage.name.startswith("rerank(cosine(minilm), ")
@@ -99,18 +102,18 @@ def test_everything_about_judge_and_driver_can_be_written(
         return opening_judge("cosine:minilm", "score")
 
     monkeypatch.setattr(rerank_stages, "open_judge", open_judge)
-    written = (
-        "budget_calls = 9\nbudget_tokens = 8\nbudget_seconds = 0.5\nretries = 2\non_failure = 'raise'\nthreads = 1"
-    )
-    stage = spec(tmp_path, f'type = "rerank"\n{written}\nmax_prompt_tokens = 900').make(index).stages[0]
+    written = "budget_calls = 9\nbudget_tokens = 8\nbudget_seconds = 0.5\nretries = 2\non_failure = 'raise'"
+    stage = spec(tmp_path, f"{RERANK}\n{written}\nthreads = 1").make(index).stages[0]
     assert isinstance(stage, Rerank)
     assert stage.budget == Budget(9, 8, 0.5) and (stage.retries, stage.on_failure) == (2, "raise")
-    assert (opened[0].threads, opened[0].max_prompt_tokens) == (1, 900)
+    llm = 'type = "rerank"\njudge = "llm:http://localhost:1#m"\nmax_prompt_tokens = 900'
+    spec(tmp_path, llm).make(index)
+    assert (opened[0].threads, opened[1].max_prompt_tokens) == (1, 900)
 
 
 def test_scores_may_be_added_to_the_first_stages(index: Index, tmp_path: Path) -> None:
     def ranked(weight: float) -> Any:
-        return spec(tmp_path, f'type = "rerank"\nweight = {weight}').make(index).search(["moon dogs", "stars"])
+        return spec(tmp_path, RERANK + f"\nweight = {weight}").make(index).search(["moon dogs", "stars"])
 
     first = index.bm25().search(["moon dogs", "stars"])
     assert [ranking.ids.tolist() for ranking in ranked(0.0)] == [ranking.ids.tolist() for ranking in first]
@@ -118,29 +121,29 @@ def test_scores_may_be_added_to_the_first_stages(index: Index, tmp_path: Path) -
 
 
 def test_rankings_are_cut_by_what_the_judge_says(index: Index, tmp_path: Path) -> None:
-    cut = spec(tmp_path, 'type = "rerank"\n[[stages]]\ntype = "threshold"\nmin_score = 0.5').make(index)
+    cut = spec(tmp_path, RERANK + '\n[[stages]]\ntype = "threshold"\nmin_score = 0.5').make(index)
     for ranking in cut.search(ASKED):
         assert (ranking.scores >= 0.5).all()
-    one = spec(tmp_path, 'type = "rerank"\n[[stages]]\ntype = "cumulative"\nmass = 0.01').make(index)
+    one = spec(tmp_path, RERANK + '\n[[stages]]\ntype = "cumulative"\nmass = 0.01').make(index)
     assert max(map(len, one.search(ASKED))) == 1
 
 
 @pytest.mark.parametrize(
     ("later", "said"),
     [
-        ('type = "rerank"\nschedule = "windoww"', "did you mean 'window'?"),
-        ('type = "rerank"\nschedule = {type = "window", width = 3}', "no setting 'width'"),
-        ('type = "rerank"\nschedule = {type = "window", window = "wide"}', "window = 'wide'"),
-        ('type = "rerank"\ndepth = 0', "depth is 0"),
-        ('type = "rerank"\ntop = 0', "top is 0"),
-        ('type = "rerank"\nbudget_calls = -1', "calls is -1"),
-        ('type = "rerank"\nbudget_seconds = -1', "seconds is -1"),
-        ('type = "rerank"\nretries = -1', "retries is -1"),
-        ('type = "rerank"\nthreads = 0', "threads is 0"),
-        ('type = "rerank"\non_failure = "pray"', "on_failure"),
-        ('type = "rerank"\nweight = 1.5', "weight is 1.5"),
-        ('type = "rerank"\nboth_orders = "never"', "both_orders"),
-        ('type = "rerank"\njugde = "x"', "did you mean 'judge'?"),
+        (RERANK + '\nschedule = "windoww"', "did you mean 'window'?"),
+        (RERANK + '\nschedule = {type = "window", width = 3}', "no setting 'width'"),
+        (RERANK + '\nschedule = {type = "window", window = "wide"}', "window = 'wide'"),
+        (RERANK + "\ndepth = 0", "depth is 0"),
+        (RERANK + "\ntop = 0", "top is 0"),
+        (RERANK + "\nbudget_calls = -1", "calls is -1"),
+        (RERANK + "\nbudget_seconds = -1", "seconds is -1"),
+        (RERANK + "\nretries = -1", "retries is -1"),
+        (RERANK + "\nthreads = 0", "threads is 0"),
+        (RERANK + '\non_failure = "pray"', "on_failure"),
+        (RERANK + "\nweight = 1.5", "weight is 1.5"),
+        (RERANK + '\nboth_orders = "never"', "both_orders"),
+        (RERANK + '\njugde = "x"', "did you mean 'judge'?"),
         ('type = "threshold"', "give min_score or min_probability"),
         ('type = "threshold"\nmin_probability = 0.5', "needs a calibration"),
         ('type = "cumulative"\nmass = 2.0', "mass is 2.0"),
@@ -186,5 +189,30 @@ def test_what_does_not_say_what_it_is_is_not_cached(small: Collection, tmp_path:
         remote = spec(tmp_path, 'type = "remote-rerank"\nurl = "http://localhost:1"')
         assert systems([remote], small, stack, cache=tmp_path)["mine"].definition is None
         for budget, kept in (("budget_calls = 5", True), ("budget_seconds = 5", False)):
-            mine = spec(tmp_path, f'type = "rerank"\n{budget}')
+            mine = spec(tmp_path, f"{RERANK}\n{budget}")
             assert (systems([mine], small, stack, cache=tmp_path)["mine"].definition is not None) == kept
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("", "judge is missing"),
+        ('judge = "oracle"', "an oracle answers from judgements, which a pipeline has not"),
+        ('judge = "cosine:m"\nboth_orders = "foo"', "both_orders = 'foo': it must be one of both, random, given"),
+        ('judge = "cosine:m"\nprecision = "int4"', "it must be one of fp32, int8"),
+        ('judge = "cosine:m"\nseed = -5', "seed is -5; it must be at least 0"),
+        ('judge = "llm:http://h#m"\nconcurrency = 0', "concurrency is 0; it must be at least 1"),
+        ('judge = "cosine:m"\nconcurrency = 3', "cosine has no concurrency"),
+        ('judge = "cosine:m"\nprovider = "cuda"', "cosine has no provider"),
+        ('judge = "cosine:m"\nbudget_calls = -1', "budget_calls is -1; it must be at least 0"),
+        ('judge = "cosine:m"\nbudget_seconds = -1', "budget_seconds is -1"),
+        ('judge = "cosine:m"\nschedule = "sampled:pairs=foo"', "pairs = 'foo': it must be one of "),
+    ],
+)
+def test_what_a_file_may_not_say(tmp_path: Path, written: str, told: str) -> None:
+    path = tmp_path / "p.toml"
+    path.write_text(f'[[stages]]\ntype = "bm25"\n[[stages]]\ntype = "rerank"\n{written}\n', encoding="utf-8")
+    with pytest.raises(InvalidInput) as caught:
+        read_pipeline(path)
+    assert told in str(caught.value) and "None" not in str(caught.value)
+    assert str(path) in str(caught.value)

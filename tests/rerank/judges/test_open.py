@@ -10,7 +10,7 @@ from benchmarks.cross_encoder_model import SMALL, write_cross_encoder
 from spaniel.models.encoders import open as opening
 from spaniel.rerank.judges.open import JudgeOptions, open_judge
 from spaniel.rerank.judges.oracle import OracleJudge, calibrated
-from spaniel.retrieval.errors import InvalidInput, SpanielError
+from spaniel.retrieval.errors import InvalidInput, ModelError, SpanielError
 
 QRELS = {"q": {"d": 1}}
 
@@ -99,3 +99,29 @@ def test_what_there_is_not_is_named(name: str, said: str) -> None:
     with pytest.raises(SpanielError) as refused:
         open_judge(name, options=JudgeOptions(offline=True), qrels=QRELS)
     assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "told"),
+    [
+        ("cosine:minilm", {"provider": "cuda"}, "cosine has no provider, which is 'cuda'"),
+        ("some/model", {"mode": "likelihood"}, "cross-encoder has no mode"),
+        ("some/model", {"thinking_tokens": 5}, "cross-encoder has no thinking_tokens"),
+        ("cross-encoder:m", {"concurrency": 0}, "cross-encoder has no concurrency"),
+        ("llm:http://h#m", {"precision": "int8"}, "llm has no precision"),
+        ("oracle", {"threads": 2}, "oracle has no threads"),
+        ("nope:foo", {}, "no kind of judge is called 'nope'; there are cross-encoder, cosine"),
+        ("cross-encoder:cosine:minilm", {}, "'cosine:minilm' is no model but a judge"),
+        ("", {}, "'' names no model"),
+    ],
+)
+def test_what_a_kind_of_judge_does_not_have_is_refused(name: str, options: dict[str, Any], told: str) -> None:
+    with pytest.raises(InvalidInput, match=told) as caught:
+        open_judge(name, options=JudgeOptions(**options), qrels=QRELS)
+    assert caught.value.hint
+
+
+def test_hints_for_unknown_rerankers_list_no_encoders() -> None:
+    with pytest.raises(ModelError) as caught:
+        open_judge("nothing")
+    assert "rerank export" in caught.value.hint and "minilm" not in caught.value.hint
