@@ -230,7 +230,7 @@ class Engine:
         held = self._serving()
         if deadline is not None and deadline <= time.monotonic():
             raise DeadlineExceeded(0.0)
-        guesses = [guess(query, text, held.model) for query, texts in groups for text in texts]
+        guesses = [guess(query, text, held.model, reading) for query, texts in groups for text in texts]
         self._admission.check(sum(guesses), self._jobs, deadline, self._queue.now)
         job = self._begin(n_pairs, sum(guesses), deadline, held)
         try:

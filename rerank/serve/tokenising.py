@@ -31,10 +31,12 @@ class Reading:
 USUAL = Reading()
 
 
-def guess(query: str, text: str, model: PairModel) -> int:
+def guess(query: str, text: str, model: PairModel, reading: Reading = USUAL) -> int:
     """Tokens of a pair, before it is tokenised."""
     most = model.max_length
-    return min(most, 3 + (_quarters(query, most) + _quarters(text, most)) // _LETTERS_PER_TOKEN)
+    room = min(most, reading.max_passage_tokens or most)
+    passage = min(_quarters(text, room), room * _LETTERS_PER_TOKEN)
+    return min(most, 3 + (_quarters(query, most) + passage) // _LETTERS_PER_TOKEN)
 
 
 def _quarters(text: str, most: int) -> int:

@@ -3,7 +3,7 @@
 import pytest
 from contracts.fake_pair_model import FakePairModel
 
-from spaniel.rerank.serve.tokenising import guess
+from spaniel.rerank.serve.tokenising import Reading, guess
 
 
 @pytest.mark.parametrize(
@@ -19,3 +19,9 @@ from spaniel.rerank.serve.tokenising import guess
 )
 def test_guess(query: str, text: str, tokens: int) -> None:
     assert guess(query, text, FakePairModel()) == tokens
+
+
+def test_no_more_of_a_text_is_guessed_than_is_read() -> None:
+    for text in ("word " * 500, "\u4e2d" * 500):
+        assert guess("abcd", text, FakePairModel(), Reading(max_passage_tokens=10)) == 3 + 1 + 10
+    assert guess("abcd", "abcd", FakePairModel(), Reading(max_passage_tokens=10)) == 3 + 1 + 1
