@@ -120,6 +120,12 @@ def _facts(collection: "Collection") -> CollectionFacts:
     )
 
 
+def _cut(usage: Mapping[str, int]) -> str | None:
+    """What is said of texts that a model did not read whole; nothing else would show it."""
+    n = usage.get("truncated", 0)
+    return f"{n:,} {'text was' if n == 1 else 'texts were'} longer than its model reads: ends were cut" if n else None
+
+
 def _pipeline(each: Outcome, settings: Settings) -> PipelineResults:
     executed, latency = each.executed, each.latency
     usage = executed.usage if executed else {}
@@ -144,7 +150,7 @@ def _pipeline(each: Outcome, settings: Settings) -> PipelineResults:
             ],
         ),
         card=dict(each.run.card),
-        warnings=[*each.scores.warnings, *filter(None, [no_trec(each.run)])],
+        warnings=[*each.scores.warnings, *filter(None, [no_trec(each.run), _cut(usage)])],
     )
 
 

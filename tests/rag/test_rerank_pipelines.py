@@ -19,6 +19,7 @@ from spaniel.rag.pipelines.named import find_pipeline
 from spaniel.rag.pipelines.spec import PipelineSpec, read_pipeline
 from spaniel.rag.pipelines.systems import systems
 from spaniel.rerank.budget import Budget
+from spaniel.rerank.judges.base import Judge, Judged
 from spaniel.rerank.judges.open import JudgeOptions
 from spaniel.rerank.judges.open import open_judge as opening_judge
 from spaniel.rerank.reranker import Rerank
@@ -216,3 +217,19 @@ def test_what_a_file_may_not_say(tmp_path: Path, written: str, told: str) -> Non
         read_pipeline(path)
     assert told in str(caught.value) and "None" not in str(caught.value)
     assert str(path) in str(caught.value)
+
+
+class Cuts(Judge):
+    """Says that it read no passage whole."""
+
+    name, kinds = "cuts", frozenset({"score"})
+
+    def _score(self, calls: Any) -> Judged:
+        return Judged([1.0] * len(calls), [1] * len(calls), len(calls))
+
+
+def test_texts_that_a_reranker_cuts_are_told(small: Collection, index: Index) -> None:
+    pipelines = {"cut": index.bm25() >> Rerank(Cuts(), depth=2), "whole": index.bm25()}
+    cut, whole = evaluate(pipelines, small, ["nDCG@10"], timing_s=0, cache=None).results.pipelines
+    assert any("texts were longer than its model reads" in warning for warning in cut.warnings)
+    assert not any("longer" in warning for warning in whole.warnings)
