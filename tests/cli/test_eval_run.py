@@ -221,6 +221,7 @@ def test_documents_that_share_an_id(small: Path, spaniel: Run, tmp_path: Path) -
 
 _INTERRUPTED = """
 import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests may ignore it
 import spaniel.eval.execute as execute
 whole = execute._Execution._chunk
 left = {left}
