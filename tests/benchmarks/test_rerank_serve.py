@@ -10,6 +10,7 @@ from contracts.served import on_a_port
 from benchmarks.cross_encoder_model import package_tokenizer
 from benchmarks.rerank_serve import seconds
 from benchmarks.rerank_serve_load import Answer, Client, closed_loop, open_loop
+from benchmarks.rerank_serve_peers import fastest
 from benchmarks.rerank_serve_verdict import missed
 from benchmarks.rerank_serve_work import Request, requests
 from spaniel.models.tokens import Tokenizer
@@ -56,6 +57,12 @@ def test_the_client_counts_what_comes_back() -> None:
 def test_nobody_there_is_a_lost_request(tmp_path: Path) -> None:
     answers = asyncio.run(closed_loop(Client("127.0.0.1", 1), [b"{}"], n_clients=1))
     assert [answer.status for answer in answers] == [0]
+
+
+def test_the_fastest_way_is_not_one_that_was_lucky_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    times = iter([3.0, 5.0, 9.0, 4.0])  # a, b, then again: the machine was busy with something else once
+    monkeypatch.setattr("benchmarks.rerank_serve_peers.seconds_of", lambda work: next(times))
+    assert fastest({"a": list, "b": list}, rounds=2) == "a"
 
 
 def load(**statuses: int) -> dict[str, Any]:
