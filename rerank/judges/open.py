@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from spaniel.models.hub import UnknownModel
 from spaniel.rerank.questions import Kind
 from spaniel.retrieval.errors import InvalidInput
 
@@ -120,7 +121,14 @@ def open_judge(
         return _llm(rest, asks, options)
     if kind == "remote":
         return _remote(rest, options)
-    return _cosine(rest, options) if kind == "cosine" else _cross_encoder(rest, options)
+    if kind == "cosine":
+        return _cosine(rest, options)
+    try:
+        return _cross_encoder(rest, options)
+    except UnknownModel as error:
+        if rest == name:  # no kind was named; perhaps one was meant
+            error.hint += f"; or {_SAID}"
+        raise
 
 
 def _refuse_other(kind: str, name: str) -> None:

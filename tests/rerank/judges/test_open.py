@@ -124,4 +124,5 @@ def test_what_a_kind_of_judge_does_not_have_is_refused(name: str, options: dict[
 def test_hints_for_unknown_rerankers_list_no_encoders() -> None:
     with pytest.raises(ModelError) as caught:
         open_judge("nothing")
-    assert "rerank export" in caught.value.hint and "minilm" not in caught.value.hint
+    assert "rerank export" in caught.value.hint and "one of" not in caught.value.hint
+    assert "cosine:MODEL" in caught.value.hint  # no kind was named

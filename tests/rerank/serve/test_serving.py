@@ -234,10 +234,12 @@ def test_a_port_that_is_taken() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(InvalidInput, match=f"cannot listen on 127.0.0.1:{port}"):
+        with pytest.raises(InvalidInput, match=f"cannot listen on 127.0.0.1:{port}") as caught:
             Service(Engine(lambda place: FakePairModel()), port=port).bind()
-    with pytest.raises(InvalidInput, match="cannot listen on"):
+        assert "--port" in caught.value.hint
+    with pytest.raises(InvalidInput, match="cannot listen on") as caught:
         Service(Engine(lambda place: FakePairModel()), host="203.0.113.7", insecure=True).bind()
+    assert not caught.value.hint
 
 
 def test_tls(tmp_path: Path) -> None:
