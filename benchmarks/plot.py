@@ -1,6 +1,7 @@
 """Line plots as SVG, log-log or with a linear y, without a plotting library, readable on light and dark pages."""
 
 import html
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 
@@ -17,7 +18,7 @@ def log_log(lines: Mapping[str, Sequence[tuple[float, float]]], *, x: str, y: st
     beside the plot with numbers, and the numbers at the points."""
     points = [point for line in lines.values() for point in line]
     x_axis = _Axis([p[0] for p in points], LEFT, WIDTH - RIGHT)
-    y_axis = _Axis([p[1] for p in points], HEIGHT - BOTTOM, TOP)
+    y_axis = _Axis([p[1] for p in points], _height(lines, numbered) - BOTTOM, TOP)
     return _drawn(lines, x_axis, y_axis, x=x, y=y, numbered=numbered)
 
 
@@ -25,8 +26,13 @@ def log_x(lines: Mapping[str, Sequence[tuple[float, float]]], *, x: str, y: str)
     """SVG text with a linear y axis: label -> points whose first coordinate is above 0; labels stand beside it."""
     points = [point for line in lines.values() for point in line]
     x_axis = _Axis([p[0] for p in points], LEFT, WIDTH - RIGHT)
-    y_axis = _Linear([p[1] for p in points], HEIGHT - BOTTOM, TOP)
+    y_axis = _Linear([p[1] for p in points], _height(lines, numbered=True) - BOTTOM, TOP)
     return _drawn(lines, x_axis, y_axis, x=x, y=y, numbered=True)
+
+
+def _height(lines: Mapping[str, object], numbered: bool) -> int:
+    """Labels beside the plot make it as high as they need."""
+    return max(HEIGHT, TOP + 18 + 16 * len(lines)) if numbered else HEIGHT
 
 
 def _drawn(
@@ -38,9 +44,7 @@ def _drawn(
     y: str,
     numbered: bool,
 ) -> str:
-    width, height = WIDTH, HEIGHT
-    if numbered:
-        width, height = WIDTH + BESIDE, max(HEIGHT, TOP + 18 + 16 * len(lines))
+    width, height = WIDTH + BESIDE * numbered, _height(lines, numbered)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif"'
         ' font-size="12">',
@@ -48,26 +52,58 @@ def _drawn(
     ]
     for tick in x_axis.ticks():
         at = x_axis.place(tick)
-        parts.append(_line(at, TOP, at, HEIGHT - BOTTOM) + _text(at, HEIGHT - BOTTOM + 16, _short(tick), "middle"))
+        parts.append(_line(at, TOP, at, height - BOTTOM) + _text(at, height - BOTTOM + 16, _short(tick), "middle"))
     for tick in y_axis.ticks():
         at = y_axis.place(tick)
         parts.append(_line(LEFT, at, WIDTH - RIGHT, at) + _text(LEFT - 6, at + 4, _short(tick), "end"))
-    for i, (label, line) in enumerate(lines.items()):
+    places = [[(x_axis.place(a), y_axis.place(b)) for a, b in line] for line in lines.values()]
+    numbers = _numbers(places) if numbered else []
+    for i, label in enumerate(lines):
         colour = COLOURS[i % len(COLOURS)]
-        places = [(f"{x_axis.place(a):.1f}", f"{y_axis.place(b):.1f}") for a, b in line]
-        path = " ".join(f"{a},{b}" for a, b in places)
-        parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        parts += [
-            f'<circle cx="{x_axis.place(a):.1f}" cy="{y_axis.place(b):.1f}" r="3" fill="{colour}"/>' for a, b in line
-        ]
+        parts += _curve(places[i], colour, dashed=i // len(COLOURS) % 2 == 1)
         if numbered:
-            a, b = line[-1]
-            parts.append(_text(x_axis.place(a) + 5, y_axis.place(b) - 4, str(i + 1), "start", colour))
+            parts.append(_text(*numbers[i], str(i + 1), "start", colour))
         legend = (WIDTH, f"{i + 1}  {label}") if numbered else (LEFT + 12, label)
         parts.append(_text(legend[0], TOP + 18 + 16 * i, legend[1], "start", colour))
-    parts.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 12, x, "middle"))
-    parts.append(f'<g transform="rotate(-90 16 {HEIGHT / 2})">{_text(16, HEIGHT / 2, y, "middle")}</g>')
+    parts.append(_text((LEFT + WIDTH - RIGHT) / 2, height - 12, x, "middle"))
+    middle = (TOP + height - BOTTOM) / 2
+    parts.append(f'<g transform="rotate(-90 16 {middle})">{_text(16, middle, y, "middle")}</g>')
     return "\n".join([*parts, "</svg>\n"])
+
+
+def _curve(places: Sequence[tuple[float, float]], colour: str, *, dashed: bool) -> list[str]:
+    """A line with its points; dashes tell the lines apart that share a colour."""
+    path = " ".join(f"{a:.1f},{b:.1f}" for a, b in places)
+    dashes = ' stroke-dasharray="7 4"' if dashed else ""
+    line = f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"{dashes}/>'
+    return [line, *(f'<circle cx="{a:.1f}" cy="{b:.1f}" r="3" fill="{colour}"/>' for a, b in places)]
+
+
+def _numbers(curves: Sequence[Sequence[tuple[float, float]]]) -> list[tuple[float, float]]:
+    """Where the number of each line begins: beside its end, where it covers least of the lines and of other numbers."""
+    taken = [(a - 6, b - 6, a + 6, b + 6) for curve in curves for a, b in _along(curve)]
+    starts = []
+    for i, curve in enumerate(curves):
+        (a, b), wide = curve[-1], 7 * len(str(i + 1))
+        beside = [(a + side * 5 - wide * (side < 0), b + down) for down in (-4, 4, 13, -15, 22) for side in (1, -1)]
+        boxes = [(left, low - 10, left + wide, low) for left, low in beside]
+        best = min(range(len(boxes)), key=lambda at: sum(_shared(boxes[at], other) for other in taken))
+        taken.append(boxes[best])
+        starts.append(beside[best])
+    return starts
+
+
+def _along(curve: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The points of a line and some in between."""
+    pairs = itertools.pairwise(curve)
+    between = [(a + (c - a) * part / 8, b + (d - b) * part / 8) for (a, b), (c, d) in pairs for part in range(8)]
+    return [*between, curve[-1]]
+
+
+def _shared(one: tuple[float, ...], two: tuple[float, ...]) -> float:
+    """Area that two boxes (left, top, right, bottom) have in common."""
+    wide, high = min(one[2], two[2]) - max(one[0], two[0]), min(one[3], two[3]) - max(one[1], two[1])
+    return max(wide, 0.0) * max(high, 0.0)
 
 
 class _Axis:

@@ -26,7 +26,6 @@ class Method:
     label: str
     schedule: str
     both_orders: Literal["both", "random"] = "both"
-    slow: bool = False  # thousands of calls a query: fewer seeds
     exact: bool = False  # reaches the ceiling with a judge that makes no mistakes
     sweep: bool = True  # is cut at every call
 
@@ -55,16 +54,16 @@ SETTINGS = (
 
 METHODS = (
     Method("pointwise", "pointwise"),
-    Method("PRP all-pairs", "allpair", slow=True, exact=True),
-    Method("PRP sliding-10", "sliding:passes=10", slow=True, exact=True),
+    Method("PRP all-pairs", "allpair", exact=True),
+    Method("PRP sliding-10", "sliding:passes=10", exact=True),
     Method("PRP sliding-1", "sliding:passes=1"),
     Method("heapsort", "heapsort", exact=True),
     Method("quicksort", "quicksort", exact=True),
     Method("knockout", "knockout", exact=True),
     Method("Mohajer, one random order", "mohajer", both_orders="random"),  # its end is an order by all answers
     Method("Mohajer, no refit", "mohajer:refit=false", both_orders="random", exact=True),
-    Method("sampled pairs, skip 30 %", "sampled", slow=True),
-    Method("sampled pairs, skip 30 %, greedy, no prior", "sampled:aggregate=greedy,prior=0", slow=True),
+    Method("sampled pairs, skip 30 %", "sampled"),
+    Method("sampled pairs, skip 30 %, greedy, no prior", "sampled:aggregate=greedy,prior=0"),
     Method("setwise heap, 3", "setwise-heap:size=3", exact=True, sweep=False),
     Method("setwise heap, 10", "setwise-heap:size=10", exact=True),
     Method("setwise insertion, 10", "setwise-insertion:size=10", exact=True),
@@ -74,7 +73,7 @@ METHODS = (
     Method("TDPart", "tdpart", exact=True),
     Method("TourRank-1", "tourrank:tournaments=1", sweep=False),
     Method("TourRank-2", "tourrank:tournaments=2"),
-    Method("TourRank-10", "tourrank:tournaments=10", slow=True, sweep=False),
+    Method("TourRank-10", "tourrank:tournaments=10", sweep=False),
     Method("BlitzRank k=20", "blitzrank:size=20", exact=True, sweep=False),
     Method("BlitzRank k=10", "blitzrank:size=10", exact=True),
     Method("TDPart, refit", "tdpart:refit=true", sweep=False),

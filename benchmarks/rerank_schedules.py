@@ -1,13 +1,18 @@
 """Every schedule against an oracle that errs as judges do: what it costs, and how well it orders.
 
-    python -m benchmarks.rerank_schedules ../shared/data/scifact ../shared/data/nfcorpus [--quick] [--out DIR]
+    python -m benchmarks.rerank_schedules ../shared/data/scifact ../shared/data/nfcorpus --skip 60 [--out DIR]
 
 BM25's first 100 passages of every judged query (`--queries`: a sample of them) are reranked by every method of
 `rerank_methods.py` under every setting of the oracle (`spaniel.rerank.judges.oracle`): without errors, as a strong
 judge, as a realistic one, with much noise and a liking for what is shown first, and the same on a shuffled first stage.
 For each: calls of the judge, passages read, rounds that follow each other, and nDCG@10, the mean over queries of the
 mean over seeds (of the oracle and the schedule), with a 95 % interval over queries. Methods share queries, seeds and
-the oracle's opinions. Then
+the oracle's opinions; the paired differences to the default JointRank have intervals too.
+
+Settings were chosen on the first 40 to 60 queries of a fixed shuffle (this benchmark's, `rerank_aggregators`,
+`rerank_pairs`, `rerank_refit`): `--skip 60` leaves these out. Before that, the first stage's slope and a range of
+priors were tried on the collection's first 150 queries with more than 20 candidates: `--skip 60 --after 150` for
+scifact and `--after 226` for nfcorpus leave both out. Then
 
 - the budget curve: nDCG@10 when every query is cut after 1, 2, 5, ... calls (of some of the queries, one seed);
 - the cut sweep: every schedule cut at *every* call (pairwise ones on 20 passages): the lowest mean on the way,
@@ -21,6 +26,7 @@ speed.
 """
 
 import argparse
+import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -35,12 +41,15 @@ from benchmarks.report import machine, write
 from benchmarks.rerank_candidates import Candidates, candidates
 from benchmarks.rerank_methods import METHODS, SETTINGS, Method, Setting, played
 from benchmarks.rerank_tables import bars, show
+from spaniel import rerank
 from spaniel.eval.statistics import mean_interval
 from spaniel.rerank.schedules.table import SCHEDULES
 
 BUDGETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 CUT_PASSAGES: Mapping[str, int] = {"prefer": 20, "order": 100, "score": 100}
-CUT_QUERIES, CURVE_QUERIES = 20, 30
+CUT_QUERIES, CURVE_QUERIES = 40, 100
+CODE = ("*.py", "aggregate/*.py", "designs/*.py", "schedules/*.py", "judges/*.py")  # of `spaniel.rerank`
+OURS = ("rerank_candidates.py", "rerank_methods.py", "rerank_schedules.py")
 CURVES = (
     "quicksort", "heapsort", "Mohajer, one random order", "setwise heap, 10", "window 20/10", "TDPart",
     "TourRank-10", "BlitzRank k=10", "JointRank", "JointRank, PageRank (the paper)", "PRP sliding-10", "pointwise",
@@ -50,10 +59,13 @@ CURVES = (
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("collections", nargs="+")
-    parser.add_argument("--queries", type=int, default=50, help="of each collection at most, drawn with a fixed seed")
-    parser.add_argument("--seeds", type=int, default=2, help="of the oracle; of methods with thousands of calls one")
+    parser.add_argument("--queries", type=int, help="of each collection at most, drawn with a fixed seed")
+    parser.add_argument("--skip", type=int, default=0, help="so many of the shuffled queries, before those taken")
+    parser.add_argument("--after", type=int, default=0, help="of these, those after the collection's first so many")
+    parser.add_argument("--seeds", type=int, default=3, help="of the oracle and the schedules")
+    parser.add_argument("--rows", action="store_true", help="whole runs alone: no budget curve, no cuts")
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--quick", action="store_true", help="20 queries, one seed: two minutes")
+    parser.add_argument("--quick", action="store_true", help="20 queries, one seed: QUICKTIME")
     parser.add_argument("--stop-s", type=float, default=math.inf, help="stop then; the same command goes on")
     parser.add_argument("--cache", type=Path)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/out"))
@@ -65,38 +77,45 @@ def main() -> None:
     results = []
     with Journal(options.out / "rerank_schedules.parts.jsonl", options.processes, options.stop_s) as journal:
         for path in options.collections:
-            queries = sampled(candidates(path, cache=options.cache), options.queries)
-            results.append(measured(journal, Path(path).name, queries, methods, options.seeds))
+            found = candidates(path, cache=options.cache)
+            queries = sampled(found, options.queries, skip=options.skip, after=options.after)
+            results.append(measured(journal, Path(path).name, queries, methods, options.seeds, rows=options.rows))
             print(show(results[-1]), flush=True)
     write(options.out / "rerank_schedules", {"machine": machine(), "results": results}, "\n".join(map(show, results)))
     for result in results:
         plots(result, options.out)
 
 
-def sampled(queries: Sequence[Candidates], most: int) -> list[Candidates]:
-    """So many of them, always the same, in their order."""
-    drawn = np.random.default_rng(5).permutation(len(queries))[:most]
-    return [queries[i] for i in sorted(drawn.tolist())]
+def sampled(queries: Sequence[Candidates], most: int | None, *, skip: int = 0, after: int = 0) -> list[Candidates]:
+    """So many of them (None: all) behind the first `skip` of a shuffle that is always the same; of these, those that
+    come `after` so many in the collection, in their order."""
+    drawn = np.random.default_rng(5).permutation(len(queries))[skip:][:most]
+    return [queries[i] for i in sorted(drawn.tolist()) if i >= after]
 
 
 def measured(
-    journal: Journal, collection: str, queries: Sequence[Candidates], methods: Sequence[Method], seeds: int
+    journal: Journal,
+    collection: str,
+    queries: Sequence[Candidates],
+    methods: Sequence[Method],
+    seeds: int,
+    *,
+    rows: bool,
 ) -> dict[str, Any]:
-    """Everything about one collection, as plain JSON."""
+    """Everything about one collection, as plain JSON; rows: without the budget curve and the cuts."""
     whole: dict[str, Job] = {}
     budgets: dict[str, Job] = {}
     sweeps: dict[str, Job] = {}
-    name = f"{collection} {len(queries)}"
+    name = f"{collection} {len(queries)} {fingerprint(queries)}"
     for method in methods:
-        n_seeds = 1 if method.slow else seeds
         for setting in SETTINGS:
-            key = f"{name} {setting.label} {n_seeds} {method.schedule}"
-            whole[key] = (reranked, collection, queries, method, setting, n_seeds)
+            key = f"{name} {setting.label} {seeds} {method.schedule}"
+            whole[key] = (reranked, collection, queries, method, setting, seeds)
         n = CUT_PASSAGES[SCHEDULES[method.base].asks]
         few = [query.first(n) for query in queries[:CUT_QUERIES]]
-        if method.sweep:
+        if method.sweep and not rows:
             sweeps[f"{name} cuts {len(few)} {n} {method.schedule}"] = (cuts, collection, few, method)
-        if method.label in CURVES:
+        if method.label in CURVES and not rows:
             few = queries[:CURVE_QUERIES]
             budgets[f"{name} curve {len(few)} {method.schedule}"] = (curve, collection, few, method)
     jobs = whole | budgets | sweeps
@@ -113,6 +132,17 @@ def measured(
         "cuts": {jobs[key][3].label: part for key, part in done.items() if jobs[key][0] is cuts},
     }
     return result | {"bars": bars(result, methods)}
+
+
+def fingerprint(queries: Sequence[Candidates]) -> str:
+    """Of the code that answers hang on, and of what is reranked: results under another one are of something else."""
+    given = hashlib.blake2b(digest_size=6)
+    package, here = Path(rerank.__file__).parent, Path(__file__).parent
+    for path in (*sorted(path for part in CODE for path in package.glob(part)), *(here / name for name in OURS)):
+        given.update(path.read_bytes())
+    for query in queries:
+        given.update(repr((query.query_id, query.ids, query.grades.tolist())).encode())
+    return given.hexdigest()
 
 
 def row_of(
@@ -191,6 +221,8 @@ def plots(result: dict[str, Any], out: Path) -> None:
     name = result["collection"]
     y = f"nDCG@10, {name}, realistic oracle"
     out.joinpath(f"rerank_schedules_{name}.svg").write_text(log_x(ends, x="calls a query", y=y))
+    if not result["curve"]:
+        return
     lines = {label: [point[:2] for point in result["curve"][label]] for label in CURVES if label in result["curve"]}
     out.joinpath(f"rerank_budget_{name}.svg").write_text(log_x(lines, x="calls a query, then cut", y=y))
 

@@ -5,6 +5,7 @@ import itertools
 import sys
 import xml.etree.ElementTree as ET
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -107,6 +108,58 @@ def test_a_linear_axis_has_round_ticks_inside() -> None:
     svg = plot.log_x({"a": [(1, 0.31), (100, 0.52)], "b": [(10, 0.4)]}, x="calls", y="nDCG")
     texts = [each.text for each in ET.fromstring(svg).iter() if each.tag.endswith("text")]
     assert {"0.35", "0.4", "0.45", "0.5", "1  a", "2  b"} <= set(texts)
+
+
+def test_numbers_of_a_plot_do_not_cover_each_other() -> None:
+    """34 methods, many at nearly the same calls and quality; and no two lines look the same."""
+    rng = np.random.default_rng(3)
+    ends = {f"method {i}": [(10 * rng.lognormal(), 0.4 + 0.02 * rng.random())] for i in range(34)}
+    texts = [each for each in ET.fromstring(plot.log_x(ends, x="calls", y="nDCG")).iter() if each.tag.endswith("text")]
+    numbers = [each for each in texts if (each.text or "").isdecimal() and each.attrib["fill"] != "#333"]
+    assert len(numbers) == 34
+    for one, two in itertools.combinations(numbers, 2):
+        apart = [abs(float(one.attrib[name]) - float(two.attrib[name])) for name in ("x", "y")]
+        assert apart[0] >= 7 or apart[1] >= 10, (one.text, two.text)
+    curves = plot.log_x({f"{i}": [(1, i), (9, i + 1)] for i in range(12)}, x="calls", y="nDCG")
+    looks = [(each.attrib["stroke"], each.attrib.get("stroke-dasharray")) for each in ET.fromstring(curves).iter()
+             if each.tag.endswith("polyline")]  # fmt: skip
+    assert len(set(looks)) == 12
+
+
+def test_skipped_queries_are_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What settings were chosen on and what they are held to share no query; another first stage is another key."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2]))
+    schedules = importlib.import_module("benchmarks.rerank_schedules")
+    found = importlib.import_module("benchmarks.rerank_candidates")
+    queries = [found.Candidates(str(i), (f"d{i}",), np.ones(1), 1.0) for i in range(40)]
+    chosen, others = schedules.sampled(queries, 15), schedules.sampled(queries, None, skip=15)
+    assert sorted([*chosen, *others], key=queries.index) == queries
+    late = schedules.sampled(queries, None, skip=15, after=30)
+    assert late == [query for query in others if queries.index(query) >= 30] != []
+    assert schedules.fingerprint(chosen) == schedules.fingerprint(list(chosen))
+    changed = [*chosen[1:], replace(chosen[0], ids=("another",))]
+    assert len({schedules.fingerprint(each) for each in (chosen, others, late, changed)}) == 4
+
+
+def test_differences_to_the_default_are_paired(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A constant gap is known exactly however much the queries differ; tables without sweeps are whole."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2]))
+    tables = importlib.import_module("benchmarks.rerank_tables")
+    values = np.random.default_rng(0).random(30)
+
+    def row(calls: float, change: float) -> dict[str, object]:
+        at = {"values": (values - change).tolist(), "mean": 0.5 - change, "low": 0.4, "high": 0.6, "misses": 0}
+        return {"calls": calls, "docs": 400, "depth": 1, "ndcg": {each.label: at for each in tables.SETTINGS}}
+
+    rows = {tables.OURS: row(20, 0.0), tables.PAPERS: row(20, 0.05)}
+    gap = tables.ahead(rows, tables.PAPERS, "realistic")
+    assert gap.difference == pytest.approx(5)
+    assert gap.high - gap.low == pytest.approx(0, abs=1e-9)
+    result = {"collection": "c", "queries": 30, "passages": 100.0, "seeds": 3, "first_stage": 0.1, "ceiling": 1.0,
+              "rows": rows, "curve": {}, "cuts": {}}  # fmt: skip
+    shown = tables.show(result | {"bars": tables.bars(result, [])})
+    assert "points before the paper's PageRank, biased: +5.0 ± 0.0" in shown
+    assert "| JointRank, PageRank (the paper) | 20 | 1 | +5.0 ± 0.0 |" in shown
 
 
 def test_a_journal_goes_on_where_it_was(tmp_path: Path) -> None:
