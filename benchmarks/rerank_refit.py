@@ -16,6 +16,7 @@ import numpy as np
 from benchmarks.report import machine
 from benchmarks.rerank_candidates import Candidates, candidates
 from benchmarks.rerank_methods import SETTINGS, Method, Setting, played
+from benchmarks.rerank_schedules import sampled
 from spaniel.eval.statistics import mean_interval
 
 METHODS = (
@@ -38,9 +39,7 @@ def main() -> None:
     options = parser.parse_args()
     print(machine())
     for path in options.collections:
-        queries = candidates(path, cache=options.cache)
-        drawn = np.random.default_rng(5).permutation(len(queries))[: options.queries]
-        queries = [queries[i] for i in sorted(drawn.tolist())]
+        queries = sampled(candidates(path, cache=options.cache), options.queries)
         name = Path(path).name
         print(f"\n{name}: {len(queries)} queries, {options.seeds} seeds\n")
         print("| method | " + " | ".join(setting.label for setting in SETTINGS) + " |")

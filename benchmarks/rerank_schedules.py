@@ -41,15 +41,12 @@ from benchmarks.report import machine, write
 from benchmarks.rerank_candidates import Candidates, candidates
 from benchmarks.rerank_methods import METHODS, SETTINGS, Method, Setting, played
 from benchmarks.rerank_tables import bars, show
-from spaniel import rerank
 from spaniel.eval.statistics import mean_interval
 from spaniel.rerank.schedules.table import SCHEDULES
 
 BUDGETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 CUT_PASSAGES: Mapping[str, int] = {"prefer": 20, "order": 100, "score": 100}
 CUT_QUERIES, CURVE_QUERIES = 40, 100
-CODE = ("*.py", "aggregate/*.py", "designs/*.py", "schedules/*.py", "judges/*.py")  # of `spaniel.rerank`
-OURS = ("rerank_candidates.py", "rerank_methods.py", "rerank_schedules.py")
 CURVES = (
     "quicksort", "heapsort", "Mohajer, one random order", "setwise heap, 10", "window 20/10", "TDPart",
     "TourRank-10", "BlitzRank k=10", "JointRank", "JointRank, PageRank (the paper)", "PRP sliding-10", "pointwise",
@@ -63,6 +60,7 @@ def main() -> None:
     parser.add_argument("--skip", type=int, default=0, help="so many of the shuffled queries, before those taken")
     parser.add_argument("--after", type=int, default=0, help="of these, those after the collection's first so many")
     parser.add_argument("--seeds", type=int, default=3, help="of the oracle and the schedules")
+    parser.add_argument("--methods", nargs="+", choices=sorted({m.base for m in METHODS}), help="rows of these alone")
     parser.add_argument("--rows", action="store_true", help="whole runs alone: no budget curve, no cuts")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--quick", action="store_true", help="20 queries, one seed: QUICKTIME")
@@ -73,7 +71,7 @@ def main() -> None:
     if options.quick:
         options.queries, options.seeds = 20, 1
     options.out.mkdir(parents=True, exist_ok=True)
-    methods = [method for method in METHODS if method.base in SCHEDULES]
+    methods = [method for method in METHODS if method.base in (options.methods or SCHEDULES)]
     results = []
     with Journal(options.out / "rerank_schedules.parts.jsonl", options.processes, options.stop_s) as journal:
         for path in options.collections:
@@ -135,14 +133,9 @@ def measured(
 
 
 def fingerprint(queries: Sequence[Candidates]) -> str:
-    """Of the code that answers hang on, and of what is reranked: results under another one are of something else."""
-    given = hashlib.blake2b(digest_size=6)
-    package, here = Path(rerank.__file__).parent, Path(__file__).parent
-    for path in (*sorted(path for part in CODE for path in package.glob(part)), *(here / name for name in OURS)):
-        given.update(path.read_bytes())
-    for query in queries:
-        given.update(repr((query.query_id, query.ids, query.grades.tolist())).encode())
-    return given.hexdigest()
+    """Of what is reranked: as many others are another part of the journal."""
+    given = [(query.query_id, query.ids, query.grades.tolist()) for query in queries]
+    return hashlib.blake2b(repr(given).encode(), digest_size=6).hexdigest()
 
 
 def row_of(

@@ -162,6 +162,22 @@ def test_differences_to_the_default_are_paired(monkeypatch: pytest.MonkeyPatch) 
     assert "| JointRank, PageRank (the paper) | 20 | 1 | +5.0 ± 0.0 |" in shown
 
 
+def test_the_benchmark_of_schedules_runs_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every method under every setting, curves, cuts, tables and plots, of three queries with three passages each."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2]))
+    schedules = importlib.import_module("benchmarks.rerank_schedules")
+    monkeypatch.setattr("benchmarks.journal.ProcessPoolExecutor", ThreadPoolExecutor)
+    folder = small_collection.write(tmp_path / "scifact")  # the oracle is calibrated by name
+    options = [str(folder), "--quick", "--out", str(tmp_path / "out"), "--cache", str(tmp_path / "cache")]
+    monkeypatch.setattr(sys, "argv", ["rerank_schedules", *options])
+    schedules.main()
+    text = (tmp_path / "out" / "rerank_schedules.md").read_text()
+    assert "perfect oracle, below the ceiling: none" in text
+    assert "cut at every call, below BM25 by more than noise" in text
+    names = {path.name for path in (tmp_path / "out").glob("*.svg")}
+    assert names == {"rerank_schedules_scifact.svg", "rerank_budget_scifact.svg"}
+
+
 def test_a_journal_goes_on_where_it_was(tmp_path: Path) -> None:
     """What is done is not run again; a line that a kill cut off is."""
     path, journals = tmp_path / "parts.jsonl", load("journal")
