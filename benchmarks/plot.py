@@ -81,16 +81,21 @@ def _curve(places: Sequence[tuple[float, float]], colour: str, *, dashed: bool) 
 
 def _numbers(curves: Sequence[Sequence[tuple[float, float]]]) -> list[tuple[float, float]]:
     """Where the number of each line begins: beside its end, where it covers least of the lines and of other numbers."""
-    taken = [(a - 6, b - 6, a + 6, b + 6) for curve in curves for a, b in _along(curve)]
+    taken = [_around(a, b) for curve in curves for a, b in _along(curve)]
     starts = []
     for i, curve in enumerate(curves):
         (a, b), wide = curve[-1], 7 * len(str(i + 1))
         beside = [(a + side * 5 - wide * (side < 0), b + down) for down in (-4, 4, 13, -15, 22) for side in (1, -1)]
         boxes = [(left, low - 10, left + wide, low) for left, low in beside]
-        best = min(range(len(boxes)), key=lambda at: sum(_shared(boxes[at], other) for other in taken))
+        others = [box for box in taken if box != _around(a, b)]
+        best = min(range(len(boxes)), key=lambda at: sum(_shared(boxes[at], other) for other in others))
         taken.append(boxes[best])
         starts.append(beside[best])
     return starts
+
+
+def _around(a: float, b: float) -> tuple[float, float, float, float]:
+    return a - 5, b - 5, a + 5, b + 5
 
 
 def _along(curve: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

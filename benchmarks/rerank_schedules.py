@@ -63,7 +63,7 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", choices=sorted({m.base for m in METHODS}), help="rows of these alone")
     parser.add_argument("--rows", action="store_true", help="whole runs alone: no budget curve, no cuts")
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--quick", action="store_true", help="20 queries, one seed: QUICKTIME")
+    parser.add_argument("--quick", action="store_true", help="20 queries, one seed: two minutes")
     parser.add_argument("--stop-s", type=float, default=math.inf, help="stop then; the same command goes on")
     parser.add_argument("--cache", type=Path)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/out"))
