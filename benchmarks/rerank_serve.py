@@ -283,7 +283,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=20)
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--seconds", type=float, default=30, help="of the open loops")
+    parser.add_argument("--seconds", type=float, default=25, help="of the open loops")
     parser.add_argument("--soak-s", type=float, default=600)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--server", default="", help="further options of spaniel rerank serve, in one word")

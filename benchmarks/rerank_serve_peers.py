@@ -56,7 +56,7 @@ def raw(graph: Path, pairs: Pairs, n_threads: int) -> tuple[Callable[[], object]
     sample = pairs[:: max(1, len(pairs) // 150)]
     runners = {side_by_side: onnxruntime_runner(graph, n_threads, side_by_side) for side_by_side in (True, False)}
     ways = [(side_by_side, budget) for side_by_side in runners for budget in (256, 512, 1024)]
-    side_by_side, budget = fastest({way: partial(runners[way[0]], sample, way[1]) for way in ways}, rounds=4)
+    side_by_side, budget = fastest({way: partial(runners[way[0]], sample, way[1]) for way in ways}, rounds=3)
     threads = f"{n_threads} runs of 1 thread" if side_by_side else f"1 run of {n_threads} threads"
     return partial(runners[side_by_side], pairs, budget), {"budget": budget, "threads": threads}
 
@@ -70,7 +70,7 @@ def sentence_transformers(
 
     torch.set_num_threads(n_threads)
     peer = CrossEncoder(str(model), device="cpu", local_files_only=True)
-    sample = list(texts[:: max(1, len(texts) // 40)])
+    sample = list(texts[:: max(1, len(texts) // 64)])
     predict = partial(peer.predict, show_progress_bar=False)
     predict(sample[:4])
     size = fastest({size: partial(predict, sample, batch_size=size) for size in _BATCHES}, rounds=2)
