@@ -46,7 +46,8 @@ from spaniel.rerank.schedules.table import SCHEDULES
 
 BUDGETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 CUT_PASSAGES: Mapping[str, int] = {"prefer": 20, "order": 100, "score": 100}
-CUT_QUERIES, CURVE_QUERIES = 40, 100
+CUT_QUERIES: Mapping[str, int] = {"prefer": 40, "order": 100, "score": 100}
+CURVE_QUERIES = 100
 CURVES = (
     "quicksort", "heapsort", "Mohajer, one random order", "setwise heap, 10", "window 20/10", "TDPart",
     "TourRank-10", "BlitzRank k=10", "JointRank", "JointRank, PageRank (the paper)", "PRP sliding-10", "pointwise",
@@ -63,7 +64,7 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", choices=sorted({m.base for m in METHODS}), help="rows of these alone")
     parser.add_argument("--rows", action="store_true", help="whole runs alone: no budget curve, no cuts")
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--quick", action="store_true", help="20 queries, one seed: two minutes")
+    parser.add_argument("--quick", action="store_true", help="20 queries, one seed: a minute or two")
     parser.add_argument("--stop-s", type=float, default=math.inf, help="stop then; the same command goes on")
     parser.add_argument("--cache", type=Path)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/out"))
@@ -109,8 +110,9 @@ def measured(
         for setting in SETTINGS:
             key = f"{name} {setting.label} {seeds} {method.schedule}"
             whole[key] = (reranked, collection, queries, method, setting, seeds)
-        n = CUT_PASSAGES[SCHEDULES[method.base].asks]
-        few = [query.first(n) for query in queries[:CUT_QUERIES]]
+        asks = SCHEDULES[method.base].asks
+        n = CUT_PASSAGES[asks]
+        few = [query.first(n) for query in queries[: CUT_QUERIES[asks]]]
         if method.sweep and not rows:
             sweeps[f"{name} cuts {len(few)} {n} {method.schedule}"] = (cuts, collection, few, method)
         if method.label in CURVES and not rows:
