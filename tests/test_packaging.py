@@ -18,7 +18,9 @@ FOLDERS = {
 }  # fmt: skip
 
 OF_AN_EXTRA = {
-    "serve": [f"spaniel.rerank.serve.{name}" for name in ("answers", "app", "body", "protocol", "run", "watching")]
+    "serve": [
+        f"spaniel.rerank.serve.{name}" for name in ("answers", "app", "body", "heads", "protocol", "run", "watching")
+    ]
 }
 """Modules that are of no use without an extra, and import it."""
 
