@@ -6,7 +6,7 @@
 A cross-encoder of MiniLM-L6's shape with random weights, in int8, behind `spaniel rerank serve` in a process of its
 own; requests come over HTTP from this one, on the same cores. In turn:
 
-- `speed`: ONNX Runtime on the same pairs, sorted perfectly, without queue or HTTP, and the server with sixteen clients
+- `speed`: ONNX Runtime on the same pairs, sorted perfectly, without queue or HTTP, and the server with eight clients
   that ask as soon as they are answered, turn about; what counts is the median over the rounds of their ratio, of tokens
   a second and of tokens for each second of processor time. `peer`: sentence-transformers on the same texts, likewise.
 - `open`: requests arrive by chance at 80 % of the server's speed: latencies.
@@ -42,7 +42,7 @@ from .rerank_serve_verdict import missed, table
 from .rerank_serve_work import SOAK_SIZES, Request, requests
 
 PARTS = ("speed", "peer", "open", "overload")
-_CLIENTS = 16
+_CLIENTS = 8
 Args = argparse.Namespace
 _TIMEOUT_S = {"open": 60.0, "overload": 5.0, "soak": 60.0}
 """What a request may take, as `x-timeout-ms` says it."""

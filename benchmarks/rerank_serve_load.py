@@ -107,10 +107,15 @@ async def open_loop(client: Client, bodies: Sequence[bytes], rate: float, second
 
 
 async def closed_loop(client: Client, bodies: Sequence[bytes], *, n_clients: int) -> list[Answer]:
-    """Every request once; so many are under way at any time."""
+    """Every request once; so many are under way at any time. One that is refused for load comes again when it may."""
     coming = iter(enumerate(bodies))
 
+    async def answered(number: int, body: bytes) -> Answer:
+        while (answer := await client.post(number, body, time.perf_counter())).status == 429:
+            await asyncio.sleep(answer.retry_after_s)
+        return answer
+
     async def one() -> list[Answer]:
-        return [await client.post(number, body, time.perf_counter()) for number, body in coming]
+        return [await answered(number, body) for number, body in coming]
 
     return [answer for each in await asyncio.gather(*(one() for _ in range(n_clients))) for answer in each]
