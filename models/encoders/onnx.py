@@ -7,11 +7,9 @@ quantisation does, still makes a difference; ours has a scale for each token.) M
 and change no bit. On a GPU, which wants large batches, texts of unlike length share them.
 """
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -22,6 +20,7 @@ from spaniel.models.card import ModelCard
 from spaniel.models.pooling import normalised, pooled
 from spaniel.models.session import Device, open_session
 from spaniel.models.tokens import Tokenizer
+from spaniel.models.workers import Workers
 from spaniel.retrieval.errors import ModelError
 
 from .base import Encoded, Encoder, Kind
@@ -77,9 +76,7 @@ class OnnxEncoder(Encoder):
         self._output, self._pool_here = _output(self._session, card, files.graph)
         self._padding, self._device = files.padding, device
         self._budget = budget or (CUDA_BUDGET if device == "cuda" else CPU_BUDGET)
-        self._threads, self._workers, self._opening = max(1, threads), None, Lock()
-
-    _workers: ThreadPoolExecutor | None
+        self._workers = Workers(threads, "spaniel-encode")
 
     def _encoded(self, texts: list[str], kind: Kind) -> Encoded:
         tokens = self._tokenizer(texts)
@@ -91,7 +88,7 @@ class OnnxEncoder(Encoder):
         def run(places: NDArray[np.int64]) -> None:
             vectors[places] = self._run([tokens.ids[int(place)] for place in places])
 
-        self._each(run, groups)
+        self._workers.each(run, groups)
         return Encoded(vectors, sum(lengths), tokens.truncated, len(groups), lengths)
 
     def _lengths(self, texts: list[str]) -> list[int]:
@@ -99,22 +96,7 @@ class OnnxEncoder(Encoder):
 
     def close(self) -> None:
         """End the threads."""
-        with self._opening:
-            workers, self._workers = self._workers, None
-        if workers is not None:
-            workers.shutdown()
-
-    def _each(self, run: Callable[[NDArray[np.int64]], None], groups: Sequence[NDArray[np.int64]]) -> None:
-        if self._threads == 1 or len(groups) == 1:
-            for places in groups:
-                run(places)
-            return
-        with self._opening:
-            if self._workers is None:
-                self._workers = ThreadPoolExecutor(self._threads, thread_name_prefix="spaniel-encode")
-            workers = self._workers
-        for _ in workers.map(run, groups):
-            pass
+        self._workers.close()
 
     def _run(self, ids: Sequence[NDArray[np.int64]]) -> NDArray[np.float32]:
         """Vectors of one batch: float32 (n, d)."""

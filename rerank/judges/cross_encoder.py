@@ -5,10 +5,8 @@ Passage re-ranking with BERT, arXiv 1901.04085). Logits are handed on as they ar
 them to 1 and make ties.
 """
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from itertools import islice
-from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +15,7 @@ from spaniel.models.batching import batches
 from spaniel.models.cpus import usable_cpus
 from spaniel.models.pair_tokens import Pair
 from spaniel.models.text import passage_text
+from spaniel.models.workers import Workers
 from spaniel.rerank.cross_encoders.base import PairModel
 from spaniel.rerank.questions import Kind
 
@@ -53,12 +52,10 @@ class CrossEncoderJudge(Judge):
     ) -> None:
         super().__init__()
         self.name, self.model = model.name, model
-        self._threads = threads or usable_cpus()
+        self._workers = Workers(threads or usable_cpus(), "spaniel-judge")
         on_cpu = model.info.get("provider", "cpu") == "cpu"
         self._budget = budget or (BUDGET if on_cpu else _DEVICE_BUDGET)
         self._padding = not on_cpu if padding is None else padding
-        self._workers: ThreadPoolExecutor | None = None
-        self._opening = Lock()
 
     def estimate(self, calls: Sequence[Call]) -> list[int]:
         """See `Judge.estimate`: exactly what it will be, by the model's tokenizer. Costs tokenising them once more."""
@@ -74,7 +71,7 @@ class CrossEncoderJudge(Judge):
         def run(places: NDArray[np.int64]) -> None:
             scores[places] = self.model.logits([pairs[int(place)] for place in places])
 
-        self._each(run, groups)
+        self._workers.each(run, groups)
         tokens = [len(pair) for pair in pairs]
         cut = [int(pair.truncated) for pair in pairs]
         return Judged(scores.tolist(), tokens, sum(cut), 0, len(groups), truncated_by_call=cut)
@@ -90,22 +87,7 @@ class CrossEncoderJudge(Judge):
             found.update(zip(places, self.model.tokenised(query, texts), strict=True))
         return [found[place] for place in range(len(calls))]
 
-    def _each(self, run: Callable[[NDArray[np.int64]], None], groups: Sequence[NDArray[np.int64]]) -> None:
-        if self._threads == 1 or len(groups) == 1:
-            for places in groups:
-                run(places)
-            return
-        with self._opening:
-            if self._workers is None:
-                self._workers = ThreadPoolExecutor(self._threads, thread_name_prefix="spaniel-judge")
-            workers = self._workers
-        for _ in workers.map(run, groups):
-            pass
-
     def close(self) -> None:
         """End the threads and give the model back."""
-        with self._opening:
-            workers, self._workers = self._workers, None
-        if workers is not None:
-            workers.shutdown()
+        self._workers.close()
         self.model.close()

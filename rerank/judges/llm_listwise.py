@@ -12,16 +12,16 @@ Nothing here is asked twice in another order: which passage stands where is the 
 from collections.abc import Sequence
 from functools import partial
 
-from spaniel.rerank.llm.chat import Chat, Reply
-from spaniel.rerank.llm.conversations import Conversations, Question, Reading
+from spaniel.rerank.llm.chat import Reply
+from spaniel.rerank.llm.conversations import Question, Reading
 from spaniel.rerank.llm.labels import parse_choice
 from spaniel.rerank.llm.likelihood import TOP_LOGPROBS, label_logprobs, likeliest_first
 from spaniel.rerank.llm.parse import parse_order
-from spaniel.rerank.llm.prompts import LETTERS, Room, choice, letters, permutation
+from spaniel.rerank.llm.prompts import LETTERS, choice, letters, permutation
 from spaniel.retrieval.errors import InvalidInput
 
-from .base import Call, Judge, Judged
-from .llm_pairwise import Mode, check_mode, no_logprobs
+from .base import Call, Judged
+from .llm import LLMJudge, no_logprobs
 
 __all__ = ["LLMListwise"]
 
@@ -30,39 +30,11 @@ _PER_LABEL = 6
 _LIKELIHOOD = 4
 
 
-class LLMListwise(Judge):
-    """Passages in order, by a chat model.
+class LLMListwise(LLMJudge):
+    """Passages in order, by a chat model; see `LLMJudge` for its arguments."""
 
-    Args:
-        chat: the model; `open_chat` makes one of a URL.
-        mode: "generation" or "likelihood"; see the module.
-        max_passage_tokens: a longer passage is cut and counted (by `models.text.tokens_of`).
-        max_prompt_tokens: passages are cut further where all of them take more; by default they are not.
-        thinking_tokens: how much a model that reasons may write before its answer.
-        concurrency: requests under way at once.
-
-    Raises:
-        InvalidInput: another mode, a number below 1, or likelihood mode for a model that reasons first.
-    """
-
+    name = "llm-listwise"
     kinds = frozenset({"order"})
-    remote = True
-
-    def __init__(
-        self,
-        chat: Chat,
-        *,
-        mode: Mode = "generation",
-        max_passage_tokens: int = 300,
-        max_prompt_tokens: int | None = None,
-        thinking_tokens: int = 0,
-        concurrency: int = 8,
-    ) -> None:
-        super().__init__()
-        self._mode, self._room = check_mode(mode, thinking_tokens), Room(max_passage_tokens, max_prompt_tokens)
-        self._conversations = Conversations(chat, concurrency=concurrency, thinking_tokens=thinking_tokens)
-        self.concurrency = concurrency
-        self.name = f"llm-listwise({chat.name})"
 
     def _order(self, calls: Sequence[Call]) -> Judged:
         return self._conversations.judged([self._question(call) for call in calls])
@@ -71,10 +43,6 @@ class LLMListwise(Judge):
         """See `Judge.estimate`: the prompt as it is sent, and the answer."""
         asked = [self._question(call) for call in calls]
         return [each.prompt.tokens + each.max_tokens for each in asked]
-
-    def close(self) -> None:
-        """Let go of threads and connections."""
-        self._conversations.close()
 
     def _question(self, call: Call) -> Question:
         n = len(call.passages)

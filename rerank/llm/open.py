@@ -3,8 +3,9 @@
 from typing import Any
 
 from spaniel.rerank.judges.base import Judge
+from spaniel.rerank.judges.llm import Mode
 from spaniel.rerank.judges.llm_listwise import LLMListwise
-from spaniel.rerank.judges.llm_pairwise import LLMPairwise, Mode
+from spaniel.rerank.judges.llm_pairwise import LLMPairwise
 from spaniel.rerank.questions import Kind
 from spaniel.retrieval.errors import InvalidInput
 

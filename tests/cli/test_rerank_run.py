@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from contracts.chat_server import ChatServer, chat_serving
+from contracts.chat_server import ChatServer
+from contracts.json_server import json_serving
 from contracts.small_collection import QUERIES, write
 
 from benchmarks.cross_encoder_model import SMALL, write_cross_encoder
@@ -251,7 +252,7 @@ def test_schedules_are_listed(spaniel: Run) -> None:
 
 def test_an_llm_behind_a_url(spaniel: Run, small: Path, first: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.trec"
-    with chat_serving(ChatServer()) as server:
+    with json_serving(ChatServer()) as server:
         base = ("rerank", "run", first, "--corpus", small, "--judge", f"llm:{server.url}#m", "--out", out)
         schedule = ("--schedule", "window:window=3,step=1")
         assert spaniel(*base, *schedule, "--max-passage-tokens", "50", "--thinking-tokens", "1000").code == 0

@@ -1,18 +1,16 @@
 """A chat model that counts words, in process (`ToyChat`) and behind an OpenAI-compatible server that can misbehave."""
 
-import http.server
 import json
 import math
 import re
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from spaniel.rerank.llm.chat import Message, Reply
 
-__all__ = ["ChatServer", "ToyChat", "chat_serving", "passages_shown", "word_scores"]
+__all__ = ["ChatServer", "ToyChat", "passages_shown", "word_scores"]
 
 
 def passages_shown(prompt: str) -> list[tuple[str, str]]:
@@ -110,32 +108,3 @@ class ChatServer:
             best = max(top, key=lambda each: float(each["logprob"]))
             choice["logprobs"] = {"content": [{**best, "top_logprobs": top[: body["top_logprobs"]]}]}
         return {"choices": [choice], "usage": {"prompt_tokens": 50, "completion_tokens": 7, "total_tokens": 57}}
-
-
-@contextmanager
-def chat_serving(server: ChatServer) -> Iterator[ChatServer]:
-    """The server while the block runs; `url` ends with /v1."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            status, headers, answer = server.answer({**body, "path": self.path}, dict(self.headers.items()))
-            self.send_response(status)
-            for name, value in {"Content-Length": str(len(answer)), **headers}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(answer)
-
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
-    listening = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    server.url = f"http://127.0.0.1:{listening.server_address[1]}/v1"
-    try:
-        yield server
-    finally:
-        listening.shutdown()
-        listening.server_close()
-        thread.join()

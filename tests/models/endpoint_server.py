@@ -1,16 +1,14 @@
 """An OpenAI-compatible embeddings server on this machine, which can misbehave in the ways that servers do."""
 
-import http.server
 import json
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from contracts.toy_encoder import ToyEncoder
 
-__all__ = ["EmbeddingServer", "serving"]
+__all__ = ["EmbeddingServer"]
 
 
 @dataclass
@@ -43,32 +41,3 @@ class EmbeddingServer:
         good: Any = {"data": data, "usage": {"prompt_tokens": 3 * len(data)}}
         good = self.change(good) if self.change else good
         return 200, {}, good if isinstance(good, bytes) else json.dumps(good).encode()
-
-
-@contextmanager
-def serving(server: EmbeddingServer) -> Iterator[EmbeddingServer]:
-    """The server while the block runs."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            status, headers, answer = server.answer({**body, "path": self.path}, dict(self.headers.items()))
-            self.send_response(status)
-            for name, value in {"Content-Length": str(len(answer)), **headers}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(answer)
-
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
-    listening = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    server.url = f"http://127.0.0.1:{listening.server_address[1]}/v1"
-    try:
-        yield server
-    finally:
-        listening.shutdown()
-        listening.server_close()
-        thread.join()

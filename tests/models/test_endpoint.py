@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from contracts.json_server import json_serving
 from contracts.toy_encoder import ToyEncoder
 
 from spaniel.models.card import ModelCard
@@ -19,7 +20,7 @@ from spaniel.models.encoders.open import open_encoder
 from spaniel.rerank.client import RerankClient
 from spaniel.retrieval.errors import InvalidInput, LimitExceeded, ModelError
 
-from .endpoint_server import EmbeddingServer, serving
+from .endpoint_server import EmbeddingServer
 
 SECRET = "sk-very-secret"
 
@@ -39,7 +40,7 @@ def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def server() -> Iterator[EmbeddingServer]:
-    with serving(EmbeddingServer()) as running:
+    with json_serving(EmbeddingServer()) as running:
         yield running
 
 
@@ -356,7 +357,7 @@ def test_a_server_s_words_can_be_printed(server: EmbeddingServer) -> None:
 def test_a_proxy_does_not_see_what_stays_on_this_machine(
     server: EmbeddingServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with serving(EmbeddingServer()) as proxy:
+    with json_serving(EmbeddingServer()) as proxy:
         monkeypatch.setenv("http_proxy", proxy.url.removesuffix("/v1"))
         assert opened(server, key=SECRET).encode(["a"], kind="query").shape == (1, 4)
         assert proxy.asked == []

@@ -5,7 +5,8 @@ from threading import Event
 from typing import Any
 
 import pytest
-from contracts.chat_server import ChatServer, ToyChat, chat_serving, passages_shown
+from contracts.chat_server import ChatServer, ToyChat, passages_shown
+from contracts.json_server import json_serving
 from contracts.judge import JudgeContract
 
 from spaniel.rerank.judges.base import Call, Judge
@@ -224,7 +225,7 @@ def test_a_judge_for_the_schedule() -> None:
 
 
 def test_over_http() -> None:
-    with chat_serving(ChatServer()) as server, open_llm_judge(f"{server.url}#m", "order", concurrency=2) as judge:
+    with json_serving(ChatServer()) as server, open_llm_judge(f"{server.url}#m", "order", concurrency=2) as judge:
         judged = judge.answer("order", [call("cat", "key", "rotate key")] * 6)
     assert judged.answers == [(2, 1, 0)] * 6
     assert judged.tokens == [57] * 6

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from contracts.chat_server import ChatServer, chat_serving
+from contracts.chat_server import ChatServer
+from contracts.json_server import json_serving
 
 from spaniel.models.encoders.http_json import Poster
 from spaniel.rerank.llm.chat import CallFailed, Message
@@ -19,7 +20,7 @@ MESSAGES = (
 
 @pytest.fixture
 def server() -> Iterator[ChatServer]:
-    with chat_serving(ChatServer()) as running:
+    with json_serving(ChatServer()) as running:
         yield running
 
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from contracts.chat_server import ChatServer, ToyChat, chat_serving, passages_shown, word_answer
+from contracts.chat_server import ChatServer, ToyChat, passages_shown, word_answer
+from contracts.json_server import json_serving
 
 from spaniel.index.build import build
 from spaniel.rag.pipelines.spec import read_pipeline
@@ -84,7 +85,7 @@ def test_failures_and_repairs_are_counted_and_orders_stay_whole() -> None:
 
 def test_a_model_that_is_gone_or_called_wrongly_ends_the_work() -> None:
     """The first-stage order must not pass for a result."""
-    with chat_serving(ChatServer(key="secret")) as server:
+    with json_serving(ChatServer(key="secret")) as server:
         url = f"{server.url}#m"
         with open_llm_judge(url, "order") as judge, pytest.raises(ModelError, match="401"):
             rerank([QUERY] * 5, [TEXTS] * 5, judge, schedule="window:window=4,step=2")
@@ -112,7 +113,7 @@ def test_by_name_in_a_pipeline_file(tmp_path: Path) -> None:
     texts = ["key cat", "rotate key key", "key key key rotate cat", "cat"]
     documents = [Document(f"d{place}", text) for place, text in enumerate(texts)]
     (tmp_path / "mine.toml").write_text(TOML, "utf-8")
-    with chat_serving(ChatServer()) as server, build(documents, tmp_path / "kb") as index:
+    with json_serving(ChatServer()) as server, build(documents, tmp_path / "kb") as index:
         spec = (tmp_path / "mine.toml").read_text("utf-8").replace("URL", server.url)
         (tmp_path / "mine.toml").write_text(spec, "utf-8")
         pipeline = read_pipeline(tmp_path / "mine.toml").make(index)
@@ -125,7 +126,7 @@ def test_queries_over_http_side_by_side() -> None:
     queries = [Query(f"q{i}", QUERY) for i in range(6)]
     passages = tuple(Passage(f"p{i}", f"p{i}", 0, len(text), text) for i, text in enumerate(TEXTS))
     schedule = read_schedule("window:window=5,step=2")
-    with chat_serving(ChatServer()) as server:
+    with json_serving(ChatServer()) as server:
         played = []
         for concurrency in (1, 4):
             with open_llm_judge(f"{server.url}#m", "order", concurrency=concurrency) as judge:
