@@ -6,7 +6,7 @@ asks for.
 
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from spaniel.retrieval.errors import ModelError, require
 
 from .base import Encoded, Encoder, Kind
 
-__all__ = ["SentenceTransformersEncoder", "load"]
+__all__ = ["SentenceTransformersEncoder", "load", "load_local"]
 
 _BATCH = 32
 
@@ -68,7 +68,15 @@ class SentenceTransformersEncoder(Encoder):
 
 
 def load(folder: Path, *, device: str = "cpu", max_length: int | None = None) -> Any:
-    """A SentenceTransformer from a folder, its longest text set.
+    """A SentenceTransformer from a folder, its longest text set; see `load_local`."""
+    model = load_local("SentenceTransformer", folder, device)
+    if max_length:
+        model.max_seq_length = max_length
+    return model
+
+
+def load_local(kind: Literal["SentenceTransformer", "CrossEncoder"], folder: Path, device: str) -> Any:
+    """A model of sentence-transformers from a folder: nothing fetched, no code of the folder run, no pickle read.
 
     Raises:
         MissingExtra: sentence-transformers is not installed.
@@ -76,7 +84,7 @@ def load(folder: Path, *, device: str = "cpu", max_length: int | None = None) ->
     """
     library = require("sentence_transformers", extra="torch")
     try:
-        model = library.SentenceTransformer(
+        return getattr(library, kind)(
             str(folder),
             device=device,
             trust_remote_code=False,
@@ -85,6 +93,3 @@ def load(folder: Path, *, device: str = "cpu", max_length: int | None = None) ->
         )
     except Exception as error:
         raise ModelError(f"{folder}: sentence-transformers cannot load it ({error})") from error
-    if max_length:
-        model.max_seq_length = max_length
-    return model

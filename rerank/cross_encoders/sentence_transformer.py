@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spaniel.models.encoders.sentence_transformer import load_local
 from spaniel.models.pair_tokens import Pair
 from spaniel.models.text import clean
 from spaniel.retrieval.errors import ModelError, require
@@ -114,17 +115,7 @@ def load_cross_encoder(folder: Path, *, device: str = "cpu") -> Any:
         MissingExtra: sentence-transformers is not installed.
         ModelError: it cannot load the folder; the model gives several numbers a pair, or is no classifier.
     """
-    library = require("sentence_transformers", extra="torch")
-    try:
-        model = library.CrossEncoder(
-            str(folder),
-            device=device,
-            trust_remote_code=False,
-            local_files_only=True,
-            model_kwargs={"use_safetensors": True},
-        )
-    except Exception as error:
-        raise ModelError(f"{folder}: sentence-transformers cannot load it ({error})") from error
+    model = load_local("CrossEncoder", folder, device)
     config = getattr(model.model, "config", None)
     if getattr(config, "num_labels", 0) != 1:
         raise ModelError(f"{folder}: gives {getattr(config, 'num_labels', 'no')} numbers a pair; a reranker gives one")
