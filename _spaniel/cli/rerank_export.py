@@ -48,13 +48,19 @@ def export(
     the truth; with --check, by nDCG@10 on BM25's passages for the queries of a collection. Too far apart, and nothing
     is written.
     """
+    from spaniel.models.hub import UnknownModel
+    from spaniel.rerank.cross_encoders.open import WHERE_FROM
     from spaniel.rerank.export import export_cross_encoder
 
     if check is not None and not int8:
         raise click.UsageError("--check compares int8 with fp32; it needs --int8")
     start = time.perf_counter()
     with console.progress() as line:
-        source, default = model_source(model, lambda stage: line.update(stage, 0, 0))
+        try:
+            source, default = model_source(model, lambda stage: line.update(stage, 0, 0))
+        except UnknownModel as error:
+            error.hint = WHERE_FROM
+            raise
         judged = _judged(console, check, check_queries, check_depth) if check is not None else []
         exported = export_cross_encoder(
             source,

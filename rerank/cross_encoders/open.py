@@ -26,7 +26,10 @@ from .base import PairModel
 from .onnx import OnnxPairModel, PairFiles
 from .sentence_transformer import TorchPairModel, load_cross_encoder
 
-__all__ = ["Precision", "open_pair_model"]
+__all__ = ["WHERE_FROM", "Precision", "open_pair_model"]
+
+WHERE_FROM = "give a folder in hub format, one that `spaniel rerank export` wrote, or hub:owner/name"
+"""The hint for a model that is not found: names known elsewhere are those of encoders, which cannot rerank."""
 
 Precision = Literal["fp32", "int8"]
 Runtime = Literal["onnx", "sentence-transformers"]
@@ -89,7 +92,7 @@ def open_pair_model(
     try:
         located = locate(model, cache=options.cache, offline=offline, on_progress=options.say)
     except UnknownModel as error:
-        error.hint = "give a folder in hub format, one that `spaniel rerank export` wrote, or hub:owner/name"
+        error.hint = WHERE_FROM
         raise
     folder = read_folder(located.folder)
     reason = None if runtime else _why_not_onnx(folder)

@@ -25,6 +25,13 @@ def test_fp32_beside_the_model(spaniel: Run, tmp_path: Path) -> None:
     assert done.data["manifest"]["head"] == "classify"
 
 
+def test_a_model_that_is_none(spaniel: Run, tmp_path: Path) -> None:
+    done = spaniel("rerank", "export", tmp_path / "none", tmp_path / "out", "--json")
+    assert done.code == 2
+    assert "hub format" in done.error["hint"]
+    assert "minilm" not in done.error["hint"]  # an encoder, which cannot rerank
+
+
 def test_weights_in_a_file_of_their_own_are_told(spaniel: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(file, "MAX_GRAPH_BYTES", 9000)
     folder = small_cross_encoder(tmp_path / "m")
