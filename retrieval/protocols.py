@@ -8,8 +8,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from .policies.decision import Decision
+from .prompt import Piece, Prompt
 from .types import JSON, Passage, QueryLike, Ranking
 
 __all__ = [
@@ -161,21 +163,54 @@ class CutoffPolicy(Protocol):
 
 @runtime_checkable
 class RoutePolicy(Protocol):
-    """Decides which way a query goes, and learns from what came of it."""
+    """Decides which way a query goes, and learns from what came of it. Safe to call from several threads.
 
-    def choose(self, context: Mapping[str, JSON]) -> object:
-        """A decision, with the probability it was taken with."""
+    Attributes:
+        name: how logs and reports call it.
+        arms: the ways there are, in a fixed order.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def arms(self) -> tuple[str, ...]: ...
+
+    def choose(
+        self,
+        context: ArrayLike | None = None,
+        *,
+        preferences: Mapping[str, float] | None = None,
+        allowed: Collection[str] | None = None,
+    ) -> Decision:
+        """A decision, with the probability it was taken with.
+
+        Args:
+            context: float64 (d,), what is known of the query; None where the policy needs none.
+            preferences: weight of each metric of the reward, such as {"quality": .8, "latency": .1, "cost": .1}.
+            allowed: the arms that can be taken now; all by default.
+        """
         ...
 
-    def learn(self, decision: object, reward: float) -> None:
-        """Take in what a decision was worth."""
+    def learn(self, decision: Decision, reward: float | Mapping[str, float]) -> None:
+        """Take in what a decision was worth: one number, 0 to 1, or each metric by name."""
         ...
 
 
 @runtime_checkable
 class Generator(Protocol):
-    """Writes an answer from a prompt."""
+    """Writes an answer from a prompt. Safe to call from several threads.
 
-    def generate(self, prompt: str) -> Iterator[str]:
-        """The answer, piece by piece."""
+    Attributes:
+        name: how traces, caches and errors call it.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    def generate(self, prompt: Prompt) -> Iterator[Piece]:
+        """The answer, piece by piece; the last piece says how it ended and what it cost.
+
+        Raises:
+            ModelError: no answer can be had; what was given before it does not count.
+        """
         ...

@@ -1,0 +1,1 @@
+"""Cutting documents into passages whose offsets into the stored text are exact."""

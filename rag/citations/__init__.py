@@ -1,0 +1,1 @@
+"""References in an answer, held against the stored documents."""
