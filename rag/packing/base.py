@@ -25,7 +25,7 @@ class Packed:
 
     Attributes:
         excerpts: in the order in which they are shown.
-        tokens: that all of them take together; never above the budget.
+        tokens: that all of them take together, each counted by itself with its passage's title; never above the budget.
         left_out: how many candidates are not there.
         numbers: what led to the choice, for `explain`.
     """
@@ -39,6 +39,9 @@ class Packed:
 @runtime_checkable
 class Packer(Protocol):
     """Chooses what of the candidates a generator reads. Safe to call from several threads.
+
+    A packer is a frozen dataclass: its fields are its settings in Python and TOML. What it chooses depends on nothing
+    but what it is given; ties go to the better candidate.
 
     Attributes:
         name: how traces and errors call it.
