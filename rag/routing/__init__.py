@@ -1,0 +1,1 @@
+"""Which way a question goes: routes, rewrites, and what was learned from how they turned out."""
