@@ -34,7 +34,7 @@ from .store import MANIFEST_NAME, open_snapshot, read_manifest
 if TYPE_CHECKING:
     pass
 
-__all__ = ["Index", "open_index"]
+__all__ = ["Asks", "Index", "open_index"]
 
 Asks: TypeAlias = Literal["bm25", "dense", "hybrid"]
 

@@ -18,9 +18,13 @@ FOLDERS = {
 }  # fmt: skip
 
 OF_AN_EXTRA = {
+    "langchain": [
+        f"spaniel.rag.langchain.{name}"
+        for name in ("compressor", "documents", "embeddings", "retriever", "vectorstore")
+    ],
     "serve": [
         f"spaniel.rerank.serve.{name}" for name in ("answers", "app", "body", "heads", "protocol", "run", "watching")
-    ]
+    ],
 }
 """Modules that are of no use without an extra, and import it."""
 
