@@ -39,7 +39,7 @@ def test_an_installed_model_counts() -> None:
 
 
 def test_other_names_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match="tiktoken.*no model of this name is installed"):
+    with pytest.raises(InvalidInput, match=r"tiktoken.*no model of this name is installed"):
         token_counter("tiktoken")
     with pytest.raises(ModelError):
         token_counter(tmp_path)
