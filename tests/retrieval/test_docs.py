@@ -8,10 +8,11 @@ import pytest
 
 import spaniel.retrieval
 import spaniel.retrieval.policies
+import spaniel.retrieval.policies.bandits
 
 MODULES = [
     module.name
-    for package in (spaniel.retrieval, spaniel.retrieval.policies)
+    for package in (spaniel.retrieval, spaniel.retrieval.policies, spaniel.retrieval.policies.bandits)
     for module in pkgutil.iter_modules(package.__path__, package.__name__ + ".")
     if not module.ispkg
 ]

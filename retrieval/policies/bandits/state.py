@@ -1,0 +1,168 @@
+"""Policies in files: JSON whose every value is checked before it is used.
+
+A file is {"format", "version", "policy": its name, "settings": what it was made with, "state": what it has learned}.
+Arrays are nested lists; their shapes must be those that the settings ask for, and every number finite.
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spaniel.retrieval.atomic import written_whole
+from spaniel.retrieval.errors import InvalidInput, LimitExceeded
+from spaniel.retrieval.types import JSON
+
+__all__ = [
+    "array_of",
+    "check_number",
+    "entry",
+    "generator_of",
+    "generator_state",
+    "integer_of",
+    "listed",
+    "opened",
+    "read_json",
+    "wrapped",
+    "write_json",
+]
+
+_FORMAT, _VERSION = "spaniel-policy", 1
+_MOST_BYTES = 256 << 20
+_WHERE = "policy"
+
+
+def wrapped(name: str, settings: Mapping[str, JSON], state: Mapping[str, JSON]) -> dict[str, JSON]:
+    """The JSON of a policy."""
+    return {
+        "format": _FORMAT,
+        "version": _VERSION,
+        "policy": name,
+        "settings": dict(settings),
+        "state": dict(state),
+    }
+
+
+def opened(value: Any) -> tuple[str, dict[str, Any], dict[str, Any]]:
+    """(name, settings, state) of what `wrapped` made.
+
+    Raises:
+        InvalidInput: it is none, or of another version.
+    """
+    if not isinstance(value, Mapping) or value.get("format") != _FORMAT:
+        raise InvalidInput(_WHERE, f"is no saved policy: its format is not {_FORMAT!r}")
+    if value.get("version") != _VERSION:
+        hint = "upgrade spaniel, or learn it anew"
+        raise InvalidInput(_WHERE, f"has version {value.get('version')!r}; this release reads {_VERSION}", hint)
+    name, settings, state = (value.get(key) for key in ("policy", "settings", "state"))
+    if not (isinstance(name, str) and isinstance(settings, Mapping) and isinstance(state, Mapping)):
+        raise InvalidInput(_WHERE, "needs policy (a name), settings and state (objects)")
+    return name, dict(settings), dict(state)
+
+
+def entry(state: Mapping[str, Any], key: str) -> Any:
+    """A value of the state.
+
+    Raises:
+        InvalidInput: it is missing.
+    """
+    if key not in state:
+        raise InvalidInput(_WHERE, f"its state has no {key!r}")
+    return state[key]
+
+
+def array_of(state: Mapping[str, Any], key: str, shape: Sequence[int]) -> NDArray[np.float64]:
+    """float64 of this shape, from nested lists.
+
+    Raises:
+        InvalidInput: other lengths, or what is no finite number.
+    """
+    value = entry(state, key)
+    if not _fits(value, tuple(shape)):
+        raise InvalidInput(_WHERE, f"{key} must be finite numbers in lists of the shape {tuple(shape)}")
+    return np.array(value, np.float64).reshape(tuple(shape))
+
+
+def _fits(value: Any, shape: tuple[int, ...]) -> bool:
+    if not shape:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, list) and len(value) == shape[0] and all(_fits(each, shape[1:]) for each in value)
+
+
+def listed(array: NDArray[Any]) -> JSON:
+    """Nested lists of an array's numbers."""
+    lists: JSON = array.tolist()
+    return lists
+
+
+def integer_of(state: Mapping[str, Any], key: str, most: int = 1 << 62) -> int:
+    """A whole number, 0 to `most`.
+
+    Raises:
+        InvalidInput: it is none.
+    """
+    value = entry(state, key)
+    if type(value) is not int or not 0 <= value <= most:
+        raise InvalidInput(_WHERE, f"{key} is {value!r}; it must be a whole number, 0 or above")
+    return value
+
+
+def check_number(where: str, name: str, value: Any, low: float, high: float = math.inf) -> float:
+    """The number, if it is one from `low` to `high`.
+
+    Raises:
+        InvalidInput: it is none, or lies outside.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not (low <= value <= high and value < math.inf):
+        bounds = f"at least {low:g}" if math.isinf(high) else f"{low:g} to {high:g}"
+        raise InvalidInput(where, f"{name} is {value!r}; it must be a number, {bounds}")
+    return float(value)
+
+
+def generator_state(rng: np.random.Generator) -> dict[str, JSON]:
+    """Where a generator stands."""
+    inside = rng.bit_generator.state
+    return {"state": inside["state"]["state"], "inc": inside["state"]["inc"], "kind": inside["bit_generator"]}
+
+
+def generator_of(value: Any) -> np.random.Generator:
+    """The generator that stands where `generator_state` says.
+
+    Raises:
+        InvalidInput: it says nothing of the kind.
+    """
+    if not isinstance(value, Mapping) or value.get("kind") != "PCG64":
+        raise InvalidInput(_WHERE, "rng must be the state of a PCG64 generator")
+    numbers = {key: integer_of(value, key, (1 << 128) - 1) for key in ("state", "inc")}
+    rng = np.random.default_rng(0)
+    rng.bit_generator.state = {"bit_generator": "PCG64", "state": numbers, "has_uint32": 0, "uinteger": 0}
+    return rng
+
+
+def write_json(path: str | Path, value: Mapping[str, JSON]) -> None:
+    """Write it, whole or not at all."""
+    with written_whole(path) as stream:
+        stream.write(json.dumps(value, allow_nan=False) + "\n")
+
+
+def read_json(path: str | Path) -> Any:
+    """What stands in a file.
+
+    Raises:
+        InvalidInput: it is missing, or holds no JSON.
+        LimitExceeded: more than 256 MiB.
+    """
+    try:
+        size = Path(path).stat().st_size
+        if size > _MOST_BYTES:
+            raise LimitExceeded(f"bytes of {path}", size, _MOST_BYTES)
+        with Path(path).open("rb") as stream:
+            return json.loads(stream.read(_MOST_BYTES))
+    except (OSError, RecursionError) as error:
+        raise InvalidInput(str(path), f"no policy can be read ({error})") from error
+    except json.JSONDecodeError as error:
+        raise InvalidInput(str(path), f"no policy can be read ({error})") from error

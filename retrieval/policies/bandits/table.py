@@ -1,0 +1,71 @@
+"""The closed table of bandits: policies by name, and policies from files.
+
+No code is named by a file or a configuration: a name that is not here is an error.
+"""
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from spaniel.retrieval.errors import InvalidInput
+
+from .base import Bandit, check_settings
+from .linear import LinearThompson, LinUCB
+from .state import opened, read_json
+from .thompson import BetaThompson, Thompson
+
+__all__ = ["POLICIES", "make_policy", "policy_from_json", "read_policy"]
+
+POLICIES: Mapping[str, type[Bandit]] = {each.name: each for each in (Thompson, BetaThompson, LinUCB, LinearThompson)}
+"""Name -> class, those without context first."""
+
+
+def make_policy(name: str, arms: Sequence[str], dimension: int | None = None, **settings: Any) -> Bandit:
+    """A new policy.
+
+    Args:
+        name: of the table.
+        arms: names, in order.
+        dimension: of contexts; policies that look at none ignore it.
+        settings: of the policy's class and of `Common`.
+
+    Raises:
+        InvalidInput: an unknown name or setting (the nearest is named), or a value that cannot be used.
+
+    Example:
+        >>> make_policy("linucb", ["none", "one", "several"], 8, alpha=0.3, seed=1).arms
+        ('none', 'one', 'several')
+    """
+    cls = _known(name)
+    check_settings(cls, settings)
+    if cls.contextual:
+        settings = {**settings, "dimension": dimension}
+    return cls(arms, **settings)
+
+
+def policy_from_json(value: Mapping[str, Any]) -> Bandit:
+    """The policy of some policy's `to_json`.
+
+    Raises:
+        InvalidInput: it is none, or does not fit together.
+    """
+    return _known(opened(value)[0]).from_json(value)
+
+
+def read_policy(path: str | Path) -> Bandit:
+    """The policy that `save` wrote.
+
+    Raises:
+        InvalidInput: the file is missing, or holds none.
+        LimitExceeded: a file of more than 256 MiB.
+    """
+    return policy_from_json(read_json(path))
+
+
+def _known(name: str) -> type[Bandit]:
+    if name not in POLICIES:
+        near = get_close_matches(name, POLICIES, 1)
+        hint = f"did you mean {near[0]!r}?" if near else ""
+        raise InvalidInput("policy", f"there is no {name!r}; there are {', '.join(POLICIES)}", hint)
+    return POLICIES[name]

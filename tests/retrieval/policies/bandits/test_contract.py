@@ -1,0 +1,61 @@
+"""Every policy of the table keeps the common contract."""
+
+from typing import Any
+
+import pytest
+from contracts.route_policy import ARMS, DIMENSION, RoutePolicyContract
+
+from spaniel.retrieval.errors import InvalidInput, LimitExceeded
+from spaniel.retrieval.policies.bandits.base import Bandit
+from spaniel.retrieval.policies.bandits.table import POLICIES, make_policy, read_policy
+
+VARIANTS: list[tuple[str, dict[str, Any]]] = [
+    *((name, {}) for name in POLICIES),
+    *((name, {"discount": 0.9}) for name in ("thompson", "linucb", "thompson-beta")),
+    *((name, {"window": 7}) for name in ("thompson", "linear-thompson")),
+]
+
+
+@pytest.mark.parametrize(("name", "own"), VARIANTS)
+class TestPolicies(RoutePolicyContract):
+    @pytest.fixture(autouse=True)
+    def _variant(self, name: str, own: dict[str, Any]) -> None:
+        self.name, self.own = name, own
+
+    def make(self, **settings: Any) -> Bandit:
+        return make_policy(self.name, ARMS, DIMENSION, **{**self.own, **settings})
+
+
+def test_names_and_settings_that_are_not_there() -> None:
+    with pytest.raises(InvalidInput, match="there is no 'linucv'") as told:
+        make_policy("linucv", ARMS, 2)
+    assert "linucb" in told.value.hint
+    with pytest.raises(InvalidInput, match="no setting 'alhpa'") as told:
+        make_policy("linucb", ARMS, 2, alhpa=1)
+    assert "alpha" in told.value.hint
+
+
+@pytest.mark.parametrize("arms", [(), "ab", ("a", "a"), ("", "b"), (1, 2)])
+def test_arms_that_are_none(arms: Any) -> None:
+    with pytest.raises(InvalidInput):
+        make_policy("thompson", arms)
+
+
+def test_sizes_are_checked_before_anything_is_allocated() -> None:
+    with pytest.raises(LimitExceeded):
+        make_policy("linucb", ARMS, 100_000)
+    with pytest.raises(LimitExceeded):
+        make_policy("thompson", [str(i) for i in range(2000)])
+    with pytest.raises(InvalidInput, match="dimension"):
+        make_policy("linucb", ARMS)
+
+
+def test_a_file_that_holds_no_policy(tmp_path: Any) -> None:
+    with pytest.raises(InvalidInput, match="no policy can be read"):
+        read_policy(tmp_path / "none.json")
+    (tmp_path / "cut.json").write_text('{"format": "spaniel-po')
+    with pytest.raises(InvalidInput, match="no policy can be read"):
+        read_policy(tmp_path / "cut.json")
+    (tmp_path / "list.json").write_text("[1]")
+    with pytest.raises(InvalidInput, match="no saved policy"):
+        read_policy(tmp_path / "list.json")
