@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from spaniel.models.card import ModelCard as ModelCard
     from spaniel.models.encoders.base import Encoder as Encoder
     from spaniel.models.encoders.open import open_encoder as open_encoder
+    from spaniel.rag.generators.extractive.generator import Extractive as Extractive
     from spaniel.rerank import rerank as rerank
     from spaniel.rerank.budget import Budget as Budget
     from spaniel.rerank.cross_encoder import CrossEncoder as CrossEncoder
@@ -65,6 +66,7 @@ _HOME = {
     "CumulativeProbability": "retrieval.policies.cumulative",
     "Document": "retrieval.types",
     "Encoder": "models.encoders.base",
+    "Extractive": "rag.generators.extractive.generator",
     "Hit": "retrieval.results",
     "Index": "index.index",
     "IndexCorrupt": "retrieval.errors",
@@ -112,6 +114,7 @@ __all__ = [
     "CumulativeProbability",
     "Document",
     "Encoder",
+    "Extractive",
     "Hit",
     "Index",
     "IndexCorrupt",

@@ -1,0 +1,145 @@
+"""The embedded generator: the sentences of the sources that answer best, word for word, or an abstention.
+
+Each sentence gets a probability that it holds the answer (`features.py`: words it shares with the question, weighed by
+rarity; the encoder's cosine where there is one; its passage's score; whether it shows the kind of answer asked for).
+The most probable are taken by maximal marginal relevance and given in the order of the sources, each with the number of
+its excerpt, so that every sentence is a span of a stored document. How sure the best one is (`confidence.py`) decides
+whether there is an answer at all.
+
+Left out on purpose: writing anything. It cannot combine, compare, count or negate; a language model can.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from spaniel.index.analysis import Analyzer, AnalyzerSpec
+from spaniel.models.counting import TokenCounter, estimated
+from spaniel.retrieval.errors import InvalidInput
+from spaniel.retrieval.prompt import Finish, Piece, Prompt
+from spaniel.retrieval.protocols import Encoder
+
+from .choice import chosen
+from .frequencies import Rarity, english_rarity
+from .reading import Reader, Reading
+from .sentences import Sentence
+from .settings import Weights, shipped
+
+__all__ = ["Extractive"]
+
+
+class Extractive:
+    """Answers with sentences of the excerpts; a `Generator`. Safe to call from several threads.
+
+    Args:
+        encoder: tells which sentences mean what the question means; without one, words alone do, which is faster.
+        max_sentences: of one answer.
+        weights: of features and signs; by default those that come with the package, fitted on English questions.
+        diversity: weight of being unlike the sentences taken already, 0 to 1.
+        share: of the best sentence's probability that a further one needs to have, 0 to 1.
+        threshold: confidence below which it abstains; 0 never; by default the weights' own.
+        rarity: weight of a term, 0 to 1; by default from a table of English, for any other analyser from the excerpts.
+        analyzer: of terms; that of the index, when it is not English.
+        count: counts the tokens that `Prompt.max_tokens` limits.
+
+    Raises:
+        InvalidInput: a value out of range, an unknown analyser.
+
+    Example:
+        >>> from spaniel.retrieval.prompt import Excerpt, Prompt
+        >>> from spaniel.retrieval.types import Passage
+        >>> text = "Keys expire after a year. Rotate a key with the command rotate."
+        >>> prompt = Prompt("how do I rotate a key?", (Excerpt.whole(Passage("a", "a", 0, len(text), text)),))
+        >>> "".join(piece.text for piece in Extractive(max_sentences=1).generate(prompt))
+        'Rotate a key with the command rotate. [1]'
+    """
+
+    name = "extractive"
+
+    def __init__(
+        self,
+        encoder: Encoder | None = None,
+        *,
+        max_sentences: int = 3,
+        weights: Weights | None = None,
+        diversity: float = 0.3,
+        share: float = 0.5,
+        threshold: float | None = None,
+        rarity: Rarity | None = None,
+        analyzer: AnalyzerSpec | str = "english",
+        count: TokenCounter = estimated,
+    ) -> None:
+        if max_sentences < 1:
+            raise InvalidInput("max_sentences", f"is {max_sentences}; it must be at least 1")
+        for name, value in (("diversity", diversity), ("share", share), ("threshold", threshold)):
+            if value is not None and not 0 <= value <= 1:
+                raise InvalidInput(name, f"is {value}; it must lie between 0 and 1")
+        self.max_sentences, self.diversity, self.share, self.count = max_sentences, diversity, share, count
+        weights = weights or shipped("words" if encoder is None else "encoder")
+        self.threshold = weights.threshold if threshold is None else threshold
+        analysis = Analyzer(analyzer)
+        if rarity is None and analysis.spec.name == "english":
+            rarity = english_rarity()
+        self.reader = Reader(analysis, rarity, encoder, weights)
+
+    def generate(self, prompt: Prompt) -> Iterator[Piece]:
+        """The sentences, one piece each, or an abstention with its reason; see `Generator`.
+
+        An answer that does not fit into `Prompt.max_tokens` loses its least probable sentences; the best one alone is
+        cut after a word, and then the answer ends by "length".
+
+        Raises:
+            ModelError: the encoder fails.
+
+        Cost: about 25 us for each sentence of the excerpts, and the encoder's time for at most 65 texts.
+        """
+        reading = self.reader.read(prompt)
+        if isinstance(reading, str):
+            yield Piece(finish="abstain", usage=_usage(None, 0), confidence=0.0, reason=reading)
+        elif reading.confidence < self.threshold:
+            reason = f"no sentence answers it: confidence {reading.confidence:.2f} is below {self.threshold:.2f}"
+            yield Piece(finish="abstain", usage=_usage(reading, 0), confidence=reading.confidence, reason=reason)
+        else:
+            yield from self._written(reading, prompt.max_tokens)
+
+    def _written(self, reading: Reading, max_tokens: int) -> Iterator[Piece]:
+        places = chosen(
+            reading.probabilities,
+            reading.vectors,
+            reading.sentences,
+            reading.asked,
+            most=self.max_sentences,
+            diversity=self.diversity,
+            share=self.share,
+        )
+        texts, finish = self._fitting([reading.sentences[place] for place in places], max_tokens)
+        usage = _usage(reading, sum(map(self.count, texts)))
+        for i, text in enumerate(texts):
+            yield Piece(text if i == 0 else f" {text}")
+        yield Piece(finish=finish, usage=usage, confidence=reading.confidence)
+
+    def _fitting(self, best_first: Sequence[Sentence], max_tokens: int) -> tuple[list[str], Finish]:
+        """Sentences with their numbers that fit into `max_tokens` together, in source order."""
+        best, left, kept = best_first[0], max_tokens, list[Sentence]()
+        for sentence in best_first:
+            if (tokens := self.count(f" {_marked(sentence)}")) <= left:
+                kept.append(sentence)
+                left -= tokens
+            elif sentence is best:
+                return self._cut(best, max_tokens), "length"
+        return [_marked(each) for each in sorted(kept, key=lambda each: (each.excerpt, each.start))], "stop"
+
+    def _cut(self, sentence: Sentence, max_tokens: int) -> list[str]:
+        """About as many of the sentence's first words as fit; nothing where not one does."""
+        words = sentence.text.split(" ")
+        while words and self.count(f" {_marked(sentence, ' '.join(words))}") > max_tokens:
+            words = words[: len(words) * 3 // 4]
+        return [_marked(sentence, " ".join(words))] if words else []
+
+
+def _marked(sentence: Sentence, text: str | None = None) -> str:
+    return f"{sentence.text if text is None else text} [{sentence.excerpt + 1}]"
+
+
+def _usage(reading: Reading | None, answer_tokens: int) -> dict[str, int]:
+    n_sentences = 0 if reading is None else len(reading.sentences)
+    n_encoded = 0 if reading is None or reading.vectors is None else n_sentences + 1
+    return {"sentences": n_sentences, "encoded_texts": n_encoded, "answer_tokens": answer_tokens}

@@ -1,0 +1,140 @@
+"""The extractive generator says what its sources say, word for word, or nothing."""
+
+import re
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from spaniel.models.counting import estimated
+from spaniel.rag.generators.extractive.generator import Extractive
+from spaniel.retrieval.errors import InvalidInput
+from spaniel.retrieval.prompt import Excerpt, Piece, Prompt
+from spaniel.retrieval.protocols import Generator
+from spaniel.retrieval.types import Passage
+
+KEYS = "Keys expire after a year. Rotate a key with the command rotate. Old keys are kept for a month."
+OIL = "The embargo began in October 1973. By March 1974 the price of oil had risen to nearly $12."
+
+
+class Letters:
+    """An encoder that counts letters."""
+
+    def encode(self, texts: Sequence[str], *, kind: Literal["query", "passage"]) -> NDArray[np.float32]:
+        return np.array([[text.lower().count(chr(97 + i)) for i in range(26)] for text in texts], np.float32)
+
+
+def prompt(question: str, *texts: str, max_tokens: int = 512) -> Prompt:
+    excerpts = [Excerpt.whole(Passage(f"p{i}", f"d{i}", 0, len(t), t), score=1 / (i + 1)) for i, t in enumerate(texts)]
+    return Prompt(question, tuple(excerpts), max_tokens=max_tokens)
+
+
+def said(pieces: Sequence[Piece]) -> str:
+    return "".join(piece.text for piece in pieces)
+
+
+def test_it_is_a_generator() -> None:
+    assert isinstance(Extractive(), Generator)
+
+
+def test_the_best_sentence_comes_with_its_number() -> None:
+    pieces = list(Extractive(max_sentences=1).generate(prompt("how do I rotate a key?", OIL, KEYS)))
+    assert said(pieces) == "Rotate a key with the command rotate. [2]"
+    assert [piece.finish for piece in pieces] == ["", "stop"]
+    assert pieces[-1].confidence is not None and 0 < pieces[-1].confidence < 1
+    assert pieces[-1].usage["sentences"] == 5 and pieces[-1].usage["encoded_texts"] == 0
+
+
+def test_the_kind_asked_for_decides_between_equal_words() -> None:
+    text = "The embargo shocked many countries. The embargo began in October 1973."
+    assert "1973" in said(
+        list(Extractive(max_sentences=1, threshold=0).generate(prompt("When was the embargo?", text)))
+    )
+
+
+def test_sentences_stand_in_the_order_of_the_sources() -> None:
+    generator = Extractive(max_sentences=3, share=0, threshold=0)
+    numbers = re.findall(r"\[(\d)\]", said(list(generator.generate(prompt("rotate keys", KEYS, KEYS[::-1], OIL)))))
+    assert numbers == sorted(numbers) and len(numbers) == 3
+
+
+@pytest.mark.parametrize(
+    ("asked", "texts"), [("what is it?", ()), ("", (KEYS,)), ("?!", (KEYS,)), ("key", ("",)), ("key", ("...", " \n"))]
+)
+def test_nothing_to_go_by_is_an_abstention(asked: str, texts: tuple[str, ...]) -> None:
+    (piece,) = Extractive().generate(prompt(asked, *texts))
+    assert (piece.finish, piece.text, piece.confidence) == ("abstain", "", 0.0) and piece.reason
+
+
+def test_a_question_of_something_else_is_an_abstention() -> None:
+    (piece,) = Extractive().generate(prompt("Who painted the ceiling of the Sistine chapel?", KEYS, OIL))
+    assert piece.finish == "abstain" and "confidence" in piece.reason
+    assert piece.confidence is not None and piece.confidence < 0.2
+    assert list(Extractive(threshold=0).generate(prompt("Who painted it?", KEYS)))[-1].finish == "stop"
+
+
+def test_references_of_the_source_are_no_citations_of_ours() -> None:
+    text = "Keys expire after a year.[7] Rotate a key with the command rotate.[12][13]"
+    answer = said(list(Extractive(threshold=0, share=0).generate(prompt("rotate a key", text))))
+    assert answer == "Keys expire after a year. [1] Rotate a key with the command rotate. [1]"
+
+
+def test_only_what_an_excerpt_shows_is_said() -> None:
+    start = KEYS.index("Rotate")
+    passage = Passage("p", "d", 100, 100 + len(KEYS), KEYS)
+    shown = Excerpt(passage, ((100, 100 + start - 1),), KEYS[: start - 1])
+    answer = said(list(Extractive(threshold=0).generate(Prompt("rotate a key", (shown,)))))
+    assert answer == "Keys expire after a year. [1]"
+
+
+def test_an_answer_has_its_limit_of_tokens() -> None:
+    generator = Extractive(threshold=0, share=0)
+    for limit in (1, 4, 8, 12, 20, 30):
+        pieces = list(generator.generate(prompt("rotate a key", KEYS, max_tokens=limit)))
+        assert estimated(said(pieces)) <= limit
+        assert pieces[-1].finish == ("length" if limit < 12 else "stop")
+
+
+def test_an_encoder_reads_the_sentences() -> None:
+    generator = Extractive(Letters(), threshold=0, max_sentences=2)
+    pieces = list(generator.generate(prompt("how do I rotate a key?", OIL, KEYS)))
+    assert "Rotate a key with the command rotate. [2]" in said(pieces)
+    assert pieces[-1].usage["encoded_texts"] == 6
+
+
+def test_other_languages_weigh_terms_by_what_was_found() -> None:
+    text = "Der Schlüssel verfällt nach einem Jahr. Man tauscht den Schlüssel mit dem Befehl aus."
+    generator = Extractive(analyzer="german", max_sentences=1, threshold=0)
+    assert said(list(generator.generate(prompt("welcher Befehl tauscht?", text)))).startswith("Man tauscht")
+
+
+@pytest.mark.parametrize(
+    "values", [{"max_sentences": 0}, {"diversity": 1.5}, {"share": -0.1}, {"threshold": 2}, {"analyzer": "klingon"}]
+)
+def test_values_out_of_range_are_named(values: dict[str, object]) -> None:
+    with pytest.raises(InvalidInput):
+        Extractive(**values)  # type: ignore[arg-type]
+
+
+words = st.sampled_from(
+    ["key", "keys", "rotate", "[1]", "[2,3]", "year", "1973", "Dr.", "$12", "...", "\n\n-", "。", "[9].", "\u202e", "é"]
+)
+texts = st.lists(words | st.text(max_size=12), max_size=25).map(" ".join)
+
+
+@settings(max_examples=150)
+@given(texts, st.lists(texts, max_size=5), st.booleans(), st.integers(1, 60), st.integers(1, 4))
+def test_every_sentence_stands_in_the_excerpt_it_names(
+    question: str, sources: list[str], encoded: bool, max_tokens: int, most: int
+) -> None:
+    generator = Extractive(Letters() if encoded else None, threshold=0, share=0.1, max_sentences=most)
+    pieces = list(generator.generate(prompt(question, *sources, max_tokens=max_tokens)))
+    assert all(not piece.finish for piece in pieces[:-1]) and pieces[-1].finish in ("stop", "length", "abstain")
+    assert len(pieces) <= most + 1 and estimated(said(pieces)) <= max_tokens
+    for piece in pieces[:-1]:
+        matched = re.fullmatch(r" ?(.*) \[(\d+)\]", piece.text, re.DOTALL)
+        assert matched and matched[1] in sources[int(matched[2]) - 1]
