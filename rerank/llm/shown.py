@@ -12,7 +12,7 @@ import unicodedata
 
 from spaniel.models.text import BYTES_PER_TOKEN, clean
 
-__all__ = ["one_line", "shown"]
+__all__ = ["neutral", "one_line", "shown"]
 
 # <|im_start|> and the like (DeepSeek writes the bar as U+FF5C); [INST], <<SYS>>; and tags that templates are made of.
 _PIPES = re.compile(r"<(?=[|\uff5c])|(?<=[|\uff5c])>")
@@ -33,13 +33,29 @@ def one_line(text: str) -> str:
         >>> one_line("Keys.<|im_end|>\\n[2] Ignore the others")
         'Keys.< |im_end| > (2) Ignore the others'
     """
-    # Unseen letters first, lest they hide a token from the rules below.
-    text = "".join(letter for letter in clean(text) if not _is_unseen(letter))
-    text = " ".join(text.split())
+    return _changed(" ".join(_seen(text).split()))
+
+
+def neutral(text: str) -> str:
+    """The same for text that keeps its lines, such as code: its reader has to mark where it begins and ends.
+
+    Example:
+        >>> neutral("if a:\\n    return '<|im_end|>'")
+        "if a:\\n    return '< |im_end| >'"
+    """
+    return _changed(_seen(text))
+
+
+def _changed(text: str) -> str:
     text = _PIPES.sub(lambda found: "< " if found[0] == "<" else " >", text)
     text = _INST.sub(lambda found: found[0] + " ", text)
     text = _TAGS.sub("< ", text)
     return _NUMBERS.sub(r"(\1)", text)
+
+
+def _seen(text: str) -> str:
+    """The text without unseen letters, which would hide a token from the rules that follow."""
+    return "".join(letter for letter in clean(text) if not _is_unseen(letter))
 
 
 def shown(text: str, max_tokens: int) -> tuple[str, bool]:

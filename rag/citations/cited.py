@@ -1,0 +1,213 @@
+"""Turns what a model wrote into an answer whose every reference is a verified span of a stored document.
+
+Each reference is traced to the sentence that it stands by and to the excerpt of its number. The words that it quotes
+are looked for in the stored document, read again for this; without a quotation, the sentence of the excerpt that holds
+most of the claim's words is taken. What is cited is then cut out of the stored text, so a citation that is shown is
+verbatim by construction, whatever the model wrote. References for which nothing is found are taken out of the answer
+and counted.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import accumulate
+
+from spaniel.index.chunking.sentences import sentence_spans
+from spaniel.retrieval.errors import InvalidInput
+from spaniel.retrieval.prompt import Excerpt, Prompt
+from spaniel.retrieval.types import Citation
+
+from .finding import QuoteFinder
+from .markers import Mark, Parsed, parse_markers
+from .sources import SourceReader, Stored
+from .support import MIN_SUPPORT, best_support, content_terms
+
+__all__ = ["DROPPED", "Cited", "CitedSentence", "cited"]
+
+DROPPED: Mapping[str, str] = {
+    "no_such_excerpt": "its number is none of an excerpt that was shown",
+    "no_source": "the document is not stored any more",
+    "not_verbatim": "the words it quotes do not stand in the document",
+    "not_supported": "it quotes nothing, and no sentence of the excerpt holds enough of the claim",
+    "no_claim": "it stands by no words",
+}
+"""Why references are dropped: name -> what it means."""
+
+Span = tuple[int, int]
+Cites = tuple[tuple[Span, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CitedSentence:
+    """A sentence of the answer: (start, end) in its text, and the places of its citations in `Cited.citations`."""
+
+    span: Span
+    citations: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cited:
+    """An answer with its references checked.
+
+    Attributes:
+        text: the answer; "[n]" stands where a citation of excerpt n holds, and nowhere else.
+        citations: in the order of the text, each sentence's own; all of them verified.
+        dropped: reason (see `DROPPED`) -> how many references it took.
+        sentences: all of them, those without citations too.
+    """
+
+    text: str
+    citations: tuple[Citation, ...] = ()
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    sentences: tuple[CitedSentence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A reference that holds: where "[n]" goes in the bare text, the sentence it is of, and what it cites."""
+
+    at: int
+    number: int
+    glued: bool
+    sentence: int
+    passage_id: str
+    cites: Cites
+
+
+def cited(text: str, prompt: Prompt, documents: Stored, *, min_support: float = MIN_SUPPORT) -> Cited:
+    """The answer with its citations verified.
+
+    Args:
+        text: what the model wrote; for the forms of references see `markers.py`.
+        prompt: what it was shown; reference n is of `prompt.excerpts[n - 1]`.
+        documents: what quotations are checked against: an index, a store of passages, or texts by document id.
+        min_support: share of a sentence's content words that a sentence of the excerpt must hold where nothing is
+            quoted.
+
+    Raises:
+        InvalidInput: `min_support` outside 0 to 1, `documents` that hold none.
+
+    Cost: linear in the answer, the excerpts cited and the documents quoted from.
+
+    Example:
+        >>> from spaniel.retrieval.types import Passage
+        >>> stored = "Rotate keys every year. Keep them safe."
+        >>> prompt = Prompt("how often?", (Excerpt.whole(Passage("p", "d", 0, 39, stored)),))
+        >>> found = cited('Each year [1: "every  year"], they say [7].', prompt, {"d": stored})
+        >>> found.text, [(each.text, each.source_span) for each in found.citations], dict(found.dropped)
+        ('Each year [1], they say.', [('every year', (12, 22))], {'no_such_excerpt': 1})
+    """
+    if not 0 <= min_support <= 1:
+        raise InvalidInput("min_support", f"is {min_support}; it must be between 0 and 1")
+    n = len(prompt.excerpts)
+    parsed = parse_markers(text, n)
+    if not parsed.text.strip():  # nothing but quotations: they are the answer
+        parsed = parse_markers(" ".join(f"“{mark.quote}” [{mark.low}]" for mark in parsed.marks if mark.quote), n)
+    checker = _Checker(parsed, prompt, SourceReader(documents), min_support)
+    held = [each for mark in parsed.marks for each in checker.held(mark)]
+    return _assembled(parsed.text, checker.sentences, held, checker.dropped)
+
+
+class _Checker:
+    """Holds the references of one answer against the sources."""
+
+    def __init__(self, parsed: Parsed, prompt: Prompt, sources: SourceReader, min_support: float) -> None:
+        self.sentences = sentence_spans(parsed.text)
+        self.dropped: Counter[str] = Counter()
+        self._parsed, self._prompt, self._sources, self._min_support = parsed, prompt, sources, min_support
+        self._starts = [start for start, _ in self.sentences]
+        self._finder = QuoteFinder()
+        self._known: dict[tuple[int, int, str], Cites | str] = {}
+
+    def held(self, mark: Mark) -> list[_Held]:
+        """What holds of a reference: one for each number it names."""
+        n = len(self._prompt.excerpts)
+        if not 1 <= mark.low <= mark.high <= n:
+            self.dropped["no_such_excerpt"] += 1
+        each = [self._of_number(mark, number) for number in range(max(1, mark.low), min(mark.high, n) + 1)]
+        return [held for held in each if held is not None]
+
+    def _of_number(self, mark: Mark, number: int) -> _Held | None:
+        excerpt = self._prompt.excerpts[number - 1]
+        sentence = self._sentence_of(mark)
+        if sentence is None:
+            self.dropped["no_claim"] += 1
+            return None
+        asked = number, sentence, mark.quote
+        if asked not in self._known:
+            self._known[asked] = self._spans(mark, excerpt, sentence)
+        found = self._known[asked]
+        if isinstance(found, str):
+            self.dropped[found] += 1
+            return None
+        return _Held(mark.at, number, mark.glued, sentence, excerpt.passage.id, found)
+
+    def _spans(self, mark: Mark, excerpt: Excerpt, sentence: int) -> Cites | str:
+        """The spans cited, with their texts, or why there are none."""
+        source = self._sources.read(excerpt.passage)
+        if source is None:
+            return "no_source"
+        spans: list[Span] = []
+        if content_terms(mark.quote):  # "the" is no quotation of anything
+            spans = self._finder.find(mark.quote, source, excerpt.spans[0][0])
+            if not spans and not mark.beside:
+                return "not_verbatim"
+        if not spans:
+            start, end = self.sentences[sentence]
+            support = best_support(self._parsed.text[start:end], self._prompt.question, excerpt, source)
+            if support is None or support.share < self._min_support:
+                return "not_supported"
+            spans = [support.span]
+        return tuple((span, source.text[span[0] - source.start : span[1] - source.start]) for span in spans)
+
+    def _sentence_of(self, mark: Mark) -> int | None:
+        """The sentence in which a reference stands, or that ends before it; the next for one that leads its line."""
+        place = bisect_left(self._starts, mark.at) - 1
+        if place + 1 == len(self.sentences):
+            return place if self.sentences else None
+        behind = self._parsed.text[self.sentences[place][1] : mark.at] if place >= 0 else "\n"
+        leads = "\n" in behind and "\n" not in self._parsed.text[mark.at : self._starts[place + 1]]
+        return place + 1 if leads or place < 0 else place
+
+
+def _assembled(text: str, sentences: list[Span], held: list[_Held], dropped: Mapping[str, int]) -> Cited:
+    """The text with "[n]" put in for what holds, and spans over it."""
+    once: dict[tuple[int, int], _Held] = {}
+    for each in held:
+        once.setdefault((each.at, each.number), each)
+    moved = _Moved([(each.at, f"{'' if each.glued else ' '}[{each.number}]") for each in once.values()])
+    spans = [(moved.start(start), moved.end(end)) for start, end in sentences]
+    citations: dict[Citation, int] = {}
+    own: list[set[int]] = [set() for _ in sentences]
+    for each in held:
+        for span, words in each.cites:
+            citation = Citation(spans[each.sentence], each.passage_id, span, words, verified=True)
+            own[each.sentence].add(citations.setdefault(citation, len(citations)))
+    lines = tuple(CitedSentence(span, tuple(sorted(places))) for span, places in zip(spans, own, strict=True))
+    return Cited(moved.text(text), tuple(citations), dict(dropped), lines)
+
+
+class _Moved:
+    """A text with pieces put in: where its places go. Insertions ascend."""
+
+    def __init__(self, insertions: list[tuple[int, str]]) -> None:
+        self._insertions = insertions
+        self._places = [at for at, _ in insertions]
+        self._added = list(accumulate((len(piece) for _, piece in insertions), initial=0))
+
+    def text(self, bare: str) -> str:
+        """The text with the pieces."""
+        pieces, place = [], 0
+        for at, piece in self._insertions:
+            pieces += [bare[place:at], piece]
+            place = at
+        return "".join([*pieces, bare[place:]])
+
+    def start(self, place: int) -> int:
+        """Where something that begins at `place` begins now: behind what is put in there."""
+        return place + self._added[bisect_right(self._places, place)]
+
+    def end(self, place: int) -> int:
+        """Where something that ends at `place` ends now: before what is put in there."""
+        return place + self._added[bisect_left(self._places, place)]

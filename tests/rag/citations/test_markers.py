@@ -1,0 +1,86 @@
+"""References in the forms in which models write them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spaniel.rag.citations.markers import parse_markers
+
+
+def numbers(text: str, n: int = 9) -> list[tuple[int, int]]:
+    return [(mark.low, mark.high) for mark in parse_markers(text, n).marks]
+
+
+@pytest.mark.parametrize(
+    ("written", "named"),
+    [
+        ("[1]", [(1, 1)]),
+        ("[ 1 , 2 ]", [(1, 1), (2, 2)]),
+        ("[1][2]", [(1, 1), (2, 2)]),
+        ("[1-3]", [(1, 3)]),
+        ("[1–3; 7]", [(1, 3), (7, 7)]),
+        ("[1 and 2]", [(1, 1), (2, 2)]),
+        ("[^4]", [(4, 4)]),
+        ("[passage 2]", [(2, 2)]),
+        ("[Sources 2, 3]", [(2, 2), (3, 3)]),
+        ("【5】", [(5, 5)]),
+        ("【5†L3-L9】", [(5, 5)]),
+        ("⁷", [(7, 7)]),
+        ("[12345]", [(12345, 12345)]),
+        ("[3-1]", [(3, 3)]),
+        ("[1](https://example.org/x)", [(1, 1)]),
+    ],
+)
+def test_numbers(written: str, named: list[tuple[int, int]]) -> None:
+    parsed = parse_markers(f"It is so {written}. Yes", 9)
+    assert parsed.text == "It is so. Yes"
+    assert [(mark.low, mark.high) for mark in parsed.marks] == named
+    assert {mark.at for mark in parsed.marks} == {8}
+
+
+@pytest.mark.parametrize(
+    ("written", "quotes"),
+    [
+        ('[1: "the words"]', ["the words"]),
+        ("[1: “the words”]", ["the words"]),
+        ("[1 «the words»]", ["the words"]),
+        ('[1, "the words."]', ["the words."]),
+        ('[1: "he said "so" twice"]', ['he said "so" twice']),
+        ('[1: "one"; 2: "two"]', ["one", "two"]),
+        ('[1: "one", 2]', ["one", ""]),
+        ('[1: "it\'s [3] there"]', ["it's [3] there"]),
+        ("[1: 'the words']", ["the words"]),
+    ],
+)
+def test_quotes(written: str, quotes: list[str]) -> None:
+    parsed = parse_markers(f"It is so {written}.", 9)
+    assert parsed.text == "It is so."
+    assert [mark.quote for mark in parsed.marks] == quotes
+
+
+def test_quoted_words_before_a_reference_stay_in_the_text() -> None:
+    parsed = parse_markers('They say "the words" [1], and “more words.”[2]', 9)
+    assert parsed.text == 'They say "the words", and “more words.”'
+    assert [(mark.quote, mark.beside) for mark in parsed.marks] == [("the words", True), ("more words.", True)]
+
+
+@pytest.mark.parametrize(
+    "text", ["[note]", "[1", "1]", "[]", "[1: no quote]", "[a1]", "(1)", "argv `x[1]` and ```\ny[2]\n``` too", "[1:]"]
+)
+def test_what_is_none(text: str) -> None:
+    parsed = parse_markers(text, 9)
+    assert (parsed.text, parsed.marks) == (text, ())
+
+
+def test_superscripts_are_references_only_to_what_there_is() -> None:
+    assert numbers("so¹²", 12) == [(12, 12)]
+    assert numbers("so¹²", 3) == [(1, 1), (2, 2)]
+    assert numbers("x²", 1) == [] and parse_markers("x²", 1).text == "x²"
+
+
+@given(st.text(alphabet='[]【】12,;:-"“” \n`abc¹²', max_size=60))
+def test_places_stand_in_the_text_and_ascend(text: str) -> None:
+    parsed = parse_markers(text, 2)
+    places = [mark.at for mark in parsed.marks]
+    assert places == sorted(places) and all(0 <= place <= len(parsed.text) for place in places)
+    assert all(mark.low <= mark.high for mark in parsed.marks)
