@@ -10,6 +10,7 @@ from typing import overload
 
 import numpy as np
 
+from .answers import stage_table
 from .protocols import PassageStore
 from .trec import format_run
 from .types import JSON, Meta, Passage, Ranking, StagePlace, StageRecord
@@ -132,15 +133,7 @@ class Results(Sequence[Hit]):
 
     def explain(self) -> str:
         """The stages as a table of lines: name, passages in and out, milliseconds."""
-        rows = [("stage", "in", "out", "ms")]
-        rows += [(r.name, str(r.n_in) if r.n_in else "-", str(r.n_out), f"{r.ms:.2f}") for r in self.trace]
-        rows.append(("total", "", str(len(self)), f"{self.ms:.2f}"))
-        widths = [max(len(row[column]) for row in rows) for column in range(4)]
-        lines = [
-            f"{name:<{widths[0]}}  {n_in:>{widths[1]}}  {n_out:>{widths[2]}}  {ms:>{widths[3]}}"
-            for name, n_in, n_out, ms in rows
-        ]
-        return "\n".join(line.rstrip() for line in lines)
+        return "\n".join(stage_table(self.trace, n_out=len(self), ms=self.ms))
 
     def _repr_html_(self) -> str:
         """A table for notebooks; everything that comes from documents is escaped."""

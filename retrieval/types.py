@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .errors import InvalidInput
+from .policies.decision import Decision
 
 __all__ = [
     "JSON",
@@ -288,7 +289,21 @@ class Citation:
 class Answer:
     """What the engine says, or why it says nothing.
 
-    `usage` counts what it cost (tokens, calls); `reason` is empty unless `abstained`.
+    Attributes:
+        text: with its markers, such as "[2]", which refer to `passages[1]`; empty when it abstains.
+        citations: the verified ones, in the order of the text.
+        reason: why it abstained; empty otherwise.
+        usage: what it cost, such as {"prompt_tokens": 812, "answer_tokens": 40, "model_calls": 1}.
+        trace: what each stage did and how long it took.
+        question: as it was asked.
+        passages: what the generator read, in the order of their numbers.
+        dropped: reason -> how many citations were not shown for it.
+        confidence: that the answer is right, 0 to 1, where the generator knows.
+        decisions: "route", "rewrite" -> what a policy decided; `Engine.learn` tells the policies what it was worth.
+        finish: how it ended: "stop", "length" (cut short), "abstain", "filter".
+        notes: what a reader should know, such as that the answer is another generator's.
+        ms: from question to answer, wall time.
+        cached: it was kept from an earlier call, whose usage and trace these are.
     """
 
     text: str
@@ -297,3 +312,24 @@ class Answer:
     reason: str = ""
     usage: Mapping[str, int] = field(default_factory=dict)
     trace: tuple[StageRecord, ...] = ()
+    question: str = ""
+    passages: tuple[Passage, ...] = ()
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    confidence: float | None = None
+    decisions: Mapping[str, Decision] = field(default_factory=dict)
+    finish: str = ""
+    notes: tuple[str, ...] = ()
+    ms: float = 0.0
+    cached: bool = False
+
+    def explain(self) -> str:
+        """The stages as a table of lines, then what was decided, dropped and paid."""
+        from .answers import explained
+
+        return explained(self)
+
+    def to_dict(self) -> dict[str, JSON]:
+        """As `spaniel ask --json` prints it; see `answers.to_dict`."""
+        from .answers import to_dict
+
+        return to_dict(self)
