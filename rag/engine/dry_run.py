@@ -65,8 +65,8 @@ class DryRun:
 def dry_run(parts: Parts, asked: Asked) -> DryRun:
     """See `Engine.dry_run`."""
     flow = Flow(parts, asked)
-    query, pipeline = flow.plan
-    packed = Packed((), 0) if pipeline is None else flow.packed(flow.found(query, pipeline))
+    queries, pipeline = flow.plan
+    packed = Packed((), 0) if pipeline is None else flow.packed(flow.found(queries, pipeline))
     prompt = flow.prompt(packed)
     messages = tuple(rendered(prompt))
     tokens = sum(parts.count(each.content) for each in messages)

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from spaniel.models.counting import TokenCounter, estimated
 from spaniel.rag.packing.base import Packer
+from spaniel.rag.packing.top_k import TopK
 from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.pipeline import Pipeline
 from spaniel.retrieval.protocols import CutoffPolicy, Generator, Where
 from spaniel.retrieval.results import Results
-from spaniel.retrieval.types import Answer
+from spaniel.retrieval.types import Answer, Query
 
 from . import twins
-from .documents import StoredDocuments
 from .dry_run import DryRun, dry_run
 from .events import AnswerEvent, Event
 from .flow import Flow, searched
@@ -80,14 +80,14 @@ class Engine:
         limits = Limits(k, budget_tokens, max_answer_tokens, instructions, require_citations, history_turns)
         self.parts = Parts(
             _pipeline(index, pipeline),
-            generator if generator is not None else _extractive(),
-            packer if packer is not None else _top_k(),
+            generator if generator is not None else _extractive(index),
+            packer if packer is not None else TopK(),
             counter if counter is not None else estimated,
-            StoredDocuments(index.passages),
+            index.passages,
             cutoff,
             router,
             rewriter,
-            _extractive() if fallback == "extractive" else fallback,
+            _extractive(index) if fallback == "extractive" else fallback,
             limits,
         )
 
@@ -130,7 +130,7 @@ class Engine:
             InvalidInput, InvalidQuery: a question or filter that cannot be run.
         """
         asked = self._asked(question, k=k, where=where, exclude=exclude)
-        return searched(self.parts, asked, asked.question, self.parts.pipeline)
+        return searched(self.parts, asked, [Query("", asked.question)], self.parts.pipeline)
 
     def ask(
         self,
@@ -301,13 +301,9 @@ def _pipeline(index: "Index", pipeline: object | None) -> Pipeline:
     return made
 
 
-def _extractive() -> Generator:
-    from spaniel.rag.generators.table import make_generator
+def _extractive(index: "Index") -> Generator:
+    """The embedded generator, reading words as the index does."""
+    from spaniel.rag.generators.extractive.generator import Extractive
 
-    return make_generator("extractive")
-
-
-def _top_k() -> Packer:
-    from spaniel.rag.packing.table import make_packer
-
-    return make_packer("top-k")
+    analyzer = index.settings.analyzer
+    return Extractive() if analyzer is None else Extractive(analyzer=analyzer)

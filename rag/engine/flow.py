@@ -1,19 +1,20 @@
-"""The way of one question: (rewrite) -> (route) -> retrieve -> cut -> pack -> prompt -> generate -> verify citations.
+"""The way of one question: (route) -> (rewrite) -> retrieve -> cut -> pack -> prompt -> generate -> verify citations.
 
-    question -- rewriter --> query -- router --> pipeline --> Results -- packer --> Packed -- new_prompt --> Prompt
+    question -- router --> pipeline -- rewriter --> queries --> Results -- packer --> Packed -- new_prompt --> Prompt
              -- generator --> pieces of text -- cited --> Answer
 
 Every stage is timed; texts are read once, for the passages that survive the cut. A generator that fails makes the
 whole call fail, unless there is a fallback: then that one answers, and the answer says so.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 
 from spaniel.rag.citations import cited
 from spaniel.rag.packing.base import Candidate, Packed
 from spaniel.rag.prompting import new_prompt
+from spaniel.retrieval import fusion
 from spaniel.retrieval.composition import name_of
 from spaniel.retrieval.errors import ModelError
 from spaniel.retrieval.pipeline import Pipeline
@@ -21,7 +22,7 @@ from spaniel.retrieval.policies.decision import Decision
 from spaniel.retrieval.prompt import Piece, Prompt
 from spaniel.retrieval.protocols import Generator, Retriever
 from spaniel.retrieval.results import Results
-from spaniel.retrieval.types import Answer, Query
+from spaniel.retrieval.types import Answer, Query, Ranking
 
 from .clock import Clock
 from .events import AnswerEvent, CitationEvent, Event, FallbackEvent, FoundEvent, PackedEvent, PieceEvent
@@ -49,22 +50,23 @@ class Flow:
         self.notes: list[str] = []
 
     @cached_property
-    def plan(self) -> tuple[str, Pipeline | None]:
+    def plan(self) -> tuple[Sequence[Query], Pipeline | None]:
         """What is searched for, and by what; decided once."""
-        query = self.asked.question
+        question, wanted = self.asked.question, self.asked.preferences or None
+        queries: Sequence[Query] = [Query("", question)]
         pipeline: Pipeline | None = self.parts.pipeline
-        if self.parts.rewriter is not None:
-            with self.clock.stage("rewrite"):
-                rewritten = self.parts.rewriter.rewrite(query)
-            query = rewritten.text
-            if rewritten.decision is not None:
-                self.decisions["rewrite"] = rewritten.decision
         if self.parts.router is not None:
             with self.clock.stage("route"):
-                decision, chosen = self.parts.router.decide(self.asked.question)
+                decision, chosen = self.parts.router.decide(question, preferences=wanted)
             self.decisions["route"] = decision
             pipeline = _as_pipeline(chosen)
-        return query, pipeline
+        if self.parts.rewriter is not None and pipeline is not None:
+            with self.clock.stage("rewrite"):
+                rewritten = self.parts.rewriter.rewrite(question, preferences=wanted)
+            queries = rewritten.queries
+            if rewritten.decision is not None:
+                self.decisions["rewrite"] = rewritten.decision
+        return queries, pipeline
 
     def events(self) -> Iterator[Event]:
         """All that happens, the answer last.
@@ -72,10 +74,10 @@ class Flow:
         Raises:
             ModelError: the generator cannot answer, and there is no fallback or it cannot either.
         """
-        query, pipeline = self.plan
+        queries, pipeline = self.plan
         packed = Packed((), 0)
         if pipeline is not None:
-            results = self.found(query, pipeline)
+            results = self.found(queries, pipeline)
             yield FoundEvent(results)
             if not results:
                 yield AnswerEvent(self._abstained(NOTHING_FOUND))
@@ -99,10 +101,10 @@ class Flow:
         yield from map(CitationEvent, answer.citations)
         yield AnswerEvent(answer)
 
-    def found(self, query: str, pipeline: Pipeline) -> Results:
-        """Passages of the query, cut, with their texts."""
+    def found(self, queries: Sequence[Query], pipeline: Pipeline) -> Results:
+        """Passages of the queries, cut, with their texts."""
         with self.clock.stage("retrieve") as step:
-            results = searched(self.parts, self.asked, query, pipeline)
+            results = searched(self.parts, self.asked, queries, pipeline)
             step.n_out, step.inside = len(results), results.trace
         return results
 
@@ -200,21 +202,27 @@ class Flow:
         )
 
 
-def searched(parts: Parts, asked: Asked, query: str, pipeline: Pipeline) -> Results:
-    """At most k passages of one query, by the pipeline and then the engine's cut."""
+def searched(parts: Parts, asked: Asked, queries: Sequence[Query], pipeline: Pipeline) -> Results:
+    """At most k passages by the pipeline and then the engine's cut; rankings of several queries are fused by rank."""
     clock = Clock()
     with clock.stage("search"):
-        exclude = None if asked.exclude is None else [asked.exclude]
-        [ranking], traced = pipeline.traced_search([Query("", query)], where=asked.where, exclude=exclude)
+        exclude = None if asked.exclude is None else [asked.exclude] * len(queries)
+        rankings, traced = pipeline.traced_search(queries, where=asked.where, exclude=exclude)
+        if len(queries) > 1:
+            rankings = traced.time("rrf of queries", rankings, partial(_fused, rankings))
         if parts.cutoff is not None:  # looks at the whole ranking, not at its first k
-            whole, cut = ranking, parts.cutoff.cut
-            [ranking] = traced.time(name_of(parts.cutoff), [whole], lambda: [whole[: cut(query, whole)]])
-        ranking = ranking[: asked.k]
-        store = parts.pipeline.passages
+            whole, cut = rankings[0], parts.cutoff.cut
+            rankings = traced.time(name_of(parts.cutoff), [whole], lambda: [whole[: cut(queries[0], whole)]])
+        store = pipeline.passages
         assert store is not None  # checked when the parts were put together
-        steps = [(name, found) for name, [found] in traced.steps]
-        results = Results.fetch(query, ranking, store, trace=traced.records, steps=steps)
+        text = " | ".join(query.text for query in queries)
+        steps = [(name, found[0]) for name, found in traced.steps if len(found) == 1]
+        results = Results.fetch(text, rankings[0][: asked.k], store, trace=traced.records, steps=steps)
     return results.timed(clock.ms)
+
+
+def _fused(rankings: list[Ranking]) -> list[Ranking]:
+    return [fusion.rrf(rankings)]
 
 
 def _as_pipeline(chosen: Retriever | None) -> Pipeline | None:

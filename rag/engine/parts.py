@@ -2,9 +2,10 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from spaniel.models.counting import TokenCounter
+from spaniel.rag.citations import Stored
 from spaniel.rag.packing.base import Packer
 from spaniel.retrieval.composition import as_later_stage, name_of
 from spaniel.retrieval.errors import InvalidInput
@@ -17,7 +18,7 @@ from .roles import QueryRewriter, Router
 if TYPE_CHECKING:
     from spaniel.index.index import Index
 
-__all__ = ["Asked", "Limits", "Parts", "default_pipeline", "turns_of"]
+__all__ = ["Asked", "History", "Limits", "Parts", "default_pipeline", "turns_of"]
 
 DEPTH = 200
 """How deep an engine without a pipeline searches words alone; a hybrid search is as deep on each side."""
@@ -66,7 +67,7 @@ class Parts:
     generator: Generator
     packer: Packer
     count: TokenCounter
-    documents: Any
+    documents: Stored
     cutoff: CutoffPolicy | None = None
     router: Router | None = None
     rewriter: QueryRewriter | None = None
