@@ -12,7 +12,12 @@ __all__ = ["Clock", "Step"]
 
 @dataclass(slots=True)
 class Step:
-    """One stage while it runs and after it; times in nanoseconds since the epoch."""
+    """One stage while it runs and after it; times in nanoseconds since the epoch.
+
+    Attributes:
+        inside: what the stages in it did, such as those of a pipeline.
+        found: (id, score) of the passages that it found.
+    """
 
     name: str
     n_in: int
@@ -20,6 +25,7 @@ class Step:
     start_ns: int = 0
     end_ns: int = 0
     inside: Sequence[StageRecord] = ()
+    found: Sequence[tuple[str, float]] = ()
 
 
 @dataclass(slots=True)

@@ -21,14 +21,18 @@ from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.pipeline import Pipeline
 from spaniel.retrieval.protocols import CutoffPolicy, Generator, Where
 from spaniel.retrieval.results import Results
-from spaniel.retrieval.types import Answer, Query
+from spaniel.retrieval.types import JSON, Answer, Query
 
 from . import twins
+from .cache import AnswerCache
 from .dry_run import DryRun, dry_run
 from .events import AnswerEvent, Event
-from .flow import Flow, searched
+from .flow import searched
+from .keys import definition_of
 from .parts import Asked, History, Limits, Parts, default_pipeline, turns_of
 from .roles import QueryRewriter, Router
+from .run import Run
+from .telemetry import Telemetry
 
 if TYPE_CHECKING:
     from spaniel.index.index import Index
@@ -51,9 +55,13 @@ class Engine:
         fallback: who answers when the generator fails; "extractive" is the embedded one. By default nobody, so that a
             failure is an error.
         k, budget_tokens, max_answer_tokens, instructions, require_citations, history_turns: see `Limits`.
+        cache: keeps answers; none by default. It may be shared, and stays the caller's to close.
+        version: vouches for parts that a cache cannot tell from others of their kind; change it when they change.
+        telemetry: OpenTelemetry spans: True, False, a `Telemetry` with its own settings, or None for "if installed".
 
     Raises:
-        InvalidInput: a part that does not play its role, or a number out of range.
+        InvalidInput: a part that does not play its role, a number out of range, or a cache over parts that do not say
+            what they are.
     """
 
     def __init__(
@@ -74,6 +82,9 @@ class Engine:
         instructions: str = "",
         require_citations: bool = False,
         history_turns: int = 10,
+        cache: AnswerCache | None = None,
+        version: str = "",
+        telemetry: bool | Telemetry | None = None,
     ) -> None:
         self.index = index
         self._owned: list[object] = []
@@ -90,6 +101,11 @@ class Engine:
             _extractive(index) if fallback == "extractive" else fallback,
             limits,
         )
+        given = {"pipeline": pipeline, "generator": generator, "packer": packer}
+        known: dict[str, JSON] = {role: "default" for role, part in given.items() if part is None}
+        if fallback == "extractive":
+            known["fallback"] = fallback
+        self._run = Run(self.parts, cache, definition_of(self.parts, known, version) if cache else {}, telemetry)
 
     @classmethod
     def open(cls, index: str | os.PathLike[str]) -> "Engine":
@@ -288,7 +304,7 @@ class Engine:
         return Asked(question, limits.k if k is None else k, turns, where, exclude, {**(preferences or {})})
 
     def _events(self, asked: Asked) -> Iterator[Event]:
-        yield from Flow(self.parts, asked).events()
+        return self._run.events(asked)
 
 
 def _pipeline(index: "Index", pipeline: object | None) -> Pipeline:

@@ -106,6 +106,7 @@ class Flow:
         with self.clock.stage("retrieve") as step:
             results = searched(self.parts, self.asked, queries, pipeline)
             step.n_out, step.inside = len(results), results.trace
+            step.found = [(hit.id, hit.score) for hit in results]
         return results
 
     def packed(self, results: Results) -> Packed:
