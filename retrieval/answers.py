@@ -76,5 +76,5 @@ def to_dict(answer: Answer) -> dict[str, JSON]:
 
 
 def _counts(counts: Mapping[str, int], before: str = "") -> str:
-    """"2 out of range, 1 without support", or nothing."""
+    """ "2 out of range, 1 without support", or nothing."""
     return before + ", ".join(f"{name} {n}" for name, n in counts.items()) if counts else ""

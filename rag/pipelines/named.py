@@ -5,8 +5,9 @@ from pathlib import Path
 from spaniel.retrieval.errors import InvalidInput
 
 from .dense_stages import Calibrated, Dense
+from .reading import nearest
 from .rerank_stages import Reranking
-from .spec import IndexSpec, PipelineSpec, nearest, read_pipeline
+from .spec import IndexSpec, PipelineSpec, read_pipeline
 from .stages import Bm25, Likelihood, Rrf
 
 __all__ = ["NAMED", "find_pipeline"]

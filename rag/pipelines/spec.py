@@ -22,31 +22,32 @@ Keys are the fields of the dataclasses in `stages.py`, one to one; a key that is
 nearest one, and a value of another type an error that names the table.
 """
 
-import difflib
-import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal
 
 from spaniel.index.dense.settings import StoreSettings
 from spaniel.index.settings import IndexSettings
-from spaniel.retrieval.converted import converted
 from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.pipeline import Pipeline
 from spaniel.retrieval.types import JSON
 
 from . import cut_stages, dense_stages, rerank_stages  # noqa: F401  # fill the table
+from .reading import check_keys, filled, read_table, stage_of, tables_of, too_deep
 from .stages import STAGES, StageSpec
+from .toml_text import toml_text
+from .writing import stage_table, table_of
 
 if TYPE_CHECKING:
     from spaniel.index.index import Index
 
-__all__ = ["FLAT", "MULTIFIELD", "IndexSpec", "PipelineSpec", "nearest", "read_pipeline"]
+__all__ = ["ENGINE_TABLES", "FLAT", "MULTIFIELD", "IndexSpec", "PipelineSpec", "pipeline_of", "read_pipeline"]
 
 FLAT: Mapping[str, float] = {"contents": 1.0}
 MULTIFIELD: Mapping[str, float] = {"title": 1.0, "text": 1.0}
-_MAX_BYTES = 1 << 20
+ENGINE_TABLES = ("answer", "pack", "generator", "route", "rewrite")
+"""Tables that say how answers are made of what a pipeline finds; `rag/engine/spec.py` reads them."""
 _NAMED_FIELDS = {"flat": FLAT, "multifield": MULTIFIELD}
 
 
@@ -153,6 +154,16 @@ class PipelineSpec:
                 hint="--retriever dense or hybrid searches the vectors that are there" if kept else make,
             )
 
+    def to_table(self) -> dict[str, Any]:
+        """The keys of its file, defaults left out."""
+        index = table_of(self.index)
+        stages = [stage_table(each) for each in self.stages]
+        return {"name": self.name, **({"index": index} if index else {}), "stages": stages}
+
+    def to_toml(self) -> str:
+        """A file that `read_pipeline` reads back equal; see `toml_text.py`."""
+        return toml_text(self.to_table())
+
     def to_json(self) -> dict[str, JSON]:
         """Everything that decides what comes out, defaults spelt out; the name left out."""
         vectors: dict[str, JSON] = {}
@@ -165,40 +176,27 @@ class PipelineSpec:
 
 
 def read_pipeline(path: str | Path) -> PipelineSpec:
-    """A pipeline out of a TOML file.
+    """A pipeline out of a TOML file; of one that describes a whole engine, the part that searches.
 
     Raises:
         InvalidInput: not TOML, a key or type that is not known (the nearest one is named), a value that cannot be.
         OSError: the file cannot be read.
     """
     file = Path(path)
-    with file.open("rb") as stream:
-        raw = stream.read(_MAX_BYTES + 1)
-    if len(raw) > _MAX_BYTES:
-        raise InvalidInput(str(file), f"is longer than {_MAX_BYTES} bytes, which no pipeline is")
+    table = read_table(file)
+    check_keys(table, ("name", "index", "stages", *ENGINE_TABLES), str(file))
     try:
-        table = tomllib.loads(raw.decode("utf-8"))
-    except ValueError as error:  # UnicodeDecodeError and TOMLDecodeError both
-        raise InvalidInput(str(file), f"is not TOML: {error}") from None
-    except RecursionError:
-        raise _too_deep(file) from None
-    try:
-        return _spec(file, table)
+        return pipeline_of(table, file)
     except RecursionError:  # keys with thousands of dots make tables as deep without any recursion in tomllib
-        raise _too_deep(file) from None
+        raise too_deep(file) from None
 
 
-def _too_deep(file: Path) -> InvalidInput:
-    return InvalidInput(str(file), "its tables or lists are nested too deeply", hint="no pipeline needs that")
-
-
-def _spec(file: Path, table: Mapping[str, Any]) -> PipelineSpec:
-    """The pipeline that a table describes."""
-    _check_keys(table, ("name", "index", "stages"), str(file))
+def pipeline_of(table: Mapping[str, Any], file: Path) -> PipelineSpec:
+    """The pipeline that a table describes; `file` is where it stands, which names it where nothing else does."""
     stages = tuple(
-        _stage(each, f"{file}: stages[{place}]") for place, each in enumerate(_tables(table, "stages", str(file)))
+        stage_of(each, f"{file}: stages[{place}]") for place, each in enumerate(tables_of(table, "stages", str(file)))
     )
-    index = _filled(IndexSpec, table.get("index", {}), f"{file}: index")
+    index = filled(IndexSpec, table.get("index", {}), f"{file}: index")
     name = table.get("name", file.stem)
     if not isinstance(name, str):
         raise InvalidInput(str(file), f"name is {name!r}; it must be text")
@@ -206,63 +204,6 @@ def _spec(file: Path, table: Mapping[str, Any]) -> PipelineSpec:
         return PipelineSpec(name, stages, index)
     except InvalidInput as error:
         raise InvalidInput(str(file), str(error), hint=error.hint) from None
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """`did you mean 'x'?`, or all there is."""
-    names = list(known)
-    near = difflib.get_close_matches(word, names, n=3, cutoff=0.5)
-    if near:
-        return f"did you mean {' or '.join(map(repr, near))}?"
-    return f"there are {', '.join(names)}"
-
-
-def _stage(table: Mapping[str, Any], where: str) -> StageSpec:
-    name = table.get("type")
-    if not isinstance(name, str) or name not in STAGES:
-        said = "has no type" if name is None else f"no stage is of type {name!r}"
-        raise InvalidInput(where, f"{said}; {nearest(str(name), STAGES)}")
-    rest = {key: value for key, value in table.items() if key != "type"}
-    made: StageSpec = _filled(STAGES[name], rest, f"{where} ({name})")
-    return made
-
-
-def _filled(kind: type[Any], table: Any, where: str) -> Any:
-    """An object of a dataclass from the keys of a table; a trailing `_` of a field's name (`lambda_`) is not typed."""
-    if not isinstance(table, dict):
-        raise InvalidInput(where, f"is {table!r}; it must be a table")
-    by_key = {each.name.rstrip("_"): each.name for each in fields(kind)}
-    _check_keys(table, by_key, where)
-    hints = get_type_hints(kind)
-    values: dict[str, Any] = {}
-    for key, value in table.items():
-        name = by_key[key]
-        if hints[name] == tuple[StageSpec, ...]:
-            several = _tables(table, key, where)
-            values[name] = tuple(_stage(each, f"{where}.{key}[{place}]") for place, each in enumerate(several))
-            continue
-        try:
-            values[name] = converted(value, hints[name])
-        except ValueError as error:
-            raise InvalidInput(where, f"{key} = {value!r}: {error}") from None
-    try:
-        return kind(**values)
-    except InvalidInput as error:
-        raise InvalidInput(where, str(error), hint=error.hint) from None
-
-
-def _check_keys(table: Mapping[str, Any], known: Iterable[str], where: str) -> None:
-    names = list(known)
-    for key in table:
-        if key not in names:
-            raise InvalidInput(where, f"no key {key!r}; {nearest(key, names)}")
-
-
-def _tables(table: Mapping[str, Any], key: str, where: str) -> list[dict[str, Any]]:
-    found = table.get(key, [])
-    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
-        raise InvalidInput(where, f"{key} must be tables, each begun with [[{key}]]")
-    return found
 
 
 def _type_of(each: StageSpec) -> str:
