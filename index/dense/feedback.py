@@ -1,8 +1,10 @@
 """Pseudo-relevance feedback on vectors: the query is moved towards the best passages and searched again.
 
 Rocchio's rule as Li et al. (Pseudo Relevance Feedback with Deep Language Models and Dense Retrievers, TOIS 2023, sec.
-3.3) use it on dense retrievers: `0.8 query + 0.2 mean of the top 3`, brought back to length 1. It finds more of what is
-like the best passages, which helps where many passages answer a question and harms where one does. So there is a gate:
+3.3) use it on dense retrievers: `0.8 query + 0.2 mean of the top 3`, brought back to length 1; or their average (sec.
+3.2), in which the query counts as much as each passage. Passages' vectors are the best reconstructions that the store
+has, so binary stores feed back too. It finds more of what is like the best passages, which helps where many passages
+answer a question and harms where one does. So there is a gate:
 
 - fed by its own ranking, a query is moved only when its first passage stands clear of the third, by at least `gate`
   spreads of similarity (see spread.py): then the top is not a toss-up, and moving towards it does not lose it;
@@ -52,7 +54,7 @@ class Feedback(Stage):
         dense: searches with the moved queries.
         first: finds what queries are moved towards; `dense` itself by default.
         k: how many passages of it.
-        weight: of their mean, 0 to 1.
+        weight: of their mean, 0 to 1; None for the average of query and passages, k / (k + 1).
         gate: spreads by which the first must stand clear of the k-th; 0 for none. Only where `first` is not given.
 
     Raises:
@@ -68,9 +70,10 @@ class Feedback(Stage):
         first: Retriever | None = None,
         *,
         k: int = 3,
-        weight: float = 0.2,
+        weight: float | None = 0.2,
         gate: float = 0.8,
     ) -> None:
+        weight = k / (k + 1) if weight is None else weight
         if k < 1 or not 0 <= weight <= 1 or not gate >= 0:
             raise InvalidInput("feedback", f"k {k}, weight {weight}, gate {gate}; they must be >= 1, 0 to 1, and >= 0")
         if first is not None and first.passages is not dense.passages:

@@ -33,7 +33,7 @@ from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.pipeline import Pipeline
 from spaniel.retrieval.types import JSON
 
-from . import cut_stages, dense_stages, rerank_stages  # noqa: F401  # fill the table
+from . import cut_stages, dense_stages, rerank_stages, route_stages  # noqa: F401  # fill the table
 from .reading import check_keys, filled, read_table, stage_of, tables_of, too_deep
 from .stages import STAGES, StageSpec
 from .toml_text import toml_text

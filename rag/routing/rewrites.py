@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from spaniel.index.sparse.feedback import TermFeedback
 from spaniel.rerank.llm.chat import Chat, Message
 from spaniel.rerank.llm.shown import one_line
 from spaniel.retrieval.errors import InvalidInput
@@ -17,7 +18,7 @@ from spaniel.retrieval.policies.features.words import content_words, entities
 
 from .rewriter import Rewritten
 
-__all__ = ["Clarify", "Decompose", "Paraphrase", "simplify", "unchanged"]
+__all__ = ["Clarify", "Decompose", "Expand", "Paraphrase", "simplify", "unchanged"]
 
 _MARKER = re.compile(r"^\s*(?:[-*\u2022]|\d{1,2}[.)])\s+")
 
@@ -35,6 +36,18 @@ def simplify(question: str) -> Rewritten:
         'first person Moon'
     """
     return Rewritten(" ".join(content_words(question)) or question, arm="simplify")
+
+
+@dataclass(frozen=True, slots=True)
+class Expand:
+    """The question with terms of the passages that it finds, for searches by words; vectors still see the question."""
+
+    feedback: TermFeedback
+
+    def __call__(self, question: str) -> Rewritten:
+        """The rewritten question. Cost: a search, and the analysis of the passages."""
+        [query] = self.feedback.expanded([question])
+        return Rewritten(question, query.weights, arm="expand")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,70 @@
+"""Stages that search twice: feedback on words, and several steps. More of the table in `stages.py`."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from spaniel.index.sparse.feedback import Rule, TermFeedback
+from spaniel.index.sparse.retriever import Bm25Retriever
+from spaniel.retrieval.errors import InvalidInput
+from spaniel.retrieval.feedback import check_feedback
+from spaniel.retrieval.protocols import Retriever
+
+from .stages import Bm25, StageSpec, check_sources, stage
+
+if TYPE_CHECKING:
+    from spaniel.index.index import Index
+
+__all__ = ["Rm3", "Rocchio"]
+
+
+@stage("rm3")
+@dataclass(frozen=True, slots=True)
+class Rm3:
+    """The first of `sources`, a `bm25`, with terms of what the second finds, or itself where there is none, by RM3."""
+
+    kind: ClassVar[Literal["source", "later"]] = "source"
+    sources: tuple[StageSpec, ...] = (Bm25(),)
+    k: int = 10
+    n_terms: int = 10
+    weight: float = 0.5
+
+    def __post_init__(self) -> None:
+        _check("rm3", self)
+
+    def make(self, index: "Index", depth: int) -> object:
+        """See `StageSpec`."""
+        return _made("rm3", self, index, depth)
+
+
+@stage("rocchio")
+@dataclass(frozen=True, slots=True)
+class Rocchio:
+    """The first of `sources`, a `bm25`, with terms of what the second finds, or itself, by Rocchio's rule."""
+
+    kind: ClassVar[Literal["source", "later"]] = "source"
+    sources: tuple[StageSpec, ...] = (Bm25(),)
+    k: int = 10
+    n_terms: int = 10
+    weight: float = 0.5
+
+    def __post_init__(self) -> None:
+        _check("rocchio", self)
+
+    def make(self, index: "Index", depth: int) -> object:
+        """See `StageSpec`."""
+        return _made("rocchio", self, index, depth)
+
+
+def _check(rule: Rule, spec: Rm3 | Rocchio) -> None:
+    check_sources(rule, spec.sources)
+    if len(spec.sources) > 2 or not isinstance(spec.sources[0], Bm25):
+        raise InvalidInput(rule, "takes a bm25 source, and perhaps one more that feeds it")
+    check_feedback(rule, spec.k, spec.n_terms, spec.weight)
+
+
+def _made(rule: Rule, spec: Rm3 | Rocchio, index: "Index", depth: int) -> TermFeedback:
+    words, *feeding = [source.make(index, depth) for source in spec.sources]
+    assert isinstance(words, Bm25Retriever)
+    first = next(iter(feeding), None)
+    assert first is None or isinstance(first, Retriever)
+    return TermFeedback(words, first, rule=rule, k=spec.k, n_terms=spec.n_terms, weight=spec.weight)
