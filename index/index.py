@@ -18,9 +18,10 @@ from spaniel.retrieval.errors import IndexCorrupt, InvalidInput, InvalidQuery, M
 from spaniel.retrieval.pipeline import Pipeline
 from spaniel.retrieval.protocols import Exclude, Where
 from spaniel.retrieval.results import Results
-from spaniel.retrieval.types import JSON, Passage, Query, QueryLike, StageRecord, as_queries
+from spaniel.retrieval.types import JSON, Document, Passage, Query, QueryLike, StageRecord, as_queries
 
 from .check import Report, verify
+from .chunking.rebuilt import text_of
 from .dense.of_index import OpenEncoders
 from .dense.retriever import DenseRetriever
 from .manifest import Manifest
@@ -246,6 +247,27 @@ class Index(Retrievers):
         """
         return self.passages.get([self._ordinal(passage_id)])[0]
 
+    def document(self, doc_id: str) -> Document:
+        """A document as it was given to the index: its text put together from its passages, its title and meta.
+
+        Raises:
+            InvalidInput: there is none, or passages of it were deleted by themselves, so that its text is not whole.
+            IndexCorrupt: a passage is damaged.
+        """
+        self._check_open()
+        passages = self.passages.get(self.passages.of_document(doc_id))
+        if not passages:
+            raise InvalidInput("index", f"it has no document {doc_id!r}")
+        text = text_of(passages)
+        if text is None:
+            raise InvalidInput("index", f"document {doc_id!r} has lost passages and is not whole any more")
+        return Document(doc_id, text, passages[0].title, passages[0].meta)
+
+    def document_text(self, doc_id: str) -> str | None:
+        """The text of `document`; None where there is none. What citations are verified against."""
+        self._check_open()
+        return self.passages.document_text(doc_id)
+
     def _ordinal(self, passage_id: str) -> int:
         self._check_open()
         found = self.passages.ordinals_of([passage_id])
@@ -266,7 +288,7 @@ class Index(Retrievers):
         self._check_open()
         return {
             "passages": len(self),
-            "documents": len(self),
+            "documents": self.passages.n_documents,
             "deleted": sum(record.n_deleted for record in self.manifest.segments),
             "segments": len(self.manifest.segments),
             "generation": self.generation,

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from spaniel.retrieval.errors import IndexCorrupt, InvalidInput
 from spaniel.retrieval.types import Passage
 
+from .chunking.rebuilt import text_of
 from .dense.part import DensePart
 from .dense.rows import Rows
 from .dense.segment_parts import DenseParts
@@ -139,6 +140,9 @@ class Segments:
 
     Plays the roles `PassageStore`, `NamedPassages` and `Stored`.
 
+    Attributes:
+        cut: documents may have several passages.
+
     Args:
         dense: settings of the dense parts to be opened; none for those who only need texts and postings.
     """
@@ -159,6 +163,7 @@ class Segments:
                 self.size_bytes[part] = self.size_bytes.get(part, 0) + entry.size_bytes
         self._first = np.array([segment.record.first_ordinal for segment in self.open], dtype=np.int64)
         self._next_ordinal = manifest.next_ordinal
+        self.cut = manifest.settings.get("chunks") is not None
         self._filters: OrderedDict[str, list[NDArray[np.uint8]]] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -213,6 +218,37 @@ class Segments:
                 alive = segment.living(np.fromiter(here.values(), dtype=np.int64, count=len(here)))
                 found.update((id_, n) for (id_, n), lives in zip(here.items(), alive, strict=True) if lives)
         return found
+
+    def of_document(self, doc_id: str) -> list[int]:
+        """Ordinals of the living passages of a document, in its order; none when the index does not have it."""
+        found = []
+        for segment in self.open:
+            here = np.array(segment.passages.of_document(doc_id, cut=self.cut), dtype=np.int64)
+            if len(here):
+                found += here[segment.living(here)].tolist()
+        return found
+
+    def document_text(self, doc_id: str) -> str | None:
+        """The original text of a document, put together from its passages; None when it is not here, or not whole.
+
+        Raises:
+            IndexCorrupt: a passage is damaged.
+
+        Cost: that of reading its passages.
+        """
+        return text_of(self.get(self.of_document(doc_id)))
+
+    @cached_property
+    def n_documents(self) -> int:
+        """How many documents have a living passage."""
+        if not self.cut:
+            return len(self)
+        count = 0
+        for segment in self.open:
+            numbered = segment.passages.numbered_documents()
+            alive = segment.living(numbered[:, 0])
+            count += len(np.unique(numbered[alive, 1]))
+        return count
 
     def matching(self, where: Mapping[str, object]) -> NDArray[np.int64]:
         """Ordinals of the living passages that match a filter: int64 (n,), ascending. Recent filters are kept.
