@@ -195,8 +195,8 @@ class Passages:
         """Ordinals of the passages of a document, ascending, dead ones included; none if it is not here.
 
         Args:
-            cut: the file may hold documents of several passages. Their ids are ID#1, ID#2, ..., so that the SQL index on
-                ids finds them.
+            cut: the file may hold documents of several passages. Their ids are ID#1, ID#2, ..., so that the SQL index
+                on ids finds them.
 
         Cost: about 5 us, and 1 us a passage.
         """
