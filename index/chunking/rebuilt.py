@@ -16,7 +16,8 @@ def text_of(passages: Sequence[Passage]) -> str | None:
         >>> text_of([Passage("a#1", "a", 0, 4, "One "), Passage("a#2", "a", 2, 7, "e two")])
         'One two'
     """
-    pieces, end = [], 0
+    pieces: list[str] = []
+    end = 0
     for passage in passages:
         if passage.start > end or passage.end - passage.start != len(passage.text):
             return None
