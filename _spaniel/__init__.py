@@ -49,8 +49,10 @@ if TYPE_CHECKING:
     from spaniel.retrieval.pipeline import Pipeline as Pipeline
     from spaniel.retrieval.pipeline import fuse as fuse
     from spaniel.retrieval.pipeline import rrf as rrf
+    from spaniel.retrieval.policies.adaptive_k import AdaptiveK as AdaptiveK
     from spaniel.retrieval.policies.cumulative import CumulativeProbability as CumulativeProbability
     from spaniel.retrieval.policies.fitting import fit_calibration as fit_calibration
+    from spaniel.retrieval.policies.fixed import FixedK as FixedK
     from spaniel.retrieval.policies.threshold import Threshold as Threshold
     from spaniel.retrieval.results import Hit as Hit
     from spaniel.retrieval.results import Results as Results
@@ -61,12 +63,14 @@ if TYPE_CHECKING:
 
 # Public name -> module, and `:name` where it is called something else there.
 _HOME = {
+    "AdaptiveK": "retrieval.policies.adaptive_k",
     "Budget": "rerank.budget",
     "CrossEncoder": "rerank.cross_encoder",
     "CumulativeProbability": "retrieval.policies.cumulative",
     "Document": "retrieval.types",
     "Encoder": "models.encoders.base",
     "Extractive": "rag.generators.extractive.generator",
+    "FixedK": "retrieval.policies.fixed",
     "Hit": "retrieval.results",
     "Index": "index.index",
     "IndexCorrupt": "retrieval.errors",
@@ -109,12 +113,14 @@ _HOME = {
 }
 
 __all__ = [
+    "AdaptiveK",
     "Budget",
     "CrossEncoder",
     "CumulativeProbability",
     "Document",
     "Encoder",
     "Extractive",
+    "FixedK",
     "Hit",
     "Index",
     "IndexCorrupt",

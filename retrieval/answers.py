@@ -8,7 +8,8 @@ __all__ = ["explained", "stage_table", "to_dict"]
 
 
 def stage_table(trace: Sequence[StageRecord], *, n_out: int | None, ms: float) -> list[str]:
-    """Stages as lines: name, passages in and out, milliseconds; the last line is the total."""
+    """Stages as lines: name, passages in and out, milliseconds, the total; then a line for each cut-off's
+    reasons."""
     rows = [("stage", "in", "out", "ms")]
     rows += [(r.name, str(r.n_in) if r.n_in else "-", str(r.n_out), f"{r.ms:.2f}") for r in trace]
     rows.append(("total", "", "" if n_out is None else str(n_out), f"{ms:.2f}"))
@@ -17,7 +18,15 @@ def stage_table(trace: Sequence[StageRecord], *, n_out: int | None, ms: float) -
         f"{name:<{widths[0]}}  {n_in:>{widths[1]}}  {out:>{widths[2]}}  {spent:>{widths[3]}}"
         for name, n_in, out, spent in rows
     ]
-    return [line.rstrip() for line in lines]
+    reasons = [
+        f"{r.name}: {', '.join(f'{key} {_told(value)}' for key, value in r.why.items())}" for r in trace if r.why
+    ]
+    return [*(line.rstrip() for line in lines), *reasons]
+
+
+def _told(value: JSON) -> str:
+    """A number with four digits, anything else as it is."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def explained(answer: Answer) -> str:

@@ -39,7 +39,7 @@ def as_later_stage(place: int, stage: object, source: Retriever) -> Reranker | C
             f"{where} is a retriever; only the first stage can be one",
             hint="fuse retrievers with rrf(a, b)",
         )
-    raise InvalidInput("pipeline", f"{where} is neither a reranker (rerank) nor a cut-off policy (cut)")
+    raise InvalidInput("pipeline", f"{where} is neither a reranker (rerank) nor a cut-off policy (cut and explain)")
 
 
 def require_one_each(name: str, queries: list[Query], rankings: list[Ranking]) -> None:

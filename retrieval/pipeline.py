@@ -9,7 +9,7 @@ Left out on purpose: any other operator, and graphs; a line with fan-in is enoug
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol, TypeAlias, runtime_checkable
 
@@ -159,7 +159,10 @@ class Pipeline(Stage):
         """All stages at their own depth, written down in `trace`."""
         rankings = _search(self.source, queries, exclude, where, trace)
         for stage in self.stages:
-            rankings = trace.time(name_of(stage), rankings, partial(_apply, stage, queries, rankings, self.passages))
+            before = rankings
+            rankings = trace.time(name_of(stage), before, partial(_apply, stage, queries, before, self.passages))
+            if len(queries) == 1 and isinstance(stage, CutoffPolicy):
+                trace.records[-1] = replace(trace.records[-1], why=stage.explain(queries[0], before[0]))
         return rankings
 
     def usage(self) -> dict[str, int]:

@@ -160,6 +160,10 @@ class CutoffPolicy(Protocol):
         """How many of the top passages stay, 0 to len(ranking)."""
         ...
 
+    def explain(self, query: QueryLike, ranking: Ranking) -> Mapping[str, JSON]:
+        """The numbers that led to it, "k" among them: what `cut` says of the same ranking."""
+        ...
+
 
 @runtime_checkable
 class RoutePolicy(Protocol):

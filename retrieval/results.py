@@ -132,7 +132,7 @@ class Results(Sequence[Hit]):
         return format_run(query_id, [hit.id for hit in self.hits], scores, tag=tag)
 
     def explain(self) -> str:
-        """The stages as a table of lines: name, passages in and out, milliseconds."""
+        """The stages as a table of lines: name, passages in and out, milliseconds; then why policies cut there."""
         return "\n".join(stage_table(self.trace, n_out=len(self), ms=self.ms))
 
     def _repr_html_(self) -> str:

@@ -243,13 +243,15 @@ _EMPTY = Ranking(np.zeros(0, np.int32), np.zeros(0, np.float32))
 class StageRecord:
     """What one stage of a pipeline did to one call.
 
-    `n_in` and `n_out` count passages over all queries of the call; a source takes in none. `ms` is wall time.
+    `n_in` and `n_out` count passages over all queries of the call; a source takes in none. `ms` is wall time. `why` is
+    what a cut-off policy gives as its reasons, where the call was for one query.
     """
 
     name: str
     n_in: int
     n_out: int
     ms: float
+    why: Mapping[str, JSON] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

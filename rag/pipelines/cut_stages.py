@@ -3,16 +3,83 @@
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from spaniel.retrieval.policies.adaptive_k import AdaptiveK
 from spaniel.retrieval.policies.cumulative import LOGITS, CumulativeProbability
+from spaniel.retrieval.policies.fixed import FixedK
+from spaniel.retrieval.policies.percentile import Percentile
+from spaniel.retrieval.policies.relative import Elbow, RelativeThreshold
 from spaniel.retrieval.policies.score_calibration import Calibration
 from spaniel.retrieval.policies.threshold import Threshold
+from spaniel.retrieval.policies.top_p import TopP
 
 from .stages import stage
 
 if TYPE_CHECKING:
     from spaniel.index.index import Index
 
-__all__ = ["CutCumulative", "CutThreshold"]
+__all__ = [
+    "CutAdaptiveK",
+    "CutCumulative",
+    "CutElbow",
+    "CutFixedK",
+    "CutPercentile",
+    "CutRelative",
+    "CutThreshold",
+    "CutTopP",
+]
+
+
+class _Policy:
+    """A policy whose fields are all plain values is its own stage."""
+
+    __slots__ = ()
+    kind: ClassVar[Literal["source", "later"]] = "later"
+
+    def make(self, index: "Index", depth: int) -> object:
+        """See `StageSpec`."""
+        return self
+
+
+@stage("fixed-k")
+class CutFixedK(_Policy, FixedK):
+    """The first k."""
+
+    __slots__ = ()
+
+
+@stage("adaptive-k")
+class CutAdaptiveK(_Policy, AdaptiveK):
+    """What stands before the largest gap between scores."""
+
+    __slots__ = ()
+
+
+@stage("relative")
+class CutRelative(_Policy, RelativeThreshold):
+    """Scores of at least a share of the best one."""
+
+    __slots__ = ()
+
+
+@stage("elbow")
+class CutElbow(_Policy, Elbow):
+    """Up to where the curve of scores bends."""
+
+    __slots__ = ()
+
+
+@stage("percentile")
+class CutPercentile(_Policy, Percentile):
+    """The upper part of the scores that were found."""
+
+    __slots__ = ()
+
+
+@stage("top-p")
+class CutTopP(_Policy, TopP):
+    """The head that holds most of the softmax of the scores."""
+
+    __slots__ = ()
 
 
 @stage("threshold")

@@ -15,11 +15,10 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from spaniel.retrieval.errors import InvalidInput
-from spaniel.retrieval.places import warn_of_places
-from spaniel.retrieval.types import QueryLike, Ranking
+from spaniel.retrieval.types import JSON, QueryLike, Ranking
 
+from .cutting import CutPolicy, check_bounds
 from .score_calibration import Calibration
-from .threshold import bounded, check_bounds
 
 __all__ = ["LOGITS", "CumulativeProbability"]
 
@@ -28,7 +27,7 @@ _ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
-class CumulativeProbability:
+class CumulativeProbability(CutPolicy):
     """A cut-off policy: as many passages as are needed to have `mass` of the relevant ones, or one at all.
 
     Args:
@@ -65,19 +64,15 @@ class CumulativeProbability:
         if not (0 < self.mass <= 1 and (self.mass < 1 or self.of == "all")):
             raise InvalidInput(self.name, f"mass is {self.mass}; it must lie between 0 and 1")
 
-    def cut(self, query: QueryLike, ranking: Ranking) -> int:
-        """How many of the top passages stay; see `protocols.CutoffPolicy`. A mass never reached keeps all.
-
-        Places (`places.py`) bring a warning.
-        """
-        warn_of_places(self.name, [ranking])
+    def _decided(self, query: QueryLike, ranking: Ranking) -> tuple[int, dict[str, JSON]]:
+        """A mass never reached keeps all."""
         probabilities = self.calibration.of(ranking)
-        if len(probabilities) == 0:
-            return 0
+        sums = np.cumsum(probabilities)
         if self.of == "any":
-            reached = 1.0 - np.cumprod(1.0 - probabilities) >= self.mass
+            held = 1.0 - np.cumprod(1.0 - probabilities)
+            reached = held >= self.mass
         else:
-            sums = np.cumsum(probabilities)
+            held = sums
             reached = sums >= self.mass * sums[-1] - _ROUNDING * sums[-1]
         k = int(np.argmax(reached)) + 1 if reached.any() else len(probabilities)
-        return bounded(k, len(ranking), self.min_k, self.max_k)
+        return k, {"expected_relevant": float(sums[-1]), "mass": self.mass, "of": self.of, "held": float(held[k - 1])}

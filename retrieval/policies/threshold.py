@@ -7,16 +7,16 @@ from typing import ClassVar
 import numpy as np
 
 from spaniel.retrieval.errors import InvalidInput
-from spaniel.retrieval.places import warn_of_places
-from spaniel.retrieval.types import QueryLike, Ranking
+from spaniel.retrieval.types import JSON, QueryLike, Ranking
 
+from .cutting import CutPolicy, check_bounds
 from .score_calibration import Calibration
 
-__all__ = ["Threshold", "bounded", "check_bounds"]
+__all__ = ["Threshold"]
 
 
 @dataclass(frozen=True, slots=True)
-class Threshold:
+class Threshold(CutPolicy):
     """A cut-off policy: passages whose score, or its probability, is at least so much.
 
     A score means what its scorer makes it mean; behind a reranker's depth there are places and no scores, so set
@@ -62,28 +62,12 @@ class Threshold:
             hint = "fit one on judged queries: fit_calibration(scores, relevant)"
             raise InvalidInput(self.name, "min_probability needs a calibration of the scores", hint)
 
-    def cut(self, query: QueryLike, ranking: Ranking) -> int:
-        """How many of the top passages stay; see `protocols.CutoffPolicy`."""
-        warn_of_places(self.name, [ranking])
-        if self.calibration is not None and self.min_probability is not None:
-            enough = self.calibration.of(ranking) >= self.min_probability
-        else:
+    def _decided(self, query: QueryLike, ranking: Ranking) -> tuple[int, dict[str, JSON]]:
+        top = float(ranking.scores[0])
+        if self.calibration is None or self.min_probability is None:
             enough = ranking.scores >= np.float32(self.min_score or 0.0)
-        return bounded(int(enough.sum()), len(ranking), self.min_k, self.max_k)
-
-
-def check_bounds(where: str, min_k: int, max_k: int | None) -> None:
-    """Bounds of how many are kept.
-
-    Raises:
-        InvalidInput: a negative one, or max_k below min_k.
-    """
-    if min_k < 0 or (max_k is not None and max_k < max(min_k, 1)):
-        raise InvalidInput(
-            where, f"min_k is {min_k} and max_k is {max_k}; they must be 0 <= min_k <= max_k, max_k >= 1"
-        )
-
-
-def bounded(k: int, n: int, min_k: int, max_k: int | None) -> int:
-    """k within its bounds and within n passages."""
-    return min(max(k, min_k), n if max_k is None else max_k, n)
+            return int(enough.sum()), {"top": top, "min_score": self.min_score}
+        probabilities = self.calibration.of(ranking)
+        k = int((probabilities >= self.min_probability).sum())
+        why: dict[str, JSON] = {"top": top, "top_probability": float(probabilities[0])}
+        return k, why | {"min_probability": self.min_probability}

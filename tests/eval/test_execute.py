@@ -16,7 +16,7 @@ from spaniel.eval.run import Run
 from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.pipeline import Pipeline, rrf
 from spaniel.retrieval.protocols import Exclude, Where
-from spaniel.retrieval.types import QueryLike, Ranking
+from spaniel.retrieval.types import JSON, QueryLike, Ranking
 
 WORDS = ["red", "blue", "green", "fish", "bird", "stone", "leaf", "cloud"]
 rng = random.Random(7)
@@ -68,6 +68,9 @@ class Top:
 
     def cut(self, query: QueryLike, ranking: Ranking) -> int:
         return 5
+
+    def explain(self, query: QueryLike, ranking: Ranking) -> dict[str, JSON]:
+        return {"k": 5}
 
 
 def test_every_stage_is_kept() -> None:

@@ -13,7 +13,7 @@ from spaniel.retrieval.fusion import interleave
 from spaniel.retrieval.fusion import rrf as fused_by_rank
 from spaniel.retrieval.pipeline import Fuse, Pipeline, convex, fuse, rrf
 from spaniel.retrieval.protocols import PassageStore
-from spaniel.retrieval.types import Query, QueryLike, Ranking
+from spaniel.retrieval.types import JSON, Query, QueryLike, Ranking
 
 TEXTS = ["red fish", "blue fish fish", "one red red fish", "two birds", "fish", "red red red", "blue bird", "fish fish"]
 QUERIES = ["red fish", "fish", "blue", "bird red"]
@@ -45,6 +45,9 @@ class Top:
 
     def cut(self, query: QueryLike, ranking: Ranking) -> int:
         return self.n
+
+    def explain(self, query: QueryLike, ranking: Ranking) -> dict[str, JSON]:
+        return {"k": self.n}
 
 
 def words(**settings: object) -> WordCount:
@@ -183,7 +186,7 @@ def test_one_question_gives_results_that_explain() -> None:
     assert [hit.rank for hit in results] == [1, 2]
     assert results.ms >= sum(record.ms for record in results.trace)
     lines = results.explain().splitlines()
-    assert [line.split()[0] for line in lines] == ["stage", "words", "ShortestFirst", "top", "total"]
+    assert [line.split()[0] for line in lines] == ["stage", "words", "ShortestFirst", "top", "total", "top:"]
     assert lines[1].split()[1:3] == ["-", "6"]
     assert [(place.stage, place.rank) for place in results[0].stages] == [
         ("words", 3),

@@ -176,6 +176,9 @@ class Everything:
     def cut(self, query: object, ranking: sp.Ranking) -> int:
         return len(ranking)
 
+    def explain(self, query: object, ranking: sp.Ranking) -> dict[str, int]:
+        return {"k": len(ranking)}
+
 
 def test_several_models(tmp_path: Path) -> None:
     other = ToyEncoder(16, seed=4, name="other")

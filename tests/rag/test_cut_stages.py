@@ -1,0 +1,43 @@
+"""Cut-off policies as stages out of TOML."""
+
+from pathlib import Path
+
+import pytest
+from contracts.small_collection import QUERIES, write
+
+from spaniel.eval.collections import collection
+from spaniel.index.build import build
+from spaniel.rag.pipelines.spec import read_pipeline
+from spaniel.retrieval.policies.adaptive_k import AdaptiveK
+from spaniel.retrieval.policies.fixed import FixedK
+from spaniel.retrieval.policies.percentile import Percentile
+from spaniel.retrieval.policies.relative import Elbow, RelativeThreshold
+from spaniel.retrieval.policies.top_p import TopP
+from spaniel.retrieval.protocols import CutoffPolicy
+
+STAGES: dict[str, CutoffPolicy] = {
+    'type = "fixed-k"\nk = 2': FixedK(2),
+    'type = "adaptive-k"\nmax_k = 3\nbuffer = 1\nmethod = "2diff_spike"': AdaptiveK(
+        max_k=3, buffer=1, method="2diff_spike"
+    ),
+    'type = "relative"\nshare = 0.8\nof = "range"': RelativeThreshold(0.8, of="range"),
+    'type = "elbow"\nwindow = 20': Elbow(window=20),
+    'type = "percentile"\npercentile = 60.0': Percentile(60),
+    'type = "top-p"\np = 0.5\ntemperature = 1.0': TopP(0.5, 1.0),
+}
+
+
+@pytest.mark.parametrize("lines", STAGES)
+def test_a_stage_is_its_policy(tmp_path: Path, lines: str) -> None:
+    file = tmp_path / "cut.toml"
+    file.write_text(f'[[stages]]\ntype = "bm25"\n[[stages]]\n{lines}\n')
+    small = collection(write(tmp_path / "small"))
+    with build(small.path, tmp_path / "kb") as index:
+        spec = read_pipeline(file)
+        made = spec.make(index)
+        for query in QUERIES.values():
+            (ranking,) = index.bm25().search([query])
+            (cut,) = made.search([query])
+            assert len(cut) == STAGES[lines].cut(query, ranking)
+    (_, stage) = spec.to_json()["stages"]  # type: ignore[misc, union-attr]
+    assert stage["type"] == made.name.rpartition(" ")[2]  # type: ignore[index, call-overload]
