@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from spaniel.models.card import ModelCard as ModelCard
     from spaniel.models.encoders.base import Encoder as Encoder
     from spaniel.models.encoders.open import open_encoder as open_encoder
+    from spaniel.rag.engine.cache import AnswerCache as AnswerCache
+    from spaniel.rag.engine.engine import Engine as Engine
     from spaniel.rag.generators.extractive.generator import Extractive as Extractive
     from spaniel.rerank import rerank as rerank
     from spaniel.rerank.budget import Budget as Budget
@@ -56,6 +58,8 @@ if TYPE_CHECKING:
     from spaniel.retrieval.policies.threshold import Threshold as Threshold
     from spaniel.retrieval.results import Hit as Hit
     from spaniel.retrieval.results import Results as Results
+    from spaniel.retrieval.types import Answer as Answer
+    from spaniel.retrieval.types import Citation as Citation
     from spaniel.retrieval.types import Document as Document
     from spaniel.retrieval.types import Passage as Passage
     from spaniel.retrieval.types import Query as Query
@@ -64,11 +68,15 @@ if TYPE_CHECKING:
 # Public name -> module, and `:name` where it is called something else there.
 _HOME = {
     "AdaptiveK": "retrieval.policies.adaptive_k",
+    "Answer": "retrieval.types",
+    "AnswerCache": "rag.engine.cache",
     "Budget": "rerank.budget",
+    "Citation": "retrieval.types",
     "CrossEncoder": "rerank.cross_encoder",
     "CumulativeProbability": "retrieval.policies.cumulative",
     "Document": "retrieval.types",
     "Encoder": "models.encoders.base",
+    "Engine": "rag.engine.engine",
     "Extractive": "rag.generators.extractive.generator",
     "FixedK": "retrieval.policies.fixed",
     "Hit": "retrieval.results",
@@ -114,11 +122,15 @@ _HOME = {
 
 __all__ = [
     "AdaptiveK",
+    "Answer",
+    "AnswerCache",
     "Budget",
+    "Citation",
     "CrossEncoder",
     "CumulativeProbability",
     "Document",
     "Encoder",
+    "Engine",
     "Extractive",
     "FixedK",
     "Hit",

@@ -1,0 +1,331 @@
+"""`Engine`: search an index, and answer questions from it with citations that hold.
+
+    with sp.Engine.open("kb") as engine:
+        answer = engine.ask("how do I rotate a key?")
+        print(answer.text, [(each.id, each.text) for each in answer.citations])
+
+Without anything else it needs no LLM and no network: the embedded generator answers in sentences of the passages, or
+abstains. Every part can be another one; each plays a role of `retrieval/protocols.py`.
+"""
+
+import os
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import closing
+from types import TracebackType
+from typing import TYPE_CHECKING, Literal, Self
+
+from spaniel.models.counting import TokenCounter, estimated
+from spaniel.rag.packing.base import Packer
+from spaniel.rag.packing.top_k import TopK
+from spaniel.retrieval.errors import InvalidInput
+from spaniel.retrieval.pipeline import Pipeline
+from spaniel.retrieval.protocols import CutoffPolicy, Generator, Where
+from spaniel.retrieval.results import Results
+from spaniel.retrieval.types import JSON, Answer, Query
+
+from . import twins
+from .cache import AnswerCache
+from .dry_run import DryRun, dry_run
+from .events import AnswerEvent, Event, Events
+from .flow import searched
+from .keys import definition_of
+from .parts import Asked, History, Limits, Parts, default_pipeline, turns_of
+from .roles import QueryRewriter, Router
+from .run import Run
+from .telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from spaniel.index.index import Index
+
+__all__ = ["Engine"]
+
+
+class Engine:
+    """Searches and answers over one index; a context manager, safe to use from several threads.
+
+    Args:
+        index: an open index; it stays the caller's to close.
+        pipeline: how passages are found; by default words and vectors where the index holds both, else words.
+        generator: who writes; by default the embedded one, which takes sentences out of the passages.
+        packer: what of the passages the generator reads; by default the best ones that fit.
+        cutoff: how many of the passages found are worth reading, before `k`; all by default.
+        router: decides for each question which pipeline searches, or that none does; asked by `ask`, not by `search`.
+        rewriter: turns questions into queries; asked by `ask`, not by `search`.
+        counter: of tokens; by default an estimate from bytes.
+        fallback: who answers when the generator fails; "extractive" is the embedded one. By default nobody, so that a
+            failure is an error.
+        k, budget_tokens, max_answer_tokens, instructions, require_citations, history_turns: see `Limits`.
+        cache: keeps answers; none by default. It may be shared, and stays the caller's to close.
+        version: vouches for parts that a cache cannot tell from others of their kind; change it when they change.
+        telemetry: OpenTelemetry spans: True, False, a `Telemetry` with its own settings, or None for "if installed".
+
+    Raises:
+        InvalidInput: a part that does not play its role, a number out of range, or a cache over parts that do not say
+            what they are.
+    """
+
+    def __init__(
+        self,
+        index: "Index",
+        pipeline: object | None = None,
+        *,
+        generator: Generator | None = None,
+        packer: Packer | None = None,
+        cutoff: CutoffPolicy | None = None,
+        router: Router | None = None,
+        rewriter: QueryRewriter | None = None,
+        counter: TokenCounter | None = None,
+        fallback: Generator | Literal["extractive"] | None = None,
+        k: int = 10,
+        budget_tokens: int = 2000,
+        max_answer_tokens: int = 512,
+        instructions: str = "",
+        require_citations: bool = False,
+        history_turns: int = 10,
+        cache: AnswerCache | None = None,
+        version: str = "",
+        telemetry: bool | Telemetry | None = None,
+    ) -> None:
+        self.index = index
+        self._owned: list[object] = []
+        limits = Limits(k, budget_tokens, max_answer_tokens, instructions, require_citations, history_turns)
+        self.parts = Parts(
+            _pipeline(index, pipeline),
+            generator if generator is not None else _extractive(index),
+            packer if packer is not None else TopK(),
+            counter if counter is not None else estimated,
+            index.passages,
+            cutoff,
+            router,
+            rewriter,
+            _extractive(index) if fallback == "extractive" else fallback,
+            limits,
+        )
+        given = {"pipeline": pipeline, "generator": generator, "packer": packer}
+        known: dict[str, JSON] = {role: "default" for role, part in given.items() if part is None}
+        if fallback == "extractive":
+            known["fallback"] = fallback
+        self._run = Run(self.parts, cache, definition_of(self.parts, known, version) if cache else {}, telemetry)
+
+    @classmethod
+    def open(cls, index: str | os.PathLike[str]) -> "Engine":
+        """An engine over the index at a path, which is closed with it.
+
+        Raises:
+            IndexNotFound, IndexCorrupt, IndexTooNew, IndexTooOld: see `spaniel.open`.
+
+        Example:
+            `Engine.open("kb").ask("how do I rotate a key?")`
+        """
+        from spaniel.index.index import open_index
+
+        opened = open_index(index)
+        try:
+            engine = cls(opened)
+        except BaseException:
+            opened.close()
+            raise
+        engine._owned.append(opened)
+        return engine
+
+    def search(
+        self,
+        question: str,
+        k: int | None = None,
+        *,
+        where: Where | None = None,
+        exclude: Collection[int] | None = None,
+    ) -> Results:
+        """The passages found by the pipeline and kept by the cut-off, at most k; nothing is decided or learned.
+
+        Args:
+            where: a filter on meta, id or title; see `index/where.py`.
+            exclude: ordinals that must not come back.
+
+        Raises:
+            InvalidInput, InvalidQuery: a question or filter that cannot be run.
+        """
+        asked = self._asked(question, k=k, where=where, exclude=exclude)
+        return searched(self.parts, asked, [Query("", asked.question)], self.parts.pipeline)
+
+    def ask(
+        self,
+        question: str,
+        *,
+        history: History = (),
+        where: Where | None = None,
+        k: int | None = None,
+        exclude: Collection[int] | None = None,
+        preferences: Mapping[str, float] | None = None,
+    ) -> Answer:
+        """An answer with verified citations, or why there is none.
+
+        Args:
+            history: earlier turns, oldest first: `Turn`, or (question, answer).
+            where, exclude: as in `search`.
+            k: read at most so many passages.
+            preferences: weight of each metric for the router, such as {"quality": .8, "cost": .2}.
+
+        Raises:
+            InvalidInput, InvalidQuery: a question or filter that cannot be run.
+            ModelError: the generator failed, and there is no fallback.
+        """
+        with closing(
+            self.stream(question, history=history, where=where, k=k, exclude=exclude, preferences=preferences)
+        ) as events:
+            for event in events:
+                if isinstance(event, AnswerEvent):
+                    return event.answer
+        raise AssertionError("a stream without an answer")
+
+    def stream(
+        self,
+        question: str,
+        *,
+        history: History = (),
+        where: Where | None = None,
+        k: int | None = None,
+        exclude: Collection[int] | None = None,
+        preferences: Mapping[str, float] | None = None,
+    ) -> Events:
+        """The same, event by event: see `events.py`. Closing the iterator stops the generator.
+
+        What a call with wrong arguments raises, it raises here and not at the first event.
+        """
+        asked = self._asked(question, history, k, where, exclude, preferences)
+        return self._events(asked)
+
+    def dry_run(
+        self,
+        question: str,
+        *,
+        history: History = (),
+        where: Where | None = None,
+        k: int | None = None,
+        exclude: Collection[int] | None = None,
+        preferences: Mapping[str, float] | None = None,
+    ) -> DryRun:
+        """The prompt that `ask` would send, its tokens and what it would cost; the generator is not asked."""
+        return dry_run(self.parts, self._asked(question, history, k, where, exclude, preferences))
+
+    def learn(self, answer: Answer, reward: float | Mapping[str, float]) -> None:
+        """Tell the router and the rewriter what an answer was worth.
+
+        Args:
+            answer: from `ask`; one that nothing was decided for is an error.
+            reward: 0 to 1, or each metric by name, such as {"quality": 1.0}; "latency_ms" and "tokens" are those of the
+                answer where they are not given.
+
+        Raises:
+            InvalidInput: no policy decided anything for this answer.
+        """
+        learners = {"route": self.parts.router, "rewrite": self.parts.rewriter}
+        told = [(learners[name], decision) for name, decision in answer.decisions.items() if learners.get(name)]
+        if not told:
+            raise InvalidInput(
+                "learn",
+                "no router or rewriter of this engine decided anything for the answer",
+                hint="give the engine a router= or a rewriter=",
+            )
+        known = {**_measured(answer), **reward} if isinstance(reward, Mapping) else float(reward)
+        for learner, decision in told:
+            assert learner is not None
+            learner.learn(decision, known)
+
+    async def asearch(
+        self,
+        question: str,
+        k: int | None = None,
+        *,
+        where: Where | None = None,
+        exclude: Collection[int] | None = None,
+    ) -> Results:
+        """`search` in a thread."""
+        return await twins.called(lambda: self.search(question, k, where=where, exclude=exclude))
+
+    async def aask(
+        self,
+        question: str,
+        *,
+        history: History = (),
+        where: Where | None = None,
+        k: int | None = None,
+        exclude: Collection[int] | None = None,
+        preferences: Mapping[str, float] | None = None,
+    ) -> Answer:
+        """`ask` in a thread; cancelling the task stops the generator at its next piece."""
+        events = self.astream(question, history=history, where=where, k=k, exclude=exclude, preferences=preferences)
+        async for event in events:
+            if isinstance(event, AnswerEvent):
+                return event.answer
+        raise AssertionError("a stream without an answer")
+
+    def astream(
+        self,
+        question: str,
+        *,
+        history: History = (),
+        where: Where | None = None,
+        k: int | None = None,
+        exclude: Collection[int] | None = None,
+        preferences: Mapping[str, float] | None = None,
+    ) -> AsyncIterator[Event]:
+        """`stream` in a thread, which never runs far ahead of its reader."""
+        asked = self._asked(question, history, k, where, exclude, preferences)
+        return twins.streamed(lambda: self._events(asked))
+
+    def close(self) -> None:
+        """Close what the engine opened itself. Repeating it does nothing."""
+        while self._owned:
+            self._owned.pop().close()  # type: ignore[attr-defined]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Engine({self.parts.pipeline.name} -> {self.parts.packer.name} -> {self.parts.generator.name})"
+
+    def _asked(
+        self,
+        question: str,
+        history: History = (),
+        k: int | None = None,
+        where: Where | None = None,
+        exclude: Collection[int] | None = None,
+        preferences: Mapping[str, float] | None = None,
+    ) -> Asked:
+        limits = self.parts.limits
+        turns = turns_of(history, last=limits.history_turns)
+        return Asked(question, limits.k if k is None else k, turns, where, exclude, {**(preferences or {})})
+
+    def _events(self, asked: Asked) -> Events:
+        return self._run.events(asked)
+
+
+def _pipeline(index: "Index", pipeline: object | None) -> Pipeline:
+    """The pipeline, over this index."""
+    if pipeline is None:
+        return default_pipeline(index)
+    made = pipeline if isinstance(pipeline, Pipeline) else Pipeline(pipeline)
+    if made.passages is not index.passages:
+        raise InvalidInput("engine", f"{made.name} does not search {index.path}", hint="make it from the same index")
+    return made
+
+
+def _extractive(index: "Index") -> Generator:
+    """The embedded generator, reading words as the index does."""
+    from spaniel.rag.generators.extractive.generator import Extractive
+
+    analyzer = index.settings.analyzer
+    return Extractive() if analyzer is None else Extractive(analyzer=analyzer)
+
+
+def _measured(answer: Answer) -> dict[str, float]:
+    """What an answer cost, as metrics of a reward."""
+    tokens = sum(answer.usage.get(name, 0) for name in ("prompt_tokens", "answer_tokens"))
+    return {"latency_ms": answer.ms, "tokens": float(tokens)}

@@ -1,0 +1,230 @@
+"""The way of one question: (route) -> (rewrite) -> retrieve -> cut -> pack -> prompt -> generate -> verify citations.
+
+    question -- router --> pipeline -- rewriter --> queries --> Results -- packer --> Packed -- new_prompt --> Prompt
+             -- generator --> pieces of text -- cited --> Answer
+
+Every stage is timed; texts are read once, for the passages that survive the cut. A generator that fails makes the
+whole call fail, unless there is a fallback: then that one answers, and the answer says so.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property, partial
+
+from spaniel.rag.citations import cited
+from spaniel.rag.packing.base import Candidate, Packed
+from spaniel.rag.prompting import new_prompt, refuses
+from spaniel.retrieval import fusion
+from spaniel.retrieval.composition import name_of
+from spaniel.retrieval.errors import ModelError
+from spaniel.retrieval.pipeline import Pipeline
+from spaniel.retrieval.policies.decision import Decision
+from spaniel.retrieval.prompt import Piece, Prompt
+from spaniel.retrieval.protocols import Generator, Retriever
+from spaniel.retrieval.results import Results
+from spaniel.retrieval.types import Answer, Query, Ranking
+
+from .clock import Clock
+from .events import AnswerEvent, CitationEvent, Events, FallbackEvent, FoundEvent, PackedEvent, PieceEvent
+from .parts import Asked, Parts
+
+__all__ = ["NOTHING_FITS", "NOTHING_FOUND", "NOTHING_VERIFIED", "NOT_ANSWERED", "Flow", "searched"]
+
+NOTHING_FOUND = "nothing was found for the question"
+NOT_ANSWERED = "the passages do not answer the question"
+NOTHING_FITS = "no passage fits into the budget of tokens"
+NOTHING_VERIFIED = "no citation of the answer could be verified"
+
+
+class Flow:
+    """One question on its way; made anew for each.
+
+    Attributes:
+        clock: what was done so far and how long it took.
+        decisions: "rewrite", "route" -> what policies decided.
+    """
+
+    def __init__(self, parts: Parts, asked: Asked) -> None:
+        self.parts, self.asked = parts, asked
+        self.clock = Clock()
+        self.decisions: dict[str, Decision] = {}
+        self.notes: list[str] = []
+
+    @cached_property
+    def plan(self) -> tuple[Sequence[Query], Pipeline | None]:
+        """What is searched for, and by what; decided once."""
+        question, wanted = self.asked.question, self.asked.preferences or None
+        queries: Sequence[Query] = [Query("", question)]
+        pipeline: Pipeline | None = self.parts.pipeline
+        if self.parts.router is not None:
+            with self.clock.stage("route"):
+                decision, chosen = self.parts.router.decide(question, preferences=wanted)
+            self.decisions["route"] = decision
+            pipeline = _as_pipeline(chosen)
+        if self.parts.rewriter is not None and pipeline is not None:
+            with self.clock.stage("rewrite"):
+                rewritten = self.parts.rewriter.rewrite(question, preferences=wanted)
+            queries = rewritten.queries
+            if rewritten.decision is not None:
+                self.decisions["rewrite"] = rewritten.decision
+        return queries, pipeline
+
+    def events(self) -> Events:
+        """All that happens, the answer last.
+
+        Raises:
+            ModelError: the generator cannot answer, and there is no fallback or it cannot either.
+        """
+        queries, pipeline = self.plan
+        packed = Packed((), 0)
+        if pipeline is not None:
+            results = self.found(queries, pipeline)
+            yield FoundEvent(results)
+            if not results:
+                yield AnswerEvent(self._abstained(NOTHING_FOUND))
+                return
+            packed = self.packed(results)
+            yield PackedEvent(packed)
+            if not packed.excerpts:
+                yield AnswerEvent(self._abstained(NOTHING_FITS))
+                return
+        prompt = self.prompt(packed)
+        pieces: list[Piece] = []
+        for event in self._generated(prompt):
+            if isinstance(event, Piece):
+                pieces.append(event)
+                if event.text:
+                    yield PieceEvent(event.text)
+            else:
+                pieces.clear()
+                yield event
+        answer = self._answer(prompt, pieces)
+        yield from map(CitationEvent, answer.citations)
+        yield AnswerEvent(answer)
+
+    def found(self, queries: Sequence[Query], pipeline: Pipeline) -> Results:
+        """Passages of the queries, cut, with their texts."""
+        with self.clock.stage("retrieve") as step:
+            results = searched(self.parts, self.asked, queries, pipeline)
+            step.n_out, step.inside = len(results), results.trace
+            step.found = [(hit.id, hit.score) for hit in results]
+        return results
+
+    def packed(self, results: Results) -> Packed:
+        """What of the passages fits into the budget."""
+        candidates = [Candidate(hit.passage, hit.score) for hit in results]
+        packer = self.parts.packer
+        with self.clock.stage(f"pack {packer.name}", len(candidates)) as step:
+            packed = packer.pack(
+                self.asked.question,
+                candidates,
+                budget_tokens=self.parts.limits.budget_tokens,
+                count=self.parts.count,
+            )
+            step.n_out = len(packed.excerpts)
+        return packed
+
+    def prompt(self, packed: Packed) -> Prompt:
+        """What the generator is given."""
+        limits = self.parts.limits
+        return new_prompt(
+            self.asked.question,
+            packed.excerpts,
+            history=self.asked.history,
+            instructions=limits.instructions,
+            max_tokens=limits.max_answer_tokens,
+        )
+
+    def _generated(self, prompt: Prompt) -> Iterator[Piece | FallbackEvent]:
+        """Pieces of the generator; where it fails, of the fallback."""
+        try:
+            yield from self._pieces(self.parts.generator, prompt)
+        except ModelError as error:
+            fallback = self.parts.fallback
+            if fallback is None:
+                raise
+            reason = f"{name_of(self.parts.generator)} failed: {error}"
+            self.notes.append(f"{reason}; the answer is {fallback.name}'s")
+            yield FallbackEvent(reason, fallback.name)
+            yield from self._pieces(fallback, prompt)
+
+    def _pieces(self, generator: Generator, prompt: Prompt) -> Iterator[Piece]:
+        """One generator's pieces, its own time alone counted."""
+        with self.clock.stage(f"generate {generator.name}", len(prompt.excerpts)) as step:
+            written = iter(generator.generate(prompt))
+        try:
+            while True:
+                with self.clock.more(step):
+                    piece = next(written, None)
+                if piece is None:
+                    return
+                step.n_out += bool(piece.text)
+                yield piece
+        finally:
+            if (close := getattr(written, "close", None)) is not None:
+                close()
+
+    def _answer(self, prompt: Prompt, pieces: list[Piece]) -> Answer:
+        """The answer of all pieces, its citations verified."""
+        last = pieces[-1] if pieces else Piece()
+        if not last.finish:
+            raise ModelError(f"{name_of(self.parts.generator)} ended without saying how its answer ended")
+        text = "".join(piece.text for piece in pieces)
+        if last.finish == "abstain" or refuses(text):
+            answer = self._abstained(last.reason or NOT_ANSWERED)
+        else:
+            with self.clock.stage("verify citations") as step:
+                checked = cited(text, prompt, self.parts.documents)
+                step.n_in = len(checked.citations) + sum(checked.dropped.values())
+                step.n_out = len(checked.citations)
+            answer = Answer(checked.text, tuple(checked.citations), dropped={**checked.dropped}, finish=last.finish)
+            if not answer.citations and prompt.excerpts and self.parts.limits.require_citations:
+                answer = replace(self._abstained(NOTHING_VERIFIED), dropped=answer.dropped)
+        return replace(
+            self._finished(answer),
+            usage={**last.usage},
+            confidence=last.confidence,
+            passages=tuple(excerpt.passage for excerpt in prompt.excerpts),
+        )
+
+    def _abstained(self, reason: str) -> Answer:
+        return self._finished(Answer("", abstained=True, reason=reason, finish="abstain"))
+
+    def _finished(self, answer: Answer) -> Answer:
+        """With what is known of the way."""
+        return replace(
+            answer,
+            question=self.asked.question,
+            trace=self.clock.records,
+            decisions={**self.decisions},
+            notes=tuple(self.notes),
+            ms=self.clock.ms,
+        )
+
+
+def searched(parts: Parts, asked: Asked, queries: Sequence[Query], pipeline: Pipeline) -> Results:
+    """At most k passages by the pipeline and then the engine's cut; rankings of several queries are fused by rank."""
+    clock = Clock()
+    with clock.stage("search"):
+        exclude = None if asked.exclude is None else [asked.exclude] * len(queries)
+        rankings, traced = pipeline.traced_search(queries, where=asked.where, exclude=exclude)
+        if len(queries) > 1:
+            rankings = traced.time("rrf of queries", rankings, partial(_fused, rankings))
+        if parts.cutoff is not None:  # looks at the whole ranking, not at its first k
+            whole, cut = rankings[0], parts.cutoff.cut
+            rankings = traced.time(name_of(parts.cutoff), [whole], lambda: [whole[: cut(queries[0], whole)]])
+        store = pipeline.passages
+        assert store is not None  # checked when the parts were put together
+        text = " | ".join(query.text for query in queries)
+        steps = [(name, found[0]) for name, found in traced.steps if len(found) == 1]
+        results = Results.fetch(text, rankings[0][: asked.k], store, trace=traced.records, steps=steps)
+    return results.timed(clock.ms)
+
+
+def _fused(rankings: list[Ranking]) -> list[Ranking]:
+    return [fusion.rrf(rankings)]
+
+
+def _as_pipeline(chosen: Retriever | None) -> Pipeline | None:
+    """A route as a pipeline; None is no search."""
+    return chosen if chosen is None or isinstance(chosen, Pipeline) else Pipeline(chosen)

@@ -1,0 +1,121 @@
+"""What decides an answer, as one key: whatever is not in it must not change what is said.
+
+index and its generation, pipeline, cut-off, packer, generator, fallback, counter, limits, the form of prompts; the
+question, its history, filter and excluded passages; the route and the queries that policies chose for it.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, is_dataclass
+from functools import cache
+from typing import Any
+
+from spaniel.rag.prompting import rendered
+from spaniel.retrieval.composition import name_of
+from spaniel.retrieval.errors import InvalidInput
+from spaniel.retrieval.pipeline import Pipeline
+from spaniel.retrieval.policies.decision import Decision
+from spaniel.retrieval.prompt import Excerpt, Prompt
+from spaniel.retrieval.types import JSON, Passage, Query
+
+from .parts import Asked, Parts
+
+__all__ = ["answer_key", "definition_of", "identity_of"]
+
+
+def identity_of(part: object) -> str | None:
+    """What a part is, equal only for parts that do the same; None when it does not say.
+
+    It says so by an attribute `identity`, or by being a dataclass whose fields show in its repr, or a function of a
+    module.
+
+    Example:
+        >>> from spaniel.rag.packing.top_k import TopK
+        >>> identity_of(TopK()), identity_of(object())
+        ("TopK(full='skip', max_passages=None, order='best')", None)
+    """
+    said = getattr(part, "identity", None)
+    if isinstance(said, str) and said:
+        return f"{type(part).__qualname__}:{said}"
+    if part is None or (is_dataclass(part) and " at 0x" not in repr(part)):
+        return repr(part)
+    name = getattr(part, "__qualname__", "<")
+    return None if "<" in name else f"{getattr(part, '__module__', '')}.{name}"
+
+
+def definition_of(parts: Parts, known: Mapping[str, JSON], version: str) -> dict[str, JSON]:
+    """What an engine's answers depend on, beside index and question.
+
+    Args:
+        known: role -> what whoever made the engine knows of a part: its table in a file, or that it is the default.
+        version: by which the caller vouches for the parts that do not say what they are.
+
+    Raises:
+        InvalidInput: a part does not say what it is, and there is no version.
+    """
+    roles: dict[str, object] = {
+        "pipeline": parts.pipeline,
+        "generator": parts.generator,
+        "packer": parts.packer,
+        "counter": parts.count,
+        "cutoff": parts.cutoff,
+        "fallback": parts.fallback,
+    }
+    found: dict[str, JSON] = {"version": version, "limits": asdict(parts.limits), "prompt": _form()}
+    for role, part in roles.items():
+        what = known[role] if role in known else identity_of(part)
+        if what is None and not version:
+            raise InvalidInput(
+                "cache",
+                f"{role} ({name_of(part)}) does not say what it is, so its answers cannot be told from another's",
+                hint="vouch for it with version=, make the engine from a file, or give the part an `identity`",
+            )
+        found[role] = name_of(part) if what is None else what
+    found["stages"] = [*_stages(parts.pipeline, version)]
+    return found
+
+
+def answer_key(
+    definition: Mapping[str, JSON],
+    index: str,
+    asked: Asked,
+    queries: Sequence[Query],
+    decisions: Mapping[str, Decision],
+) -> str:
+    """The key, a SHA-256 in hexadecimal digits.
+
+    Args:
+        index: its identity, which changes with every generation.
+    """
+    told: dict[str, Any] = {
+        "definition": definition,
+        "index": index,
+        "question": asked.question,
+        "k": asked.k,
+        "history": [[turn.role, turn.text] for turn in asked.history],
+        "where": asked.where,
+        "exclude": sorted(map(int, asked.exclude or ())),
+        "queries": [[query.text, sorted((query.weights or {}).items())] for query in queries],
+        "arms": {name: decision.arm for name, decision in decisions.items()},
+    }
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
+def _stages(pipeline: Pipeline, version: str) -> list[JSON]:
+    """What later stages have read from files: models' hashes, fitted numbers."""
+    found: list[JSON] = []
+    for stage in pipeline.stages:
+        what = identity_of(getattr(stage, "judge", None) or stage)
+        if what is None and not version:
+            raise InvalidInput("cache", f"the stage {name_of(stage)} does not say what it is", hint="give a version=")
+        found.append(what if what is not None else name_of(stage))
+    return found
+
+
+@cache
+def _form() -> str:
+    """Changes with the words and the form of prompts."""
+    passage = Passage("p", "d", 0, 1, "x", title="t")
+    shown = rendered(Prompt("q", (Excerpt.whole(passage),), nonce="c0ffee"))
+    return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]

@@ -1,0 +1,135 @@
+"""What an engine is made of, checked once, and what one question asks of it."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+from spaniel.models.counting import TokenCounter
+from spaniel.rag.citations import Stored
+from spaniel.rag.packing.base import Packer
+from spaniel.retrieval.composition import as_later_stage, name_of
+from spaniel.retrieval.errors import InvalidInput
+from spaniel.retrieval.pipeline import Pipeline
+from spaniel.retrieval.prompt import Turn
+from spaniel.retrieval.protocols import CutoffPolicy, Generator, Where
+
+from .roles import QueryRewriter, Router
+
+if TYPE_CHECKING:
+    from spaniel.index.index import Index
+
+__all__ = ["Asked", "History", "Limits", "Parts", "default_pipeline", "turns_of"]
+
+DEPTH = 200
+"""How deep an engine without a pipeline searches words alone; a hybrid search is as deep on each side."""
+
+History: TypeAlias = Sequence[Turn | tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much is read and written for an answer.
+
+    Attributes:
+        k: passages at most, before packing.
+        budget_tokens: that packed passages may take.
+        max_answer_tokens: that the answer may have.
+        instructions: what the generator is told about form and duty; empty for its own.
+        require_citations: an answer of which no citation holds is none: the engine abstains.
+        history_turns: so many of the last turns are shown to the generator.
+    """
+
+    k: int = 10
+    budget_tokens: int = 2000
+    max_answer_tokens: int = 512
+    instructions: str = ""
+    require_citations: bool = False
+    history_turns: int = 10
+
+    def __post_init__(self) -> None:
+        for name in ("k", "budget_tokens", "max_answer_tokens"):
+            value = getattr(self, name)
+            if type(value) is not int or value < 1:
+                raise InvalidInput("answer", f"{name} is {value!r}; it must be a whole number of at least 1")
+        if type(self.history_turns) is not int or self.history_turns < 0:
+            raise InvalidInput("answer", f"history_turns is {self.history_turns!r}; it must be 0 or more")
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts of an engine.
+
+    Raises:
+        InvalidInput: a part that does not play its role, by name.
+    """
+
+    pipeline: Pipeline
+    generator: Generator
+    packer: Packer
+    count: TokenCounter
+    documents: Stored
+    cutoff: CutoffPolicy | None = None
+    router: Router | None = None
+    rewriter: QueryRewriter | None = None
+    fallback: Generator | None = None
+    limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        for role, part, what in (
+            ("generator", self.generator, Generator),
+            ("packer", self.packer, Packer),
+            ("router", self.router, Router),
+            ("rewriter", self.rewriter, QueryRewriter),
+            ("fallback", self.fallback, Generator),
+        ):
+            if isinstance(part, type):
+                raise InvalidInput("engine", f"{role} is the class {part.__name__}; make an object of it first")
+            if not isinstance(part, what) and not (part is None and role in ("router", "rewriter", "fallback")):
+                raise InvalidInput("engine", f"{role} ({name_of(part)}) is no {what.__name__}")
+        if not callable(self.count):
+            raise InvalidInput("engine", f"counter is {type(self.count).__name__}; it must be a function of a text")
+        if self.cutoff is not None:
+            as_later_stage(2, self.cutoff, self.pipeline)
+        if self.pipeline.passages is None:
+            raise InvalidInput("engine", f"{self.pipeline.name} has no texts to answer from")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One question and what goes with it."""
+
+    question: str
+    k: int
+    history: tuple[Turn, ...] = ()
+    where: Where | None = None
+    exclude: Collection[int] | None = None
+    preferences: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.question, str) or not self.question.strip():
+            raise InvalidInput("ask", f"the question is {self.question!r}; it must be text")
+        if type(self.k) is not int or self.k < 1:
+            raise InvalidInput("ask", f"k is {self.k!r}; it must be at least 1")
+
+
+def turns_of(history: Iterable[Turn | tuple[str, str]], *, last: int) -> tuple[Turn, ...]:
+    """The last turns of a conversation; pairs are a question and its answer.
+
+    Example:
+        >>> turns_of([("Who barks?", "Dogs.")], last=10)
+        (Turn(role='user', text='Who barks?'), Turn(role='assistant', text='Dogs.'))
+    """
+    turns: list[Turn] = []
+    for place, each in enumerate(history):
+        if isinstance(each, Turn):
+            turns.append(each)
+        elif isinstance(each, tuple) and len(each) == 2 and all(isinstance(text, str) for text in each):
+            turns += [Turn("user", each[0]), Turn("assistant", each[1])]
+        else:
+            raise InvalidInput("history", f"number {place} is {each!r}; pass Turn, or (question, answer)")
+    return tuple(turns[len(turns) - last :] if last < len(turns) else turns)
+
+
+def default_pipeline(index: "Index") -> Pipeline:
+    """What `Index.search` does: words and vectors where the index holds both, else words."""
+    return index.hybrid() if index.is_hybrid else Pipeline(index.bm25(DEPTH))
