@@ -9,10 +9,16 @@ import pytest
 import spaniel.retrieval
 import spaniel.retrieval.policies
 import spaniel.retrieval.policies.bandits
+import spaniel.retrieval.policies.evaluation
 
 MODULES = [
     module.name
-    for package in (spaniel.retrieval, spaniel.retrieval.policies, spaniel.retrieval.policies.bandits)
+    for package in (
+        spaniel.retrieval,
+        spaniel.retrieval.policies,
+        spaniel.retrieval.policies.bandits,
+        spaniel.retrieval.policies.evaluation,
+    )
     for module in pkgutil.iter_modules(package.__path__, package.__name__ + ".")
     if not module.ispkg
 ]

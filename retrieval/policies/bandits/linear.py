@@ -23,12 +23,12 @@ from .best_arm import probability_greatest
 from .forgetting import Forgetting
 from .state import check_number
 
-__all__ = ["LinUCB", "LinearThompson"]
+__all__ = ["LinUCB", "Linear", "LinearThompson"]
 
 _ONE = np.ones(1)
 
 
-class _Linear(Bandit):
+class Linear(Bandit):
     """Ridge regressions over features of the context; a kind says how it plays them."""
 
     contextual: ClassVar[bool] = True
@@ -69,7 +69,7 @@ class _Linear(Bandit):
         self._ridges.restore(state)
 
 
-class LinUCB(_Linear):
+class LinUCB(Linear):
     """Plays the greatest upper bound; the default where queries have a context.
 
     Args:
@@ -116,7 +116,7 @@ class LinUCB(_Linear):
         return greedy(values + self._alpha * widths), values
 
 
-class LinearThompson(_Linear):
+class LinearThompson(Linear):
     """Plays each arm with the probability that it is the best.
 
     Args:

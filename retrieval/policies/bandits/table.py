@@ -6,19 +6,31 @@ No code is named by a file or a configuration: a name that is not here is an err
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from spaniel.retrieval.errors import InvalidInput
 
 from .base import Bandit, check_settings
+from .budgeted import BudgetedBandit
+from .exp3 import EXP3
 from .linear import LinearThompson, LinUCB
-from .state import opened, read_json
+from .means import UCB1, EpsilonGreedy
+from .rff import RffUcb
+from .shadow import Shadow
+from .state import entry, opened, read_json
 from .thompson import BetaThompson, Thompson
 
-__all__ = ["POLICIES", "make_policy", "policy_from_json", "read_policy"]
+__all__ = ["POLICIES", "Policy", "make_policy", "policy_from_json", "read_policy"]
 
-POLICIES: Mapping[str, type[Bandit]] = {each.name: each for each in (Thompson, BetaThompson, LinUCB, LinearThompson)}
+Policy: TypeAlias = Bandit | BudgetedBandit | Shadow
+
+POLICIES: Mapping[str, type[Bandit]] = {
+    each.name: each for each in (EpsilonGreedy, UCB1, Thompson, BetaThompson, EXP3, LinUCB, LinearThompson, RffUcb)
+}
 """Name -> class, those without context first."""
+
+_AROUND: Mapping[str, type[BudgetedBandit] | type[Shadow]] = {"shadow": Shadow, "budgeted": BudgetedBandit}
+"""What stands around another policy, outermost first."""
 
 
 def make_policy(name: str, arms: Sequence[str], dimension: int | None = None, **settings: Any) -> Bandit:
@@ -44,16 +56,16 @@ def make_policy(name: str, arms: Sequence[str], dimension: int | None = None, **
     return cls(arms, **settings)
 
 
-def policy_from_json(value: Mapping[str, Any]) -> Bandit:
+def policy_from_json(value: Mapping[str, Any]) -> Policy:
     """The policy of some policy's `to_json`.
 
     Raises:
         InvalidInput: it is none, or does not fit together.
     """
-    return _known(opened(value)[0]).from_json(value)
+    return _nested(value, tuple(_AROUND))
 
 
-def read_policy(path: str | Path) -> Bandit:
+def read_policy(path: str | Path) -> Policy:
     """The policy that `save` wrote.
 
     Raises:
@@ -61,6 +73,15 @@ def read_policy(path: str | Path) -> Bandit:
         LimitExceeded: a file of more than 256 MiB.
     """
     return policy_from_json(read_json(path))
+
+
+def _nested(value: Any, around: tuple[str, ...]) -> Policy:
+    """The policy of `value`, which may stand around another one where it is named in `around`."""
+    name, _, state = opened(value)
+    if name not in around:
+        return _known(name).from_json(value)
+    inner = _nested(entry(state, "policy"), around[around.index(name) + 1 :])
+    return _AROUND[name].around(inner, value)
 
 
 def _known(name: str) -> type[Bandit]:
