@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spaniel.retrieval.protocols import Retriever, Stored
-from spaniel.retrieval.types import JSON
+from spaniel.retrieval.types import JSON, Answer
 
 from .cache import digest, open_run
 from .card import run_card, versions
@@ -19,6 +19,7 @@ from .execute import Executed, OnProgress, execute
 from .journal import Journal
 from .losses import Losses
 from .measures import Scores, score
+from .results_format import AbstentionFigures
 from .run import Run
 
 if TYPE_CHECKING:
@@ -68,6 +69,8 @@ class Outcome:
         scores: of every measure for every judged query.
         losses: where relevant documents were lost.
         system, executed: None for a run that came from a file or from elsewhere.
+        answers, errors, gold, abstention: question id -> what was answered, what went wrong, what is right, and figures
+            of confidence, where answers were evaluated (`answering/`).
     """
 
     name: str
@@ -76,6 +79,10 @@ class Outcome:
     losses: Losses
     system: System | None
     executed: Executed | None
+    answers: Mapping[str, Answer] | None = None
+    errors: Mapping[str, str] = field(default_factory=dict)
+    gold: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    abstention: AbstentionFigures | None = None
 
     @property
     def latency(self) -> Latency | None:

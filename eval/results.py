@@ -32,6 +32,8 @@ from .results_format import (
     PublishedFigure,
     QueryPipeline,
     QueryResults,
+    ShownAnswer,
+    ShownCitation,
     Throughput,
     TopHit,
     Waterfall,
@@ -137,7 +139,8 @@ def _pipeline(each: Outcome, settings: Settings) -> PipelineResults:
         latency_ms=msgspec.convert(latency.to_dict(), Latency) if latency else None,
         throughput=Throughput(queries_per_s=executed.queries_per_s, threads=executed.threads) if executed else None,
         index=_index(each),
-        cost=Cost(model_calls=usage.get("model_calls"), tokens=usage.get("tokens")),
+        cost=_cost(each, usage),
+        abstention=each.abstention,
         peak_rss_bytes=executed.peak_rss_bytes if executed else None,
         waterfall=Waterfall(
             depth=settings.depth,
@@ -151,6 +154,33 @@ def _pipeline(each: Outcome, settings: Settings) -> PipelineResults:
         ),
         card=dict(each.run.card),
         warnings=[*each.scores.warnings, *filter(None, [no_trec(each.run), _cut(usage)])],
+    )
+
+
+def _cost(each: Outcome, usage: Mapping[str, int]) -> Cost:
+    """Totals, and for answers the means for each question."""
+    means = {}
+    if each.answers:
+        kinds = ("searches", "passages", "tokens")
+        means = {f"{kind}_per_query": usage.get(kind, 0) / len(each.answers) for kind in kinds}
+    return Cost(model_calls=usage.get("model_calls"), tokens=usage.get("tokens"), **means)
+
+
+def _shown_answer(each: Outcome, query_id: str) -> ShownAnswer | None:
+    if each.answers is None:
+        return None
+    answer = each.answers[query_id]
+    return ShownAnswer(
+        text=answer.text,
+        abstained=answer.abstained,
+        reason=answer.reason,
+        confidence=answer.confidence,
+        citations=[
+            ShownCitation(id=one.passage_id, start=one.source_span[0], end=one.source_span[1], text=one.text)
+            for one in answer.citations
+        ],
+        costs=dict(answer.usage),
+        error=each.errors.get(query_id, ""),
     )
 
 
@@ -179,12 +209,14 @@ def query_results(collection: "Collection", outcomes: Sequence[Outcome]) -> Iter
             query_id=query_id,
             text=collection.queries.get(query_id, ""),
             relevant=sum(grade >= collection.info.relevance for grade in grades.values()),
+            gold=list(outcomes[0].gold.get(query_id, ())),
             pipelines={
                 each.name: QueryPipeline(
                     measures={name: float(values[place]) for name, values in each.scores.values.items()},
                     ms=_ms(each, query_id),
                     top=_top(each, query_id, grades),
                     lost=[LostDocument(id=id_, stage=stage) for id_, stage in dropped.get(query_id, [])],
+                    answer=_shown_answer(each, query_id),
                 )
                 for each, dropped in zip(outcomes, lost, strict=True)
             },

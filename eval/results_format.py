@@ -22,6 +22,7 @@ __all__ = [
     "FORMAT",
     "PER_QUERY",
     "RESULTS",
+    "AbstentionFigures",
     "CollectionFacts",
     "CollectionResults",
     "ComparisonFigures",
@@ -38,6 +39,8 @@ __all__ = [
     "PublishedFigure",
     "QueryPipeline",
     "QueryResults",
+    "ShownAnswer",
+    "ShownCitation",
     "Throughput",
     "TopHit",
     "Waterfall",
@@ -93,10 +96,16 @@ class IndexFigures(Struct, frozen=True, kw_only=True):
 
 
 class Cost(Struct, frozen=True, kw_only=True):
-    """Calls of rerankers and generators over all queries, and tokens read and written by them."""
+    """Calls of rerankers and generators over all queries, and tokens read and written by them.
+
+    Of answers also the means for each question: searches, passages read, tokens.
+    """
 
     model_calls: Count | None = None
     tokens: Count | None = None
+    searches_per_query: Amount | None = None
+    passages_per_query: Amount | None = None
+    tokens_per_query: Amount | None = None
 
 
 class WaterfallStage(Struct, frozen=True, kw_only=True):
@@ -120,6 +129,25 @@ class Waterfall(Struct, frozen=True, kw_only=True):
     stages: list[WaterfallStage]
 
 
+class AbstentionFigures(Struct, frozen=True, kw_only=True):
+    """How well confidence tells good answers from bad ones; see `answering/abstention.py`.
+
+    `answered` of `n` were; `risk` is the mean loss of those. `aurc` is the area under the risk-coverage curve (lower is
+    better) with its interval, `excess` what it lies above that of the best confidences for the same losses, `random`
+    that of confidences without meaning. `curve` holds points (coverage, risk).
+    """
+
+    n: Count
+    answered: Count
+    risk: float | None = None
+    aurc: float
+    low: float
+    high: float
+    excess: float
+    random: float
+    curve: list[tuple[float, float]] = []
+
+
 class PipelineResults(Struct, frozen=True, kw_only=True):
     """One pipeline on one collection."""
 
@@ -132,6 +160,7 @@ class PipelineResults(Struct, frozen=True, kw_only=True):
     cost: Cost | None = None
     peak_rss_bytes: Count | None = None
     waterfall: Waterfall | None = None
+    abstention: AbstentionFigures | None = None
     card: dict[str, Any] = {}
     warnings: list[str] = []
 
@@ -260,6 +289,27 @@ class LostDocument(Struct, frozen=True, kw_only=True):
     stage: str
 
 
+class ShownCitation(Struct, frozen=True, kw_only=True):
+    """One citation of an answer: `text` stands at `start` to `end` of the document that the passage comes from."""
+
+    id: str
+    start: int
+    end: int
+    text: str = ""
+
+
+class ShownAnswer(Struct, frozen=True, kw_only=True):
+    """What was answered; `error` instead of an answer where the generator failed."""
+
+    text: str = ""
+    abstained: bool = False
+    reason: str = ""
+    confidence: float | None = None
+    citations: list[ShownCitation] = []
+    costs: dict[str, int] = {}
+    error: str = ""
+
+
 class QueryPipeline(Struct, frozen=True, kw_only=True):
     """One pipeline on one query."""
 
@@ -267,6 +317,7 @@ class QueryPipeline(Struct, frozen=True, kw_only=True):
     ms: Amount | None = None
     top: list[TopHit] = []
     lost: list[LostDocument] = []
+    answer: ShownAnswer | None = None
 
 
 class QueryResults(Struct, frozen=True, kw_only=True):
@@ -275,6 +326,7 @@ class QueryResults(Struct, frozen=True, kw_only=True):
     query_id: str
     text: str = ""
     relevant: Count = 0
+    gold: list[str] = []
     pipelines: dict[str, QueryPipeline]
 
 

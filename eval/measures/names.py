@@ -36,6 +36,11 @@ _SHARES = {
 }
 # fmt: on
 
+ANSWER_MEASURES = (
+    "F1", "EM", "contains", "answered", "citation-P", "citation-R", "spans", "context-R", "answer-in-context",
+)  # fmt: skip
+"""Of answers rather than rankings, in the order of reports; what each means stands in `answering/measures.py`."""
+
 _ALIASES = {"NDCG": "nDCG", "MAP": "AP", "MRR": "RR", "Recall": "R", "Precision": "P", "RPrec": "Rprec"}
 
 # What ir_measures 0.4 adds, so that a misspelt name is recognised without it.
@@ -125,6 +130,8 @@ def is_share(text: str) -> bool:
         >>> is_share("nDCG@10"), is_share("NumRet")
         (True, False)
     """
+    if text in ANSWER_MEASURES:
+        return True
     try:
         measure = parse(text)
     except InvalidInput:

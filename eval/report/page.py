@@ -17,9 +17,10 @@ from .html_table import html_table
 from .intervals import interval_plots
 from .markup import Child, Markup, joined, tag
 from .queries import MAX_SYSTEMS, N_EACH, N_HITS, query_sections
+from .risk import risk_plots
 from .scatter import scatter_plot
 from .table import Table
-from .tables import Results, baseline_of, comparisons_table, costs_table, figures_table, parts_table
+from .tables import Results, abstention_table, baseline_of, comparisons_table, costs_table, figures_table, parts_table
 from .waterfall import waterfall_plots
 
 __all__ = ["render_page"]
@@ -75,6 +76,7 @@ def _of_one(results: CollectionResults, queries: Sequence[QueryResults]) -> list
     return [
         ("results", "Results", joined(_table(figures_table(results)), interval_plots(results))),
         ("comparisons", "Against the baseline", _comparisons(results, queries)),
+        ("confidence", "When it answers", _confidence(results)),
         ("costs", "Quality and cost", _costs(results)),
         ("waterfall", "Where relevant passages are lost", _waterfall(results)),
         ("queries", "Queries to read", _queries(results, queries)),
@@ -131,6 +133,11 @@ def _comparisons(results: CollectionResults, queries: Sequence[QueryResults]) ->
             heading = tag("h3", f"{one.system} − {one.baseline}, {one.measure}")
             plots.append(tag("div", heading, difference_plot(one, queries, place), class_="block"))
     return joined(_table(table), plots)
+
+
+def _confidence(results: CollectionResults) -> Child:
+    table = abstention_table(results)
+    return joined(_table(table), risk_plots(results)) if table.rows else None
 
 
 def _costs(results: CollectionResults) -> Child:

@@ -6,7 +6,7 @@ so that a report stays a page; `per-query.jsonl` has all of them.
 
 from collections.abc import Callable, Iterable, Sequence
 
-from spaniel.eval.results_format import CollectionResults, QueryResults, TopHit
+from spaniel.eval.results_format import CollectionResults, QueryResults, ShownAnswer, TopHit
 
 from .facts import main_measure
 from .markup import Markup, joined, tag
@@ -17,7 +17,7 @@ from .tables import baseline_of
 __all__ = ["MAX_SYSTEMS", "N_EACH", "N_HITS", "query_sections"]
 
 N_EACH, N_HITS, MAX_SYSTEMS = 5, 5, 8
-_MAX_TEXT, _MAX_QUERY, _MAX_LOST = 200, 400, 8
+_MAX_TEXT, _MAX_QUERY, _MAX_LOST, _MAX_ANSWER = 200, 400, 8, 600
 
 
 def query_sections(results: CollectionResults, queries: Sequence[QueryResults]) -> list[Markup]:
@@ -68,6 +68,8 @@ def _query(query: QueryResults, names: Sequence[str], measure: str, key: Callabl
     figures = [f"{name} {fraction(query.pipelines[name].measures[measure])}" for name in names]
     change = f" ({signed(key(query))})" if len(names) == 2 else ""
     relevant = f"{query.relevant} relevant"
+    if query.gold:
+        relevant += f" · right: {clipped(' / '.join(query.gold) or 'no answer', _MAX_TEXT)}"
     return tag(
         "article",
         tag("h4", clipped(query.text, _MAX_QUERY) or query.query_id, dir="auto"),
@@ -90,7 +92,15 @@ def _ranking(query: QueryResults, name: str, named: bool) -> Markup:
         more = f" and {len(answer.lost) - _MAX_LOST} more" if len(answer.lost) > _MAX_LOST else ""
         listed = [part for one in lost for part in (", ", one)][1:]
         note = tag("p", "Relevant but lost, and where: ", listed, more, class_="note")
-    return tag("div", tag("h5", name) if named else None, found, note)
+    return tag("div", tag("h5", name) if named else None, _answer(answer.answer), found, note)
+
+
+def _answer(answer: ShownAnswer | None) -> Markup | None:
+    """What was said, or why nothing was."""
+    if answer is None:
+        return None
+    said = answer.text if not answer.abstained else f"No answer: {answer.error or answer.reason or 'it abstains'}"
+    return tag("p", clipped(said, _MAX_ANSWER), dir="auto")
 
 
 def _hit(hit: TopHit) -> Markup:

@@ -18,6 +18,7 @@ from .table import BETTER, WORSE, Cell, Column, Mark, Row, Table
 
 __all__ = [
     "Results",
+    "abstention_table",
     "all_tables",
     "baseline_of",
     "comparisons_table",
@@ -45,7 +46,7 @@ def all_tables(results: Results) -> list[Table]:
     """Those that have something to show, in the order a reader wants them."""
     tables = [figures_table(results), comparisons_table(results)]
     if isinstance(results, CollectionResults):
-        tables.append(costs_table(results))
+        tables += [costs_table(results), abstention_table(results)]
     return [table for table in tables if table.rows]
 
 
@@ -239,6 +240,31 @@ def parts_table(parts: Mapping[str, CollectionResults]) -> Table:
     return Table("collections", "Collections", columns, rows, caption)
 
 
+def abstention_table(results: CollectionResults) -> Table:
+    """A row an answerer: how much it answers at what risk, and whether its confidence means something."""
+    columns = [Column(name) for name in ("Answered", "Risk", "AURC", "Excess", "Random")]
+    rows = [
+        Row(
+            (
+                Cell(pipeline.name),
+                Cell(f"{found.answered:,} of {found.n:,}"),
+                Cell(NOTHING if found.risk is None else fraction(found.risk)),
+                Cell(fraction(found.aurc), f"{fraction(found.low)}–{fraction(found.high)}"),
+                Cell(fraction(found.excess)),
+                Cell(fraction(found.random)),
+            )
+        )
+        for pipeline in results.pipelines
+        if (found := pipeline.abstention) is not None
+    ]
+    caption = (
+        "Loss is 1 - F1, and 1 for silence. Risk: mean loss of what was answered. AURC: area under the risk-coverage "
+        "curve, lower is better; excess: above that of the best confidences for these losses; random: of confidences "
+        "without meaning."
+    )
+    return Table("abstention", "Confidence", [Column("Pipeline", numeric=False), *columns], rows, caption)
+
+
 Value: TypeAlias = Callable[[PipelineResults], Cell | None]
 
 
@@ -299,6 +325,14 @@ def _of_cost(name: str) -> Value:
     return value
 
 
+def _mean_cost(name: str) -> Value:
+    def value(pipeline: PipelineResults) -> Cell | None:
+        found = getattr(pipeline.cost, name, None)
+        return None if found is None else Cell(amount(found))
+
+    return value
+
+
 def _memory(pipeline: PipelineResults) -> Cell | None:
     return None if pipeline.peak_rss_bytes is None else Cell(size(pipeline.peak_rss_bytes))
 
@@ -314,5 +348,8 @@ _COSTS: list[tuple[Column, Value]] = [
     (Column("Encoded/s"), _of_index("encode_per_s", amount)),
     (Column("Model calls"), _of_cost("model_calls")),
     (Column("Tokens"), _of_cost("tokens")),
+    (Column("Tokens/question"), _mean_cost("tokens_per_query")),
+    (Column("Passages/question"), _mean_cost("passages_per_query")),
+    (Column("Searches/question"), _mean_cost("searches_per_query")),
     (Column("Peak memory"), _memory),
 ]
