@@ -273,7 +273,8 @@ def costs_table(results: CollectionResults) -> Table:
     columns = [Column("Pipeline", numeric=False)]
     cells: list[list[Cell]] = []
     absent = []
-    for column, value in _COSTS:
+    answered = any(pipeline.abstention for pipeline in results.pipelines)
+    for column, value in [*_COSTS, *(_OF_ANSWERS if answered else [])]:
         found = [value(pipeline) for pipeline in results.pipelines]
         if any(found):
             columns.append(column)
@@ -348,8 +349,10 @@ _COSTS: list[tuple[Column, Value]] = [
     (Column("Encoded/s"), _of_index("encode_per_s", amount)),
     (Column("Model calls"), _of_cost("model_calls")),
     (Column("Tokens"), _of_cost("tokens")),
+    (Column("Peak memory"), _memory),
+]
+_OF_ANSWERS: list[tuple[Column, Value]] = [
     (Column("Tokens/question"), _mean_cost("tokens_per_query")),
     (Column("Passages/question"), _mean_cost("passages_per_query")),
     (Column("Searches/question"), _mean_cost("searches_per_query")),
-    (Column("Peak memory"), _memory),
 ]
