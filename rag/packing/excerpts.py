@@ -1,4 +1,4 @@
-"""What packers have in common: what a passage costs, and excerpts out of places."""
+"""What packers have in common: what a passage costs, and excerpts out of places and spans."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,7 +11,10 @@ from spaniel.retrieval.types import JSON, Passage
 from .base import Candidate, Packed
 from .order import Order, check_order, in_order
 
-__all__ = ["check_budget", "check_settings", "cost", "packed", "whole"]
+__all__ = ["GAP", "check_budget", "check_settings", "cost", "costs", "excerpt_of", "joined", "packed", "whole"]
+
+GAP = " ... "
+"""Stands between spans that do not follow on each other."""
 
 
 def cost(passage: Passage, text: str, count: TokenCounter) -> int:
@@ -19,9 +22,48 @@ def cost(passage: Passage, text: str, count: TokenCounter) -> int:
     return count(passage_text(passage.title, text))
 
 
+def costs(candidates: Sequence[Candidate], count: TokenCounter) -> list[int | None]:
+    """Tokens of each candidate's passage; None where there is nothing to read."""
+    passages = (candidate.passage for candidate in candidates)
+    return [cost(passage, passage.text, count) if passage.text.strip() else None for passage in passages]
+
+
 def whole(candidate: Candidate, tokens: int) -> Excerpt:
     """All of a candidate's passage."""
     return Excerpt.whole(candidate.passage, score=candidate.score, tokens=tokens)
+
+
+def joined(text: str, spans: Sequence[tuple[int, int]]) -> tuple[list[tuple[int, int]], str]:
+    """Spans of a text, those with nothing but blanks between them as one, and what they say.
+
+    Args:
+        spans: (start, end), ascending, not overlapping.
+
+    Example:
+        >>> joined("One. Two. Three.", [(0, 4), (5, 9)])
+        ([(0, 9)], 'One. Two.')
+        >>> joined("One. Two. Three.", [(0, 4), (10, 16)])
+        ([(0, 4), (10, 16)], 'One. ... Three.')
+    """
+    merged: list[tuple[int, int]] = []
+    for start, end in spans:
+        if merged and not text[merged[-1][1] : start].strip():
+            merged[-1] = (merged[-1][0], end)
+        else:
+            merged.append((start, end))
+    return merged, GAP.join(text[start:end] for start, end in merged)
+
+
+def excerpt_of(candidate: Candidate, spans: Sequence[tuple[int, int]], count: TokenCounter) -> Excerpt:
+    """Some spans of a candidate's passage.
+
+    Args:
+        spans: (start, end) in characters of the passage's own text, ascending, not overlapping, at least one.
+    """
+    passage = candidate.passage
+    merged, text = joined(passage.text, spans)
+    moved = tuple((passage.start + start, passage.start + end) for start, end in merged)
+    return Excerpt(passage, moved, text, candidate.score, cost(passage, text, count))
 
 
 def packed(
@@ -29,13 +71,16 @@ def packed(
     candidates: Sequence[Candidate],
     order: Order,
     numbers: Mapping[str, JSON],
+    *,
+    best: Sequence[int] | None = None,
 ) -> Packed:
     """What was chosen, put in order.
 
     Args:
         chosen: place -> excerpt, in any order.
+        best: the places best first, where that is not the order of the candidates.
     """
-    shown = [chosen[place] for place in in_order(sorted(chosen), candidates, order)]
+    shown = [chosen[place] for place in in_order(sorted(chosen) if best is None else best, candidates, order)]
     tokens = sum(excerpt.tokens for excerpt in shown)
     return Packed(tuple(shown), tokens, len(candidates) - len(shown), dict(numbers))
 
@@ -50,12 +95,13 @@ def check_budget(where: str, budget_tokens: int) -> None:
         raise InvalidInput(where, f"the budget is {budget_tokens} tokens; it must be at least 1")
 
 
-def check_settings(where: str, order: str, max_passages: int | None) -> None:
-    """Refuse an unknown order and a number of passages below 1.
+def check_settings(where: str, order: str, max_passages: int | None = None, depth: int = 1) -> None:
+    """Refuse an unknown order, and a number of passages below 1.
 
     Raises:
         InvalidInput: one of them.
     """
     check_order(where, order)
-    if max_passages is not None and max_passages < 1:
-        raise InvalidInput(where, f"max_passages is {max_passages}; it must be at least 1")
+    for name, value in (("max_passages", max_passages), ("depth", depth)):
+        if value is not None and value < 1:
+            raise InvalidInput(where, f"{name} is {value}; it must be at least 1")

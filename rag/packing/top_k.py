@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
 from spaniel.models.counting import TokenCounter
 from spaniel.retrieval.errors import InvalidInput
@@ -11,8 +11,11 @@ from spaniel.retrieval.prompt import Excerpt
 from .base import Candidate, Packed
 from .excerpts import check_budget, check_settings, cost, packed, whole
 from .order import Order
+from .sentences import leading
 
-__all__ = ["TopK"]
+__all__ = ["Full", "TopK"]
+
+Full = Literal["cut", "skip", "stop"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +23,9 @@ class TopK:
     """The candidates from the best on, until the budget is full.
 
     Args:
-        full: what becomes of a passage that does not fit any more. "skip": it is left out, and shorter ones behind it
-            may still be taken; "stop": it ends the packing.
+        full: what becomes of a passage that does not fit any more. "cut": as many of its first sentences as fit are
+            taken; "skip": it is left out, and shorter ones behind it may still be taken; "stop": it ends the packing.
+            Cutting ends it too, unless not even a sentence fits.
         max_passages: no more are taken; any number by default.
         order: in which they are shown; see `order.py`.
 
@@ -31,15 +35,15 @@ class TopK:
         InvalidInput: another word, or `max_passages` below 1.
     """
 
-    full: Literal["skip", "stop"] = "skip"
+    full: Full = "cut"
     max_passages: int | None = None
     order: Order = "best"
     name: ClassVar[str] = "top-k"
 
     def __post_init__(self) -> None:
         check_settings(self.name, self.order, self.max_passages)
-        if self.full not in ("skip", "stop"):
-            raise InvalidInput(self.name, f"full is {self.full!r}; it must be 'skip' or 'stop'")
+        if self.full not in get_args(Full):
+            raise InvalidInput(self.name, f"full is {self.full!r}; it must be one of {', '.join(get_args(Full))}")
 
     def pack(
         self, question: str, candidates: Sequence[Candidate], *, budget_tokens: int, count: TokenCounter
@@ -57,5 +61,9 @@ class TopK:
                 chosen[place] = whole(candidate, tokens)
                 left -= tokens
             elif self.full == "stop":
+                break
+            elif self.full == "cut" and (part := leading(candidate, left, count)):
+                chosen[place] = part
+                left -= part.tokens
                 break
         return packed(chosen, candidates, self.order, {"passages": len(chosen), "tokens_left": left})

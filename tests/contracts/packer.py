@@ -103,7 +103,9 @@ class PackerContract:
         assert packed.excerpts == () and packed.tokens == 0 and packed.left_out == 3
 
     def test_the_first_of_equals(self) -> None:
-        packed = self.pack(["the red key of the castle"] * 4, 7, [1.0] * 4)
+        passages = [Passage(f"p{i}", f"d{i}", 0, 25, "the red key of the castle") for i in range(4)]
+        equals = [Candidate(passage, 1.0) for passage in passages]
+        packed = self.packer.pack(QUESTION, equals, budget_tokens=7, count=words)
         assert [each.passage.id for each in packed.excerpts] == ["p0"]
 
     def test_no_question_no_failure(self) -> None:

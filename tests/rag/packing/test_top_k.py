@@ -9,8 +9,12 @@ from tests.contracts.packer import PackerContract, candidates_of, words
 TEXTS = ["one two three", "four five six seven eight", "nine"]
 
 
-class TestSkip(PackerContract):
+class TestCut(PackerContract):
     packer = TopK()
+
+
+class TestSkip(PackerContract):
+    packer = TopK(full="skip", order="edges")
 
 
 class TestStop(PackerContract):
@@ -24,14 +28,14 @@ def taken(packer: TopK, budget: int) -> list[str]:
 
 def test_what_does_not_fit_is_skipped_or_ends_it() -> None:
     # the second and the third have a title, which counts
-    assert taken(TopK(), 5) == ["p0", "p2"]
+    assert taken(TopK(full="skip"), 5) == ["p0", "p2"]
     assert taken(TopK(full="stop"), 5) == ["p0"]
     assert taken(TopK(), 11) == ["p0", "p1", "p2"]
     assert taken(TopK(max_passages=1), 11) == ["p0"]
 
 
 def test_settings_that_cannot_be() -> None:
-    with pytest.raises(InvalidInput, match="full is 'cot'; it must be"):
+    with pytest.raises(InvalidInput, match="full is 'cot'; it must be one of cut, skip, stop"):
         TopK(full="cot")  # type: ignore[arg-type]
     with pytest.raises(InvalidInput, match="max_passages is 0; it must be at least 1"):
         TopK(max_passages=0)
