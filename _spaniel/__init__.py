@@ -34,6 +34,13 @@ if TYPE_CHECKING:
     from spaniel.rag.engine.cache import AnswerCache as AnswerCache
     from spaniel.rag.engine.engine import Engine as Engine
     from spaniel.rag.generators.extractive.generator import Extractive as Extractive
+    from spaniel.rag.packing.carrot import Carrot as Carrot
+    from spaniel.rag.packing.greedy import Greedy as Greedy
+    from spaniel.rag.packing.knapsack import Knapsack as Knapsack
+    from spaniel.rag.packing.mmr import MmrPacker as MmrPacker
+    from spaniel.rag.packing.sentences import SentencePacker as SentencePacker
+    from spaniel.rag.packing.table import make_packer as make_packer
+    from spaniel.rag.packing.top_k import TopK as TopK
     from spaniel.rerank import rerank as rerank
     from spaniel.rerank.budget import Budget as Budget
     from spaniel.rerank.cross_encoder import CrossEncoder as CrossEncoder
@@ -65,12 +72,14 @@ if TYPE_CHECKING:
     from spaniel.retrieval.types import Query as Query
     from spaniel.retrieval.types import Ranking as Ranking
 
+
 # Public name -> module, and `:name` where it is called something else there.
 _HOME = {
     "AdaptiveK": "retrieval.policies.adaptive_k",
     "Answer": "retrieval.types",
     "AnswerCache": "rag.engine.cache",
     "Budget": "rerank.budget",
+    "Carrot": "rag.packing.carrot",
     "Citation": "retrieval.types",
     "CrossEncoder": "rerank.cross_encoder",
     "CumulativeProbability": "retrieval.policies.cumulative",
@@ -79,6 +88,7 @@ _HOME = {
     "Engine": "rag.engine.engine",
     "Extractive": "rag.generators.extractive.generator",
     "FixedK": "retrieval.policies.fixed",
+    "Greedy": "rag.packing.greedy",
     "Hit": "retrieval.results",
     "Index": "index.index",
     "IndexCorrupt": "retrieval.errors",
@@ -86,7 +96,9 @@ _HOME = {
     "IndexNotFound": "retrieval.errors",
     "InvalidInput": "retrieval.errors",
     "InvalidQuery": "retrieval.errors",
+    "Knapsack": "rag.packing.knapsack",
     "MissingExtra": "retrieval.errors",
+    "MmrPacker": "rag.packing.mmr",
     "ModelCard": "models.card",
     "ModelError": "retrieval.errors",
     "Passage": "retrieval.types",
@@ -96,9 +108,11 @@ _HOME = {
     "RemoteReranker": "rerank.remote",
     "Rerank": "rerank.reranker",
     "Results": "retrieval.results",
+    "SentencePacker": "rag.packing.sentences",
     "SpanielError": "retrieval.errors",
     "StoreSettings": "index.dense.settings",
     "Threshold": "retrieval.policies.threshold",
+    "TopK": "rag.packing.top_k",
     "add": "index.build",
     "add_dense": "index.dense.add_dense",
     "add_vectors": "index.vectors",
@@ -110,6 +124,7 @@ _HOME = {
     "evaluate": "eval.evaluation",
     "fit_calibration": "retrieval.policies.fitting",
     "fuse": "retrieval.pipeline",
+    "make_packer": "rag.packing.table",
     "open": "index.index:open_index",
     "open_encoder": "models.encoders.open",
     "open_judge": "rerank.judges.open",
@@ -125,6 +140,7 @@ __all__ = [
     "Answer",
     "AnswerCache",
     "Budget",
+    "Carrot",
     "Citation",
     "CrossEncoder",
     "CumulativeProbability",
@@ -133,6 +149,7 @@ __all__ = [
     "Engine",
     "Extractive",
     "FixedK",
+    "Greedy",
     "Hit",
     "Index",
     "IndexCorrupt",
@@ -140,7 +157,9 @@ __all__ = [
     "IndexNotFound",
     "InvalidInput",
     "InvalidQuery",
+    "Knapsack",
     "MissingExtra",
+    "MmrPacker",
     "ModelCard",
     "ModelError",
     "Passage",
@@ -150,9 +169,11 @@ __all__ = [
     "RemoteReranker",
     "Rerank",
     "Results",
+    "SentencePacker",
     "SpanielError",
     "StoreSettings",
     "Threshold",
+    "TopK",
     "add",
     "add_dense",
     "add_vectors",
@@ -164,6 +185,7 @@ __all__ = [
     "evaluate",
     "fit_calibration",
     "fuse",
+    "make_packer",
     "open",
     "open_encoder",
     "open_judge",
