@@ -250,6 +250,16 @@ class DenseRetriever(Stage):
             self._usage.update(model_calls=made.model_calls, tokens=made.tokens, truncated=made.truncated)
         return made.vectors
 
+    @property
+    def encoder(self) -> Encoder:
+        """What encodes the queries, opened if it was not yet.
+
+        Raises:
+            InvalidQuery: the vectors are of a model that nobody here can open.
+            ModelError, MissingExtra: it cannot be opened.
+        """
+        return self._opened()
+
     def _opened(self) -> Encoder:
         with self._opening:
             if self._encoder is None:

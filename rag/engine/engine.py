@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Literal, Self
 from spaniel.models.counting import TokenCounter, estimated
 from spaniel.rag.packing.base import Packer
 from spaniel.rag.packing.top_k import TopK
+from spaniel.rag.pipelines.rerank_stages import rerankers_of
 from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.pipeline import Pipeline
 from spaniel.retrieval.protocols import CutoffPolicy, Generator, Where
@@ -28,10 +29,13 @@ from .cache import AnswerCache
 from .dry_run import DryRun, dry_run
 from .events import AnswerEvent, Event, Events
 from .flow import searched
+from .generator_specs import ExtractiveSpec
 from .keys import definition_of
+from .making import parts_of
 from .parts import Asked, History, Limits, Parts, default_pipeline, turns_of
 from .roles import QueryRewriter, Router
 from .run import Run
+from .spec import EngineSpec, read_engine
 from .telemetry import Telemetry
 
 if TYPE_CHECKING:
@@ -86,47 +90,95 @@ class Engine:
         version: str = "",
         telemetry: bool | Telemetry | None = None,
     ) -> None:
-        self.index = index
-        self._owned: list[object] = []
         limits = Limits(k, budget_tokens, max_answer_tokens, instructions, require_citations, history_turns)
-        self.parts = Parts(
+        parts = Parts(
             _pipeline(index, pipeline),
-            generator if generator is not None else _extractive(index),
+            generator if generator is not None else ExtractiveSpec().make(index),
             packer if packer is not None else TopK(),
             counter if counter is not None else estimated,
             index.passages,
             cutoff,
             router,
             rewriter,
-            _extractive(index) if fallback == "extractive" else fallback,
+            ExtractiveSpec().make(index) if fallback == "extractive" else fallback,
             limits,
         )
         given = {"pipeline": pipeline, "generator": generator, "packer": packer}
         known: dict[str, JSON] = {role: "default" for role, part in given.items() if part is None}
         if fallback == "extractive":
             known["fallback"] = fallback
-        self._run = Run(self.parts, cache, definition_of(self.parts, known, version) if cache else {}, telemetry)
+        self._put_together(index, parts, cache, definition_of(parts, known, version) if cache else {}, telemetry)
+
+    def _put_together(
+        self,
+        index: "Index",
+        parts: Parts,
+        cache: AnswerCache | None,
+        definition: Mapping[str, JSON],
+        telemetry: bool | Telemetry | None,
+    ) -> None:
+        self.index, self.parts, self.spec = index, parts, EngineSpec()
+        self._owned: list[object] = []
+        self._run = Run(parts, cache, definition, telemetry)
 
     @classmethod
-    def open(cls, index: str | os.PathLike[str]) -> "Engine":
+    def open(
+        cls,
+        index: str | os.PathLike[str],
+        config: "str | os.PathLike[str] | EngineSpec | None" = None,
+        *,
+        cache: AnswerCache | None = None,
+        telemetry: bool | Telemetry | None = None,
+    ) -> Self:
         """An engine over the index at a path, which is closed with it.
+
+        Args:
+            config: a TOML file, or what one says (`spec.py`); by default everything is as in `Engine(index)`.
 
         Raises:
             IndexNotFound, IndexCorrupt, IndexTooNew, IndexTooOld: see `spaniel.open`.
+            InvalidInput: a file that says what cannot be, or that does not fit the index.
 
         Example:
             `Engine.open("kb").ask("how do I rotate a key?")`
         """
         from spaniel.index.index import open_index
 
+        spec = config if isinstance(config, EngineSpec) else EngineSpec() if config is None else read_engine(config)
         opened = open_index(index)
         try:
-            engine = cls(opened)
+            engine = cls.of_spec(opened, spec, cache=cache, telemetry=telemetry)
         except BaseException:
             opened.close()
             raise
         engine._owned.append(opened)
         return engine
+
+    @classmethod
+    def of_spec(
+        cls,
+        index: "Index",
+        spec: EngineSpec,
+        *,
+        cache: AnswerCache | None = None,
+        telemetry: bool | Telemetry | None = None,
+    ) -> Self:
+        """An engine as a file describes it, over an open index, which stays the caller's to close."""
+        engine = cls.__new__(cls)
+        parts = parts_of(index, spec)
+        engine._put_together(index, parts, cache, definition_of(parts, spec.to_json(), "") if cache else {}, telemetry)
+        engine.spec = spec
+        engine._owned += [part for part in (parts.generator, *rerankers_of(parts.pipeline)) if hasattr(part, "close")]
+        return engine
+
+    def save(self) -> list[str]:
+        """Write what the policies have learned, where the engine's file names a `state`; the files written."""
+        written = []
+        for wanted, learner in ((self.spec.route, self.parts.router), (self.spec.rewrite, self.parts.rewriter)):
+            if wanted is not None and wanted.state is not None:
+                learner.policy.save(wanted.state)  # type: ignore[union-attr]
+                written.append(wanted.state)
+        return written
 
     def search(
         self,
@@ -315,14 +367,6 @@ def _pipeline(index: "Index", pipeline: object | None) -> Pipeline:
     if made.passages is not index.passages:
         raise InvalidInput("engine", f"{made.name} does not search {index.path}", hint="make it from the same index")
     return made
-
-
-def _extractive(index: "Index") -> Generator:
-    """The embedded generator, reading words as the index does."""
-    from spaniel.rag.generators.extractive.generator import Extractive
-
-    analyzer = index.settings.analyzer
-    return Extractive() if analyzer is None else Extractive(analyzer=analyzer)
 
 
 def _measured(answer: Answer) -> dict[str, float]:

@@ -61,6 +61,8 @@ def definition_of(parts: Parts, known: Mapping[str, JSON], version: str) -> dict
         "counter": parts.count,
         "cutoff": parts.cutoff,
         "fallback": parts.fallback,
+        "router": parts.router,
+        "rewriter": parts.rewriter,
     }
     found: dict[str, JSON] = {"version": version, "limits": asdict(parts.limits), "prompt": _form()}
     for role, part in roles.items():

@@ -1,0 +1,172 @@
+"""Engines as files: read, written back, refused."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spaniel.index.index import Index
+from spaniel.rag.engine.engine import Engine
+from spaniel.rag.engine.generator_specs import ExtractiveSpec
+from spaniel.rag.engine.route_specs import RewriteSpec, RouteSpec
+from spaniel.rag.engine.spec import AnswerSpec, EngineSpec, read_engine
+from spaniel.rag.packing.top_k import TopK
+from spaniel.rag.pipelines.cut_stages import CutThreshold
+from spaniel.rag.pipelines.spec import PipelineSpec, read_pipeline
+from spaniel.rag.pipelines.stages import Bm25, Likelihood, Rrf
+from spaniel.retrieval.errors import InvalidInput
+
+WHOLE = """
+name = "docs"
+
+[[stages]]
+type = "bm25"
+k1 = 1.2
+
+[[stages]]
+type = "threshold"
+min_score = 0.1
+
+[answer]
+k = 3
+budget_tokens = 500
+instructions = "Be \\"brief\\"."
+require_citations = true
+fallback = "extractive"
+
+[pack]
+type = "top-k"
+order = "edges"
+
+[generator]
+type = "extractive"
+max_sentences = 1
+
+[route]
+policy = "thompson"
+context = "none"
+settings = {seed = 3, floor = 0.1}
+arms = {none = "", one = "default", ql = "ql"}
+
+[rewrite]
+policy = "thompson"
+arms = ["none", "simplify"]
+"""
+SHARE = st.floats(0, 1)
+PIPELINES = st.sampled_from(
+    [PipelineSpec("p", (Bm25(k1=1.5),)), PipelineSpec("q", (Rrf((Bm25(), Likelihood())), CutThreshold(0.5)))]
+)
+ANSWERS = st.builds(
+    AnswerSpec,
+    k=st.integers(1, 99),
+    instructions=st.text(st.characters(exclude_categories=["Cs"]), max_size=20),
+    require_citations=st.booleans(),
+    fallback=st.none() | st.just("extractive"),
+)
+GENERATORS = st.builds(ExtractiveSpec, st.integers(1, 9), SHARE, SHARE, st.none() | SHARE, st.booleans())
+ROUTES = st.builds(
+    RouteSpec,
+    policy=st.sampled_from(["thompson", "linucb"]),
+    settings=st.dictionaries(st.just("seed"), st.integers(0, 99)),
+    context=st.sampled_from(["question", "search"]),
+    state=st.none() | st.just("learned.json"),
+    arms=st.just({"none": "", "one": "default"}) | st.just({"a": "bm25", "b": "ql", "c": ""}),
+)
+REWRITES = st.builds(
+    RewriteSpec, arms=st.sampled_from([("simplify",), ("none", "clarify"), ("none", "expand", "simplify")])
+)
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "mine.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@given(
+    st.builds(
+        EngineSpec,
+        name=st.just("mine"),
+        pipeline=st.none() | PIPELINES,
+        answer=ANSWERS,
+        packer=st.builds(TopK, order=st.sampled_from(["best", "edges"]), max_passages=st.none() | st.integers(1, 9)),
+        generator=GENERATORS,
+        route=st.none() | ROUTES,
+        rewrite=st.none() | REWRITES,
+    )
+)
+def test_what_is_written_reads_back_equal(tmp_path_factory: pytest.TempPathFactory, spec: EngineSpec) -> None:
+    path = written(tmp_path_factory.getbasetemp(), spec.to_toml())
+    assert read_engine(path) == spec
+
+
+def test_an_engine_is_what_its_file_says(tmp_path: Path, kb: Index) -> None:
+    path = written(tmp_path, WHOLE)
+    spec = read_engine(path)
+    assert spec.answer.fallback == "extractive" and spec.answer.limits.k == 3
+    assert read_pipeline(path) == spec.pipeline
+    with Engine.open(kb.path, path) as engine:
+        assert engine.parts.limits.instructions == 'Be "brief".'
+        seen = {engine.ask("may dogs come to the office?").decisions["route"].arm for _ in range(30)}
+        assert seen == {"none", "one", "ql"}
+        assert engine.spec == spec and engine.parts.packer == TopK(order="edges")
+        found = engine.search("dogs")
+    assert [record.name for record in found.trace] == ["bm25", "threshold"]
+
+
+def test_nothing_said_is_the_default(tmp_path: Path, kb: Index) -> None:
+    assert read_engine(written(tmp_path, "")) == EngineSpec("mine")
+    assert EngineSpec().to_toml() == 'name = "engine"\n'
+    with Engine.open(kb.path, EngineSpec()) as engine:
+        assert engine.ask("may dogs come to the office?").citations
+        assert engine.save() == []
+
+
+def test_what_was_learned_is_kept(tmp_path: Path, kb: Index) -> None:
+    state = tmp_path / "route.json"
+    route = RouteSpec("thompson", {"seed": 1}, "none", str(state), {"none": "", "one": "default"})
+    with Engine.open(kb.path, EngineSpec(route=route)) as engine:
+        for _ in range(30):
+            answer = engine.ask("may dogs come to the office?")
+            engine.learn(answer, float(bool(answer.citations)))
+        assert engine.save() == [str(state)]
+    with Engine.open(kb.path, EngineSpec(route=route)) as engine:
+        arms = [engine.ask("may dogs come to the office?").decisions["route"] for _ in range(10)]
+    assert arms[0].step == 30 and [each.arm for each in arms].count("one") >= 8
+    other = RouteSpec("epsilon-greedy", {}, "none", str(state), route.arms)
+    with pytest.raises(InvalidInput, match="holds a policy 'thompson'"):
+        Engine.open(kb.path, EngineSpec(route=other))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("anser = 1", "no key 'anser'; did you mean 'answer'"),
+        ("answer = 1", r"answer is 1; it must be a table, begun with \[answer\]"),
+        ("[answer]\nbudget = 1", "answer: no key 'budget'; did you mean 'budget_tokens'"),
+        ("[answer]\nk = 0", "k is 0"),
+        ("[answer]\nfallback = 'gpt'", "it must be one of extractive"),
+        ("[pack]\ntype = 'topk'", "no packer is called 'topk'; did you mean 'top-k'"),
+        ("[pack]\nordre = 'best'", "no setting 'ordre'; did you mean 'order'"),
+        ("[generator]\ntype = 'extractiv'", "no generator is of type 'extractiv'; did you mean 'extractive'"),
+        ("[generator]\nmax_sentence = 1", "no key 'max_sentence'; did you mean 'max_sentences'"),
+        ("[generator]\nthreshold = 2.0", "threshold is 2.0"),
+        ("[route]\npolicy = 'linucbb'", "linucb"),
+        ("[route]\narms = {one = 'default'}", "1 arms leave nothing to choose"),
+        ("[route]\ncontext = 'all'", "it must be one of none, question, search"),
+        ("[rewrite]\narms = ['none', 'magic']", "it must be one of none, expand, simplify, clarify|magic"),
+        ("[index]\ndense = 'minilm'", r"has \[index\] and no \[\[stages\]\]"),
+        ("name = 3", "name is 3"),
+    ],
+)
+def test_what_cannot_be_is_told(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(InvalidInput, match=said):
+        read_engine(written(tmp_path, text))
+
+
+def test_arms_that_are_not_there_are_told_when_the_engine_is_made(kb: Index) -> None:
+    route: Any = RouteSpec("thompson", {}, "none", None, {"a": "bm52", "b": ""})
+    with pytest.raises(InvalidInput, match="bm25"):
+        Engine.open(kb.path, EngineSpec(route=route))
