@@ -38,7 +38,8 @@ class RffUcb(Linear):
         alpha: widths added to a prediction. The paper's, for confidence 1 - delta with G arms, is
             sqrt(2 ln(2 G / delta)), 3.2 with 4 arms and 0.05, and explores far longer.
         n_features: D; a decision costs O(arms D**2).
-        bandwidth: how far apart contexts tell of each other; sqrt(dimension) by default.
+        bandwidth: how far apart contexts tell of each other; sqrt(2 dimension) by default, which is how far
+            apart contexts of standard numbers lie.
         ridge, discount, window, common: as `LinUCB`.
     """
 
@@ -49,10 +50,10 @@ class RffUcb(Linear):
         arms: Sequence[str],
         dimension: int,
         *,
-        alpha: float = 0.5,
+        alpha: float = 0.2,
         n_features: int = 100,
         bandwidth: float | None = None,
-        ridge: float = 1.0,
+        ridge: float = 0.1,
         discount: float = 1.0,
         window: int | None = None,
         **common: Unpack[Common],
@@ -63,7 +64,7 @@ class RffUcb(Linear):
         own: dict[str, JSON] = {"alpha": alpha, "n_features": n_features, "bandwidth": bandwidth}
         forgetting = Forgetting(discount, window)
         super().__init__(arms, dimension, own, n_features=n_features, ridge=ridge, forgetting=forgetting, **common)
-        width = math.sqrt(dimension) if bandwidth is None else check_number(self.name, "bandwidth", bandwidth, 1e-9)
+        width = math.sqrt(2 * dimension) if bandwidth is None else check_number(self.name, "bandwidth", bandwidth, 1e-9)
         self._frequencies = self._rng.normal(size=(n_features, dimension)) / width
         self._phases = self._rng.uniform(0, 2 * math.pi, n_features)
 

@@ -10,7 +10,7 @@ from spaniel.retrieval.policies.bandits.base import Bandit
 from spaniel.retrieval.policies.bandits.table import POLICIES, make_policy, read_policy
 
 VARIANTS: list[tuple[str, dict[str, Any]]] = [
-    *((name, {}) for name in POLICIES),
+    *((name, {"n_features": 12} if name == "rff-ucb" else {}) for name in POLICIES),
     *((name, {"discount": 0.9}) for name in ("thompson", "linucb", "thompson-beta")),
     *((name, {"window": 7}) for name in ("thompson", "linear-thompson")),
 ]
