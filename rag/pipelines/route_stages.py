@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from spaniel.index.sparse.feedback import Rule, TermFeedback
 from spaniel.index.sparse.retriever import Bm25Retriever
+from spaniel.rag.routing.steps import Several as SeveralSteps
+from spaniel.rag.routing.steps import check_steps
 from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.feedback import check_feedback
 from spaniel.retrieval.protocols import Retriever
@@ -14,7 +16,7 @@ from .stages import Bm25, StageSpec, check_sources, stage
 if TYPE_CHECKING:
     from spaniel.index.index import Index
 
-__all__ = ["Rm3", "Rocchio"]
+__all__ = ["Rm3", "Rocchio", "Several"]
 
 
 @stage("rm3")
@@ -53,6 +55,30 @@ class Rocchio:
     def make(self, index: "Index", depth: int) -> object:
         """See `StageSpec`."""
         return _made("rocchio", self, index, depth)
+
+
+@stage("several")
+@dataclass(frozen=True, slots=True)
+class Several:
+    """The one of `sources`, searched again for names in its best `k` passages; see `routing/steps.py`."""
+
+    kind: ClassVar[Literal["source", "later"]] = "source"
+    sources: tuple[StageSpec, ...] = (Bm25(),)
+    k: int = 1
+    n_leads: int = 3
+    weight: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_sources("several", self.sources)
+        if len(self.sources) != 1:
+            raise InvalidInput("several", f"takes one source, not {len(self.sources)}")
+        check_steps(self.k, self.n_leads, self.weight)
+
+    def make(self, index: "Index", depth: int) -> object:
+        """See `StageSpec`."""
+        searched = self.sources[0].make(index, depth)
+        assert isinstance(searched, Retriever)
+        return SeveralSteps(searched, k=self.k, n_leads=self.n_leads, weight=self.weight)
 
 
 def _check(rule: Rule, spec: Rm3 | Rocchio) -> None:
