@@ -49,7 +49,7 @@ class TermFeedback(Stage):
         InvalidInput: an option out of range, an index without texts or words, or a `first` over another index.
 
     Example:
-        `TermFeedback(kb.bm25(), k=5)(question)`
+        `TermFeedback(kb.bm25(), k=5).search([question], k=10)`
     """
 
     floor = 0.0

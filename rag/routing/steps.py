@@ -44,7 +44,7 @@ class Several(Stage):
         InvalidInput: an option out of range, or a retriever without texts.
 
     Example:
-        `Several(kb.bm25(100))("Who wrote the book that the film Clueless is based on?")`
+        `Several(kb.bm25(100)).search(["Who wrote the book that the film Clueless is based on?"])`
     """
 
     def __init__(self, retriever: Retriever, *, k: int = 1, n_leads: int = 3, weight: float = 0.5) -> None:
