@@ -59,9 +59,11 @@ if TYPE_CHECKING:
     from spaniel.retrieval.pipeline import fuse as fuse
     from spaniel.retrieval.pipeline import rrf as rrf
     from spaniel.retrieval.policies.adaptive_k import AdaptiveK as AdaptiveK
+    from spaniel.retrieval.policies.conformal import ConformalCut as ConformalCut
     from spaniel.retrieval.policies.cumulative import CumulativeProbability as CumulativeProbability
     from spaniel.retrieval.policies.fitting import fit_calibration as fit_calibration
     from spaniel.retrieval.policies.fixed import FixedK as FixedK
+    from spaniel.retrieval.policies.priced import PricedCut as PricedCut
     from spaniel.retrieval.policies.threshold import Threshold as Threshold
     from spaniel.retrieval.results import Hit as Hit
     from spaniel.retrieval.results import Results as Results
@@ -81,6 +83,7 @@ _HOME = {
     "Budget": "rerank.budget",
     "Carrot": "rag.packing.carrot",
     "Citation": "retrieval.types",
+    "ConformalCut": "retrieval.policies.conformal",
     "CrossEncoder": "rerank.cross_encoder",
     "CumulativeProbability": "retrieval.policies.cumulative",
     "Document": "retrieval.types",
@@ -103,6 +106,7 @@ _HOME = {
     "ModelError": "retrieval.errors",
     "Passage": "retrieval.types",
     "Pipeline": "retrieval.pipeline",
+    "PricedCut": "retrieval.policies.priced",
     "Query": "retrieval.types",
     "Ranking": "retrieval.types",
     "RemoteReranker": "rerank.remote",
@@ -142,6 +146,7 @@ __all__ = [
     "Budget",
     "Carrot",
     "Citation",
+    "ConformalCut",
     "CrossEncoder",
     "CumulativeProbability",
     "Document",
@@ -164,6 +169,7 @@ __all__ = [
     "ModelError",
     "Passage",
     "Pipeline",
+    "PricedCut",
     "Query",
     "Ranking",
     "RemoteReranker",

@@ -3,10 +3,16 @@
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.policies.adaptive_k import AdaptiveK
+from spaniel.retrieval.policies.conformal import ConformalCut
 from spaniel.retrieval.policies.cumulative import LOGITS, CumulativeProbability
+from spaniel.retrieval.policies.cumulative_scores import CumulativeThreshold
+from spaniel.retrieval.policies.fitted import FittedPolicy
 from spaniel.retrieval.policies.fixed import FixedK
+from spaniel.retrieval.policies.ordinal import OrdinalCutoff
 from spaniel.retrieval.policies.percentile import Percentile
+from spaniel.retrieval.policies.priced import PricedCut
 from spaniel.retrieval.policies.relative import Elbow, RelativeThreshold
 from spaniel.retrieval.policies.score_calibration import Calibration
 from spaniel.retrieval.policies.threshold import Threshold
@@ -19,10 +25,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CutAdaptiveK",
+    "CutConformal",
     "CutCumulative",
+    "CutCumulativeScores",
     "CutElbow",
     "CutFixedK",
+    "CutOrdinal",
     "CutPercentile",
+    "CutPriced",
     "CutRelative",
     "CutThreshold",
     "CutTopP",
@@ -129,3 +139,68 @@ class CutCumulative:
     def _policy(self, calibration: Calibration) -> CumulativeProbability:
         told = calibration if self.depth is None else replace(calibration, depth=self.depth)
         return CumulativeProbability(self.mass, told, self.of, self.min_k, self.max_k)
+
+
+@dataclass(frozen=True, slots=True)
+class _Saved:
+    """A fitted policy out of the file that its `save` wrote."""
+
+    kind: ClassVar[Literal["source", "later"]] = "later"
+    saved: ClassVar[type[FittedPolicy]]
+    policy: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.policy:
+            hint = 'write policy = "FILE.json", the file that `save` of a fitted policy wrote'
+            raise InvalidInput(self.saved.name, "policy is missing", hint)
+
+    def make(self, index: "Index", depth: int) -> object:
+        """See `StageSpec`."""
+        return self.saved.read(self.policy)
+
+
+@stage("ordinal")
+class CutOrdinal(_Saved):
+    """The predicted rank of the first relevant passage, and a buffer."""
+
+    __slots__ = ()
+    saved: ClassVar[type[FittedPolicy]] = OrdinalCutoff
+
+
+@stage("cumulative-scores")
+class CutCumulativeScores(_Saved):
+    """The head that holds a share of the sum of the scores."""
+
+    __slots__ = ()
+    saved: ClassVar[type[FittedPolicy]] = CumulativeThreshold
+
+
+@stage("conformal")
+class CutConformal(_Saved):
+    """The head that misses no more than alpha of what is relevant, on average."""
+
+    __slots__ = ()
+    saved: ClassVar[type[FittedPolicy]] = ConformalCut
+
+
+@stage("priced")
+@dataclass(frozen=True, slots=True)
+class CutPriced:
+    """Passages while they are expected to add more than the price: the file's, unless one is given."""
+
+    kind: ClassVar[Literal["source", "later"]] = "later"
+    policy: str = ""
+    price: float | None = None
+    max_k: int | None = None
+
+    def __post_init__(self) -> None:
+        if not self.policy:
+            raise InvalidInput("priced", "policy is missing", hint='write policy = "FILE.json", which `save` wrote')
+        if self.price is not None and not 0 <= self.price <= 1:
+            raise InvalidInput("priced", f"price is {self.price}; it must lie between 0 and 1")
+
+    def make(self, index: "Index", depth: int) -> object:
+        """See `StageSpec`."""
+        read = PricedCut.read(self.policy)
+        priced = read if self.price is None else read.at(self.price)
+        return priced if self.max_k is None else replace(priced, max_k=self.max_k)

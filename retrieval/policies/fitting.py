@@ -21,12 +21,10 @@ from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.places import warn_of_places
 from spaniel.retrieval.types import Ranking
 
+from .logistic import logistic_weights
 from .score_calibration import Calibration, sigmoid, standing
 
 __all__ = ["JudgedScores", "calibration_error", "fit_calibration", "judged_scores"]
-
-_ITERATIONS = 100
-_RIDGE = 1e-9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -184,25 +182,9 @@ def _newton(columns: NDArray[np.float64], relevant: NDArray[np.bool_], intercept
     design = np.column_stack([(columns - centre) / spread * used, np.full(len(columns), 1.0 if intercept else 0.0)])
     n_relevant = int(relevant.sum())
     targets = np.where(relevant, (n_relevant + 1) / (n_relevant + 2), 1 / (len(columns) - n_relevant + 2))
-    at = np.zeros(3)
-    loss = _loss(design @ at, targets)
-    for _ in range(_ITERATIONS):
-        p = sigmoid(design @ at)
-        hessian = (design * (p * (1 - p))[:, None]).T @ design + np.eye(3) * (_RIDGE * len(columns))
-        step = np.linalg.solve(hessian, design.T @ (p - targets))
-        size = 1.0
-        while (new := _loss(design @ (at - size * step), targets)) > loss and size > 1e-10:
-            size /= 2
-        if loss - new <= 1e-12 * max(1.0, loss):
-            break
-        at, loss = at - size * step, new
+    at = logistic_weights(design, targets)
     slopes = at[:2] / spread * used
     return float(slopes[0]), float(slopes[1]), float(at[2] - slopes @ centre)
-
-
-def _loss(logits: NDArray[np.float64], targets: NDArray[np.float64]) -> float:
-    """Cross entropy: log(1 + exp(z)) - t z, which does not overflow."""
-    return float((np.logaddexp(0.0, logits) - targets * logits).sum())
 
 
 def _standings(scores: NDArray[np.float64], group_of: NDArray[np.int64]) -> NDArray[np.float64]:
