@@ -13,7 +13,7 @@ import socket
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
@@ -161,7 +161,9 @@ class Poster:
             text = text.replace(form, "***")
         return clean(text)
 
-    def stream(self, body: Mapping[str, Any], *, max_bytes: int, limit_s: float | None = None) -> Iterator[bytes]:
+    def stream(
+        self, body: Mapping[str, Any], *, max_bytes: int, limit_s: float | None = None
+    ) -> Generator[bytes, None, None]:
         """The lines of the server's answer as they come, each with its end; for answers of events.
 
         Requests are repeated as for `post` until an answer begins, and not after that. Closing the iterator closes the

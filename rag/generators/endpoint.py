@@ -10,13 +10,14 @@ import math
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 
 from spaniel.models.encoders.endpoint import endpoint_key, endpoint_url
 from spaniel.models.encoders.http_json import BrokenOff, Poster
 from spaniel.rag.prompting import fitted, prompt_tokens, rendered
 from spaniel.rerank.llm.chat import ContextOverflow
 from spaniel.rerank.llm.endpoint import EndpointChat
-from spaniel.retrieval.errors import InvalidInput, LimitExceeded
+from spaniel.retrieval.errors import InvalidInput, LimitExceeded, ModelError
 from spaniel.retrieval.prompt import Piece, Prompt
 from spaniel.retrieval.types import JSON
 
@@ -113,6 +114,14 @@ class OpenAIGenerator:
         """
         end = time.monotonic() + self._poster.limit_s
         try:
+            yield from self._fitting(prompt, end)
+        except ModelError as error:
+            error.hint = error.hint or "ask again; the server's log may say why"
+            raise
+
+    def _fitting(self, prompt: Prompt, end: float) -> Iterator[Piece]:
+        """The prompt's answer, or that of a shorter one where the server finds it too long."""
+        try:
             yield from self._answered(prompt, 0, end)
         except ContextOverflow as error:
             shorter, dropped = shortened(prompt, str(error))
@@ -129,9 +138,8 @@ class OpenAIGenerator:
                     said = said or bool(piece.text)
                     yield piece
                 return
-            except BrokenOff as error:
+            except BrokenOff:
                 if said or stream == _STREAMS or time.monotonic() >= end:
-                    error.hint = error.hint or "ask again; the server's log may say why"
                     raise
 
     def _once(self, prompt: Prompt, dropped: int, end: float) -> Iterator[Piece]:
@@ -139,14 +147,16 @@ class OpenAIGenerator:
         tokens = message_tokens(messages)
         with self.ledger.call(self.name, tokens, prompt.max_tokens) as entry:
             left_s = max(0.001, end - time.monotonic())
-            deltas = self._chat.stream(
+            stream = self._chat.stream(
                 messages,
                 max_tokens=prompt.max_tokens,
                 max_bytes=self._max_bytes,
                 limit_s=left_s,
                 events=self._events,
             )
-            yield from pieces(without_thoughts(deltas), entry, name=self.name, prompt_tokens=tokens, dropped=dropped)
+            with closing(stream) as deltas:
+                said = without_thoughts(deltas)
+                yield from pieces(said, entry, name=self.name, prompt_tokens=tokens, dropped=dropped)
 
 
 def shortened(prompt: Prompt, refusal: str) -> tuple[Prompt, int]:

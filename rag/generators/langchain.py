@@ -5,6 +5,7 @@ every provider. What it raises becomes a `ModelError`.
 """
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 from spaniel.rag.prompting import rendered
@@ -51,6 +52,6 @@ class LangChainGenerator:
         """
         messages = rendered(prompt)
         tokens = message_tokens(messages)
-        with self.ledger.call(self.name, tokens, prompt.max_tokens) as entry:
-            deltas = without_thoughts(self._chat.stream(messages))
-            yield from pieces(deltas, entry, name=self.name, prompt_tokens=tokens)
+        call = self.ledger.call(self.name, tokens, prompt.max_tokens)
+        with call as entry, closing(self._chat.stream(messages)) as deltas:
+            yield from pieces(without_thoughts(deltas), entry, name=self.name, prompt_tokens=tokens)

@@ -1,10 +1,10 @@
 """Generators by name, for TOML and the command line: a closed list."""
 
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from inspect import signature
 from typing import Any
 
+from spaniel.rag.pipelines.reading import nearest
 from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.protocols import Generator
 
@@ -49,18 +49,13 @@ def make_generator(name: str, **settings: Any) -> Generator:
         'qwen3-8b'
     """
     if name not in GENERATORS:
-        raise InvalidInput("generator", f"{name!r} is unknown{_nearest(name, GENERATORS)}")
+        raise InvalidInput("generator", f"{name!r} is unknown; {nearest(name, GENERATORS)}")
     made = GENERATORS[name]()
     known = signature(made).parameters
     for setting in settings:
         if setting not in known:
-            raise InvalidInput(f"generator {name}", f"{setting!r} is no setting of it{_nearest(setting, known)}")
+            raise InvalidInput(f"generator {name}", f"{setting!r} is no setting of it; {nearest(setting, known)}")
     missing = [each.name for each in known.values() if each.default is each.empty and each.name not in settings]
     if missing:
         raise InvalidInput(f"generator {name}", f"needs {' and '.join(missing)}")
     return made(**settings)
-
-
-def _nearest(name: str, known: Mapping[str, Any]) -> str:
-    near = get_close_matches(name, known, n=1)
-    return f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(known)}"

@@ -8,7 +8,8 @@ The key comes from the environment: SPANIEL_LLM_KEY, or a file named by SPANIEL_
 company's host alone. It stands in no message.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
 from threading import Lock
 from typing import Any
 
@@ -78,7 +79,7 @@ class EndpointChat:
         max_bytes: int,
         limit_s: float | None = None,
         events: bool = True,
-    ) -> Iterator[Delta]:
+    ) -> Generator[Delta, None, None]:
         """The answer as it is written, with what it cost in the last part where the server tells.
 
         A server that does not stream, or knows no `stream_options`, is asked so that it answers.
@@ -97,11 +98,13 @@ class EndpointChat:
             body = self._body(messages, max_tokens) | wish | self._extra
             yield from self._streamed(body, max_bytes, limit_s)
 
-    def _streamed(self, body: dict[str, Any], max_bytes: int, limit_s: float | None) -> Iterator[Delta]:
+    def _streamed(self, body: dict[str, Any], max_bytes: int, limit_s: float | None) -> Generator[Delta, None, None]:
         while True:
             body = self._without_refused(body)
             try:
-                yield from deltas(self._poster.stream(body, max_bytes=max_bytes, limit_s=limit_s), self._poster)
+                # Closed whatever happens: an error would keep the connection as long as its traceback lives.
+                with closing(self._poster.stream(body, max_bytes=max_bytes, limit_s=limit_s)) as lines:
+                    yield from deltas(lines, self._poster)
                 return
             except Refused as error:
                 if not self._adapts(body, error):

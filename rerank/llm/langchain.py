@@ -5,7 +5,7 @@ and its retries: those have another name with every provider. What it raises cou
 since an exception does not say which it is; a model that keeps failing ends the work (`conversations.py`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -56,7 +56,7 @@ class LangChainChat:
         cut = _finish(said) in ("length", "max_tokens")
         return Reply(_text(said.content), _tokens(said.usage_metadata), top_logprobs_of(told.get("logprobs")), cut)
 
-    def stream(self, messages: Sequence[Message]) -> Iterator[Delta]:
+    def stream(self, messages: Sequence[Message]) -> Generator[Delta, None, None]:
         """The answer as it is written, or whole from a model that does not stream.
 
         Raises:

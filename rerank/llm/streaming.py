@@ -7,6 +7,7 @@ It is whole when a `finish_reason` or [DONE] came: a connection that just ends w
 
 import json
 import re
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any
@@ -48,8 +49,9 @@ def deltas(lines: Iterator[bytes], poster: Poster) -> Iterator[Delta]:
 
     Raises:
         ContextOverflow, CallFailed: the server says in the answer that this conversation failed.
-        BrokenOff: something else than an answer, or one that was cut.
+        BrokenOff: something else than an answer, one that was cut, or nothing but comments for the poster's time limit.
     """
+    lines = _lively(lines, poster)
     first = next((line for line in lines if line.strip()), b"")
     if first.lstrip().startswith(b"{"):
         yield _whole(b"".join([first, *lines]), poster)
@@ -117,6 +119,16 @@ def tokens_of(answer: Mapping[str, Any]) -> int:
     usage, both = answer.get("usage"), sum(usage_of(answer))
     total = usage.get("total_tokens") if isinstance(usage, dict) else None
     return total if type(total) is int and total >= both else both
+
+
+def _lively(lines: Iterable[bytes], poster: Poster) -> Iterator[bytes]:
+    """The lines, as long as some of them say something: comments alone keep a connection up, not an answer."""
+    last = time.monotonic()
+    for line in lines:
+        if line.startswith(b":") and time.monotonic() - last > poster.timeout_s:
+            raise BrokenOff(f"{poster.url}: nothing but comments for {poster.timeout_s:g} s")
+        last = last if line.startswith(b":") or not line.strip() else time.monotonic()
+        yield line
 
 
 def _object(data: str | bytes, poster: Poster) -> dict[str, Any]:
