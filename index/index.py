@@ -275,10 +275,9 @@ class Index(Retrievers):
             raise InvalidInput("index", f"it has no passage {passage_id!r}")
         return found[passage_id]
 
-    def __contains__(self, id_: object) -> bool:
-        """Whether it has a document or passage of this id."""
+    def __contains__(self, passage_id: object) -> bool:
         self._check_open()
-        return isinstance(id_, str) and bool(self.passages.named([id_]))
+        return isinstance(passage_id, str) and bool(self.passages.ordinals_of([passage_id]))
 
     def info(self) -> dict[str, JSON]:
         """Counts, bytes by part, and settings, as plain JSON.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from spaniel.index.progress import Progress
     from spaniel.rag.pipelines.spec import PipelineSpec
 
-__all__ = ["run"]
+__all__ = ["check_above", "command_words", "report_evaluations", "run"]
 
 _DEEPEST = 10_000_000
 
@@ -92,7 +92,7 @@ def run(console: Console, collections: tuple[str, ...], **options: Any) -> None:
 
     if options["out"]:
         check_free(Path(options["out"]))
-        _check_above(Path(options["out"]))
+        check_above(Path(options["out"]))
     specs = [find_pipeline(name) for name in options["pipelines"]]
     _check_names([spec.name for spec in specs])
     with ExitStack() as stack:
@@ -108,10 +108,10 @@ def run(console: Console, collections: tuple[str, ...], **options: Any) -> None:
         if options["out"]:
             _save(Path(options["out"]), evaluations, macro, table)
         table.show([])
-        _report(console, evaluations, macro, options["out"])
+        report_evaluations(console, evaluations, macro, options["out"])
 
 
-def _check_above(folder: Path) -> None:
+def check_above(folder: Path) -> None:
     """Refuse a folder inside a file, before hours of work."""
     above = next((each for each in folder.absolute().parents if each.exists()), None)
     if above is not None and not above.is_dir():
@@ -210,7 +210,7 @@ class _Job:
             threads=options["threads"],
             timing_s=options["timing_s"],
             cache=self._cache,
-            command=_command(),
+            command=command_words(),
             on_progress=self._running,
             on_outcome=partial(self._finished, part),
         )
@@ -242,7 +242,7 @@ def _aligned(rows: list[list[str]]) -> list[str]:
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
-def _command() -> list[str]:
+def command_words() -> list[str]:
     """The words that were typed."""
     words = click.get_current_context().find_root().obj
     return ["spaniel", *map(str, words or sys.argv[1:])]
@@ -258,7 +258,7 @@ def _macro(
         baseline=options["baseline"],
         all_pairs=options["all_pairs"],
         published=published,
-        command=_command(),
+        command=command_words(),
     )
 
 
@@ -271,11 +271,14 @@ def _save(folder: Path, evaluations: "list[Evaluation]", macro: "MacroResults | 
 
 def _heading(each: "Evaluation") -> str:
     facts = each.results.collection
-    counts = f"{facts.documents:,} documents, {facts.queries:,} judged queries, {facts.judgements:,} judgements"
+    asked = "questions" if any(pipeline.abstention for pipeline in each.results.pipelines) else "judged queries"
+    counts = f"{facts.documents:,} documents, {facts.queries:,} {asked}, {facts.judgements:,} judgements"
     return f"{facts.name} ({facts.split}): {counts}"
 
 
-def _report(console: Console, evaluations: "list[Evaluation]", macro: "MacroResults | None", out: str | None) -> None:
+def report_evaluations(
+    console: Console, evaluations: "list[Evaluation]", macro: "MacroResults | None", out: str | None
+) -> None:
     """Tables or JSON on stdout, warnings on stderr."""
     import msgspec
 

@@ -42,6 +42,7 @@ class Flow:
     Attributes:
         clock: what was done so far and how long it took.
         decisions: "rewrite", "route" -> what policies decided.
+        searches: made so far: one for each query and each source of the pipeline.
     """
 
     def __init__(self, parts: Parts, asked: Asked) -> None:
@@ -49,6 +50,7 @@ class Flow:
         self.clock = Clock()
         self.decisions: dict[str, Decision] = {}
         self.notes: list[str] = []
+        self.searches = 0
 
     @cached_property
     def plan(self) -> tuple[Sequence[Query], Pipeline | None]:
@@ -107,6 +109,7 @@ class Flow:
         with self.clock.stage("retrieve") as step:
             results = searched(self.parts, self.asked, queries, pipeline)
             step.n_out, step.inside = len(results), results.trace
+            self.searches += len(queries) * max(1, sum(not record.n_in for record in results.trace))
             step.found = [(hit.id, hit.score) for hit in results]
         return results
 
@@ -182,7 +185,7 @@ class Flow:
                 answer = replace(self._abstained(NOTHING_VERIFIED), dropped=answer.dropped)
         return replace(
             self._finished(answer),
-            usage={**last.usage},
+            usage={**last.usage, "searches": self.searches},
             confidence=last.confidence,
             passages=tuple(excerpt.passage for excerpt in prompt.excerpts),
         )
@@ -198,6 +201,7 @@ class Flow:
             trace=self.clock.records,
             decisions={**self.decisions},
             notes=tuple(self.notes),
+            usage={"searches": self.searches},
             ms=self.clock.ms,
         )
 

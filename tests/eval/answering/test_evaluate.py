@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from contracts.pets_collection import DOCUMENTS, write_pets
 
 import spaniel
 from spaniel.eval.answering.abstention import abstention_figures
@@ -17,32 +18,10 @@ from spaniel.eval.results_reader import read_results
 from spaniel.retrieval.errors import InvalidInput, LimitExceeded, ModelError
 from spaniel.retrieval.types import Answer, Citation, Passage
 
-DOCUMENTS = {"d0": "Dogs bark.", "d1": "Cats purr.", "d2": "Birds sing."}
-QUESTIONS = {
-    "q0": ("What do dogs do?", ["bark"], "d0"),
-    "q1": ("What do cats do?", ["purr"], "d1"),
-    "q2": ("What do birds do?", ["sing", "fly"], "d2"),
-    "q3": ("What do fish do?", None, None),
-}
-
 
 @pytest.fixture
 def small(tmp_path: Path) -> Collection:
-    folder = tmp_path / "pets"
-    (folder / "qrels").mkdir(parents=True)
-    lines = [json.dumps({"_id": id_, "title": "", "text": text}) for id_, text in DOCUMENTS.items()]
-    (folder / "corpus.jsonl").write_text("\n".join(lines))
-    (folder / "queries.jsonl").write_text(
-        "\n".join(json.dumps({"_id": id_, "text": text}) for id_, (text, _, _) in QUESTIONS.items())
-    )
-    answers = [
-        {"_id": id_, "answers": right or [], "answerable": right is not None}
-        for id_, (_, right, _) in QUESTIONS.items()
-    ]
-    (folder / "answers.jsonl").write_text("\n".join(json.dumps(each) for each in answers))
-    judged = [f"{id_}\t{doc}\t1" for id_, (_, _, doc) in QUESTIONS.items() if doc]
-    (folder / "qrels" / "test.tsv").write_text("\n".join(["query-id\tcorpus-id\tscore", *judged]))
-    return spaniel.collection(folder, all=True)
+    return spaniel.collection(write_pets(tmp_path / "pets"), all=True)
 
 
 class Knows:

@@ -1,0 +1,75 @@
+"""Engines made ready for `spaniel eval answers`: each over the index it needs, with what its run card wants to know."""
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spaniel.eval.answering.evaluate import AnswerSystem
+from spaniel.index.progress import Progress
+from spaniel.rag.engine.engine import Engine
+from spaniel.rag.engine.spec import EngineSpec, read_engine
+from spaniel.retrieval.errors import InvalidInput
+
+from .indexes import BuiltIndex, cached_index, opened_index
+from .named import find_pipeline
+from .spec import IndexSpec
+
+if TYPE_CHECKING:
+    from spaniel.eval.collections import Collection
+
+__all__ = ["answerers", "find_engine"]
+
+
+def find_engine(name: str) -> EngineSpec:
+    """The engine of this TOML file, or the embedded generator over the pipeline of this name.
+
+    Raises:
+        InvalidInput: no such pipeline (the nearest are named), or a file that cannot be used.
+        OSError: the file cannot be read.
+    """
+    if name.endswith(".toml"):
+        return read_engine(name)
+    return EngineSpec(pipeline=find_pipeline(name))
+
+
+def answerers(
+    specs: Sequence[EngineSpec],
+    collection: "Collection",
+    stack: ExitStack,
+    *,
+    cache: Path,
+    index: str | Path | None = None,
+    threads: int = 1,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> dict[str, AnswerSystem]:
+    """Name -> engine over an index of the collection; engines that need the same index share one.
+
+    Args:
+        stack: closes engines and indexes.
+        cache: folder in which indexes are looked for and built.
+        index: search this one instead.
+        threads: for building.
+
+    Raises:
+        InvalidInput: two engines of one name, or an index that does not fit.
+    """
+    opened: dict[IndexSpec | None, BuiltIndex] = {}
+    found: dict[str, AnswerSystem] = {}
+    for spec in specs:
+        if spec.name in found:
+            hint = "give the file another `name`"
+            raise InvalidInput("--config", f"two engines are called {spec.name!r}", hint=hint)
+        wanted = None if index is not None else (spec.pipeline.index if spec.pipeline else IndexSpec())
+        built = next((one for needs, one in opened.items() if needs == wanted), None)
+        if built is None:
+            if wanted is None:
+                assert index is not None
+                built = opened_index(index)
+            else:
+                built = cached_index(collection, wanted, cache=cache, threads=threads, on_progress=on_progress)
+            stack.callback(built.index.close)
+            opened[wanted] = built
+        engine = stack.enter_context(Engine.of_spec(built.index, spec))
+        found[spec.name] = AnswerSystem(engine, spec.to_json(), built.card())
+    return found

@@ -1,0 +1,46 @@
+"""Every example runs as a reader would run it, in an empty folder, without warnings, and prints what it says."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+SAYS = {
+    "answer_with_citations.py": ["characters", "citations:"],
+    "evaluate_answers.py": ["citation-P", "AURC", "report.html"],
+    "langchain_chain.py": ["context", "Cats purr."],
+    "learn_a_route.py": ["always words", "as if from"],
+    "read_as_much_as_needed.py": ["passages read", "adaptive-k"],
+    "search_a_folder.py": ["bm25", "since 2024: Keys are rotated every week."],
+}
+
+
+def run(name: str, folder: Path, **environment: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(EXAMPLES / name)],
+        cwd=folder,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    assert not list(folder.iterdir())
+    return done.stdout
+
+
+@pytest.mark.parametrize("name", SAYS)
+def test_an_example_runs(name: str, tmp_path: Path) -> None:
+    printed = run(name, tmp_path)
+    for said in SAYS[name]:
+        assert said in printed
+
+
+def test_every_example_is_tested_and_listed() -> None:
+    written = {path.name for path in EXAMPLES.glob("*.py")}
+    assert written == set(SAYS)
+    listed = (EXAMPLES / "README.md").read_text(encoding="utf-8")
+    assert all(f"`{name}`" in listed for name in written)
