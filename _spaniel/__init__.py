@@ -33,7 +33,12 @@ if TYPE_CHECKING:
     from spaniel.models.encoders.open import open_encoder as open_encoder
     from spaniel.rag.engine.cache import AnswerCache as AnswerCache
     from spaniel.rag.engine.engine import Engine as Engine
+    from spaniel.rag.generators.endpoint import OpenAIGenerator as OpenAI
     from spaniel.rag.generators.extractive.generator import Extractive as Extractive
+    from spaniel.rag.generators.langchain import LangChainGenerator as LangChainGenerator
+    from spaniel.rag.generators.ledger import Ledger as Ledger
+    from spaniel.rag.generators.ledger import Price as Price
+    from spaniel.rag.generators.table import make_generator as make_generator
     from spaniel.rag.packing.carrot import Carrot as Carrot
     from spaniel.rag.packing.greedy import Greedy as Greedy
     from spaniel.rag.packing.knapsack import Knapsack as Knapsack
@@ -100,12 +105,16 @@ _HOME = {
     "InvalidInput": "retrieval.errors",
     "InvalidQuery": "retrieval.errors",
     "Knapsack": "rag.packing.knapsack",
+    "LangChainGenerator": "rag.generators.langchain",
+    "Ledger": "rag.generators.ledger",
     "MissingExtra": "retrieval.errors",
     "MmrPacker": "rag.packing.mmr",
     "ModelCard": "models.card",
     "ModelError": "retrieval.errors",
+    "OpenAI": "rag.generators.endpoint:OpenAIGenerator",
     "Passage": "retrieval.types",
     "Pipeline": "retrieval.pipeline",
+    "Price": "rag.generators.ledger",
     "PricedCut": "retrieval.policies.priced",
     "Query": "retrieval.types",
     "Ranking": "retrieval.types",
@@ -128,6 +137,7 @@ _HOME = {
     "evaluate": "eval.evaluation",
     "fit_calibration": "retrieval.policies.fitting",
     "fuse": "retrieval.pipeline",
+    "make_generator": "rag.generators.table",
     "make_packer": "rag.packing.table",
     "open": "index.index:open_index",
     "open_encoder": "models.encoders.open",
@@ -163,12 +173,16 @@ __all__ = [
     "InvalidInput",
     "InvalidQuery",
     "Knapsack",
+    "LangChainGenerator",
+    "Ledger",
     "MissingExtra",
     "MmrPacker",
     "ModelCard",
     "ModelError",
+    "OpenAI",
     "Passage",
     "Pipeline",
+    "Price",
     "PricedCut",
     "Query",
     "Ranking",
@@ -191,6 +205,7 @@ __all__ = [
     "evaluate",
     "fit_calibration",
     "fuse",
+    "make_generator",
     "make_packer",
     "open",
     "open_encoder",

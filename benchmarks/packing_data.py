@@ -62,9 +62,17 @@ class Vectors:
 
 
 def questions(
-    name: str, cache: Path, *, limit: int, depth: int = 50, dense: bool = False, seed: int = 0, seconds: float = 1e9
+    name: str,
+    cache: Path,
+    *,
+    limit: int,
+    skip: int = 0,
+    depth: int = 50,
+    dense: bool = False,
+    seed: int = 0,
+    seconds: float = 1e9,
 ) -> list[Asked]:
-    """At most `limit` questions of a collection, drawn evenly, in the order of its file."""
+    """At most `limit` questions of a collection, those behind the first `skip` of a draw, in the order of its file."""
     until = time.monotonic() + seconds
     asked: dict[str, tuple[str, tuple[str, ...], frozenset[str]]] = {}
     for split in SPLITS.get(name, ("test",)):
@@ -75,7 +83,7 @@ def questions(
             if gold and any(answers):
                 asked[id_] = (text, answers, gold)
     ids = list(asked)
-    drawn = np.sort(np.random.default_rng(seed).permutation(len(ids))[:limit])
+    drawn = np.sort(np.random.default_rng(seed).permutation(len(ids))[skip : skip + limit])
     queries = [Query(ids[place], asked[ids[place]][0]) for place in drawn.tolist()]
     with cached_index(judged, IndexSpec(), cache=cache).index as index:
         rankings = index.bm25(depth).search(queries, k=depth)

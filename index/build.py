@@ -16,6 +16,7 @@ from typing import Literal
 from spaniel.retrieval.errors import InvalidInput
 
 from .analysis import AnalyzerSpec
+from .chunking.settings import Chunks, chunk_settings
 from .dense.encoding import NOTHING, Encoding, Given, Model, Store, encoders_for, new_dense, opened
 from .dense.given_vectors import VectorsById, given_for
 from .index import Index, open_index
@@ -43,6 +44,7 @@ def build(
     fields: Mapping[str, float] | None = None,
     scorer: Scorer | None = None,
     columns: Mapping[str, ColumnType] | None = None,
+    chunks: Chunks = None,
     dense: Model | None = None,
     dense_name: str | None = None,
     store: Store = "binary",
@@ -70,6 +72,8 @@ def build(
         fields: `{"title": 2.0, "text": 1.0}` scores title and text apart; by default they are one text.
         scorer: BM25 with Anserini's k1 and b by default.
         columns: `{"year": "integer"}` makes filters on `meta` fields fast.
+        chunks: how documents are cut into passages: by default files of prose and code are, to about 256 tokens, and
+            records are not. A number of tokens or True cuts both, False neither; `ChunkSettings` says more.
         dense: also encode every passage, with this model (see `open_encoder`), for semantic search.
         dense_name: of the dense part; the model's own by default.
         store: how its vectors are kept; see `StoreSettings`.
@@ -101,12 +105,16 @@ def build(
         ...     [hit.id for hit in index.search("barking dog")]
         ['a']
     """
-    settings = IndexSettings(
-        analyzer or AnalyzerSpec(language), dict(fields or {"contents": 1.0}), scorer or Scorer(), dict(columns or {})
-    )
     options = _input_options(input_options, id_field, text_field, title_field, on_error, on_problem)
     limits = Limits(on_duplicate, memory_bytes, checkpoint_s, 1 if threads is None else threads)
     stream = open_stream(sources, options)
+    settings = IndexSettings(
+        analyzer or AnalyzerSpec(language),
+        dict(fields or {"contents": 1.0}),
+        scorer or Scorer(),
+        dict(columns or {}),
+        chunks=chunk_settings(chunks, whole_files=stream.whole_files),
+    )
     report = Reporter(on_progress)
     if dense is None:
         return create(stream, path, settings, options, limits, report, overwrite=overwrite)
@@ -159,6 +167,7 @@ def add(
     on_error: Literal["fail", "skip"] = "fail",
     on_problem: Callable[[Problem], None] | None = None,
     on_progress: OnProgress | None = None,
+    chunks: Chunks = None,
     encoder: Given = None,
     vectors: VectorsById | None = None,
     embedding_cache: str | os.PathLike[str] | None = None,
@@ -171,6 +180,8 @@ def add(
     Every dense part of the index gets their vectors.
 
     Args:
+        chunks: as for `build`. What the index cuts already it goes on cutting in the same way, which need not be said
+            again; where it cuts nothing, this begins with these documents.
         encoder: for the dense parts that were made with its model, or a mapping from the name of a part to its
             encoder; the models of the other parts are opened from where the index says they are.
         vectors: name -> (ids, floats (n, d)), for dense parts whose vectors were made elsewhere. Every passage that is
@@ -184,7 +195,7 @@ def add(
     limits = Limits(on_duplicate, memory_bytes, checkpoint_s, 1 if threads is None else threads)
     cache = Path(embedding_cache) if embedding_cache is not None else None
     report, stream = Reporter(on_progress), open_stream(sources, options)
-    return extend(stream, path, options, limits, report, encoder, cache, vectors or {}, threads)
+    return extend(stream, path, options, limits, report, encoder, cache, vectors or {}, threads, chunks)
 
 
 def extend(
@@ -197,12 +208,13 @@ def extend(
     cache: Path | None = None,
     vectors: VectorsById = MappingProxyType({}),
     model_threads: int | None = None,
+    chunks: Chunks = None,
 ) -> Index:
     """Add a stream to an index, and open the result: what `add` does once it knows what is asked."""
     with begin(Path(path)) as txn:
         assert txn.base is not None
         base = txn.base
-        settings = IndexSettings.from_json(base.settings, txn.path / MANIFEST_NAME)
+        settings = _cutting(IndexSettings.from_json(base.settings, txn.path / MANIFEST_NAME), chunks)
         given = given_for(settings.dense, vectors)
         with (
             encoders_for(settings.dense, encoder, str(path), given, threads=model_threads) as encoders,
@@ -212,10 +224,22 @@ def extend(
                 txn, stream, settings, options, limits, report, older=older, encoding=Encoding(encoders, cache, given)
             )
         if next_ordinal > base.next_ordinal:
-            txn.commit(replace(base, next_ordinal=next_ordinal, segments=segments))
+            txn.commit(replace(base, next_ordinal=next_ordinal, settings=settings.to_json(), segments=segments))
         txn.discard_partial()
     report(Progress("done", next_ordinal - base.next_ordinal))
     return open_index(path)
+
+
+def _cutting(settings: IndexSettings, chunks: Chunks) -> IndexSettings:
+    """The settings of an index to add to, where chunks were asked for."""
+    if chunks is None:
+        return settings
+    wanted = chunk_settings(chunks, whole_files=False)
+    if settings.chunks is not None and wanted != settings.chunks:
+        raise InvalidInput("chunks", f"{wanted}, but the index cuts documents otherwise: {settings.chunks}")
+    if wanted is not None and settings.analyzer is None:
+        raise InvalidInput("chunks", "an index of token weights holds no texts to cut")
+    return replace(settings, chunks=wanted)
 
 
 def update(sources: Sources, path: str | os.PathLike[str], **options: object) -> Index:

@@ -275,9 +275,10 @@ class Index(Retrievers):
             raise InvalidInput("index", f"it has no passage {passage_id!r}")
         return found[passage_id]
 
-    def __contains__(self, passage_id: object) -> bool:
+    def __contains__(self, id_: object) -> bool:
+        """Whether it has a document or passage of this id."""
         self._check_open()
-        return isinstance(passage_id, str) and bool(self.passages.ordinals_of([passage_id]))
+        return isinstance(id_, str) and bool(self.passages.named([id_]))
 
     def info(self) -> dict[str, JSON]:
         """Counts, bytes by part, and settings, as plain JSON.

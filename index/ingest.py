@@ -1,25 +1,29 @@
 """From a stream of documents to the files of one new segment: the part that building and adding share.
 
-    batches -> ids checked -> passages (SQLite) and sparse accumulator, side by side
+    batches -> cut into passages -> ids checked -> passages (SQLite) and sparse accumulator, side by side
             -> a checkpoint whenever the memory budget or some seconds of work are reached
             -> at the end: runs merged into the sparse file, repeated ids resolved, passages indexed
 
-Memory is the budget, plus eight bytes a document to notice repeated ids. One document is one passage.
+Memory is the budget, plus eight bytes an id to notice repeated ones. All passages of a document come in one batch, with
+consecutive ordinals, so that a checkpoint never parts them; ids are those of documents and of passages alike, and
+whatever displaces one passage of a document displaces all of it.
 """
 
 import time
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
+from itertools import chain, islice
 
 from spaniel.retrieval.errors import IndexCorrupt, InvalidInput, LimitExceeded
 from spaniel.retrieval.types import Document, Passage
 
+from .chunking.cut import Cutter
 from .duplicates import SeenIds
 from .ingest_values import Ingested, Limits, VectorDocument
 from .input import Batch, InputOptions, Position, Problem
 from .manifest import FileEntry
 from .partial import Checkpoint, Partial
+from .passage_ids import begins_document, by_document, document_of, names_of
 from .passages import PassageWriter
 from .progress import Progress, Reporter
 from .settings import IndexSettings
@@ -29,7 +33,7 @@ from .stream import DocumentStream
 
 __all__ = ["Ingest"]
 
-Known = Callable[[Sequence[str]], dict[str, int]]
+Known = Callable[[Sequence[str]], dict[str, list[int]]]
 
 MAX_PASSAGES = 2**31 - 1  # a Ranking's ids are int32
 _OVERHEAD_BYTES = 96 << 20  # the interpreter, SQLite's cache, one batch
@@ -41,7 +45,7 @@ class Ingest:
     """One run over a stream, under a transaction.
 
     Args:
-        known: gives the ordinals of those ids that the index holds already.
+        known: gives, for those ids that the index holds already, the ordinals of all passages of their documents.
     """
 
     def __init__(
@@ -62,6 +66,7 @@ class Ingest:
         # Taking a run holds the postings twice for a moment.
         self._builder_bytes = max((limits.memory_bytes - _OVERHEAD_BYTES) // 2, _MIN_BUILDER_BYTES)
         self._analyzer = settings.open_analyzer()
+        self._cutter = Cutter(settings.chunks) if settings.chunks is not None else None
         self._beside = ThreadPoolExecutor(1, "spaniel-analysis") if limits.threads > 1 else None
         self._begin()
 
@@ -69,8 +74,8 @@ class Ingest:
         self._builder = SparseBuilder(self._analyzer, self._settings.sparse)
         self._seen = SeenIds()
         self._suspects: dict[str, None] = {}
-        self._replaced: dict[str, int] = {}
-        self._n = self._n_safe = self._skipped = 0
+        self._replaced: dict[int, list[int]] = {}  # by the first ordinal of a document
+        self._n = self._n_safe = self._skipped = self._n_documents = 0
         self._analysing: Future[None] | None = None
         self._held_bytes = 0
         self._position: Position | None = None
@@ -90,7 +95,7 @@ class Ingest:
             for batch in stream.batches(self._position):
                 self._take(batch, stream)
                 progress = Progress(
-                    "reading", self._n, batch.bytes_read, stream.total_bytes, self._skipped, self._n_replaced
+                    "reading", self._n_documents, batch.bytes_read, stream.total_bytes, self._skipped, self._n_replaced
                 )
                 self._report(progress)
                 if self._checkpoint_due(stream.resumable):
@@ -116,9 +121,11 @@ class Ingest:
                 self._begin()
         if self._writer is None:
             self._writer = PassageWriter(self._partial.passages_path, columns=self._settings.columns)
-        note = f"going on after {self._n:,} documents of an unfinished build" if self._n else self._partial.note
+        note = (
+            f"going on after {self._n_documents:,} documents of an unfinished build" if self._n else self._partial.note
+        )
         if note:
-            self._report(Progress("reading", self._n, checkpoint.bytes_read, 0, self._skipped, note=note))
+            self._report(Progress("reading", self._n_documents, checkpoint.bytes_read, 0, self._skipped, note=note))
 
     def _restore(self, checkpoint: Checkpoint) -> None:
         """Take up the passages of a checkpoint: every row is checked, and its id remembered."""
@@ -126,16 +133,19 @@ class Ingest:
         end = self._first + checkpoint.n_documents
         self._writer = PassageWriter(self._partial.passages_path, columns=self._settings.columns, resume_at=end)
         rows = self._writer.rows()
-        gone = {self._first + local for local, _ in self._partial.read_dropped()}
+        dropped = self._partial.read_dropped()
+        gone = {self._first + local for local, _ in dropped}
+        self._n_documents = sum(begins_document(passage) for _, passage in dropped)
         while some := list(islice(rows, _ROWS_PER_LOOK_UP)):
             for ordinal, _ in some:
                 expected = _next_kept(expected, ordinal, gone)
                 if ordinal != expected:
                     raise IndexCorrupt(self._partial.passages_path, f"passage {expected} is missing")
                 expected += 1
-            ids = [passage.id for _, passage in some]
+            ids = names_of([passage for _, passage in some])
             self._seen.suspects(ids)
-            self._replaced.update(self._known(ids))
+            self._n_documents += sum(begins_document(passage) for _, passage in some)
+            self._replace(self._known(ids))
         if _next_kept(expected, end, gone) != end:
             raise IndexCorrupt(self._partial.passages_path, f"passage {expected} is missing")
         self._n = self._n_safe = checkpoint.n_documents
@@ -153,12 +163,13 @@ class Ingest:
                 "passages ever added to the index", self._first + self._n + len(documents), MAX_PASSAGES
             )
         documents = self._stored(documents, stream)
-        suspects = self._seen.suspects([document.id for document in documents])
+        suspects = self._seen.suspects(names_of(documents))
         if suspects and self._on_duplicate == "fail":
             self._refuse_repeated(suspects, stream)
         self._suspects.update(dict.fromkeys(suspects))
         self._analyse(documents)
         self._n += len(documents)
+        self._n_documents += sum(map(begins_document, documents))
         self._skipped += batch.skipped - (self._position.skipped if self._position else 0)
         self._position = batch.position
 
@@ -182,19 +193,26 @@ class Ingest:
         self._held_bytes = self._builder.memory_bytes
 
     def _not_in_base(self, batch: Batch, stream: DocumentStream) -> list[Document]:
-        """The documents of the batch, those whose ids the index holds dealt with as asked."""
-        found = self._known([document.id for document in batch.documents])
+        """The passages of the batch, those of documents whose ids the index holds dealt with as asked."""
+        documents = batch.documents
+        if self._cutter is not None:
+            documents = list(self._cutter(documents, batch.kinds))
+        found = self._known(names_of(documents))
         if not found:
-            return batch.documents
+            return documents
+        ours = {document_of(document) for document in documents if {document.id, document_of(document)} & found.keys()}
         if self._on_duplicate == "fail":
-            name, place = next(iter(stream.places(found, self._position)), (next(iter(found)), "the documents"))
+            name, place = next(iter(stream.places(ours, self._position)), (next(iter(found)), "the documents"))
             raise InvalidInput(
                 place, f"id {name!r} is in the index already", hint="replace the older document, or skip the newer one"
             )
         if self._on_duplicate == "skip":
-            return [document for document in batch.documents if document.id not in found]
-        self._replaced.update(found)
-        return batch.documents
+            return [document for document in documents if document_of(document) not in ours]
+        self._replace(found)
+        return documents
+
+    def _replace(self, found: Mapping[str, Sequence[int]]) -> None:
+        self._replaced.update((ordinals[0], list(ordinals)) for ordinals in found.values())
 
     def _stored(self, documents: list[Document], stream: DocumentStream) -> list[Document]:
         """Store the documents; those that cannot be stored are malformed, and dealt with as asked."""
@@ -203,20 +221,22 @@ class Ingest:
             self._writer.add_many(self._first + self._n, documents)
             return documents
         except InvalidInput:
-            problems = {id(document): reason for document in documents if (reason := self._objection(document))}
-        wrong = {document.id for document in documents if id(document) in problems}
-        places = dict(stream.places(wrong, self._position))
-        for document in documents:
-            if id(document) in problems:
-                self._malformed(places.get(document.id, f"document {document.id!r}"), problems[id(document)])
-        good = [document for document in documents if id(document) not in problems]
+            groups = [(group, self._objection(group)) for group in by_document(documents)]
+        places = dict(stream.places({document_of(group[0]) for group, error in groups if error}, self._position))
+        for group, error in groups:
+            if error:
+                name = document_of(group[0])
+                self._malformed(places.get(name, f"document {name!r}"), error)
+        good = [document for group, error in groups if not error for document in group]
         self._writer.add_many(self._first + self._n, good)
         return good
 
-    def _objection(self, document: Document) -> InvalidInput | None:
+    def _objection(self, passages: Sequence[Document]) -> InvalidInput | None:
+        """Why a document cannot be stored."""
         assert self._writer is not None
         try:
-            self._writer.check(document)
+            for passage in passages:
+                self._writer.check(passage)
         except InvalidInput as error:
             return error
         return None
@@ -233,16 +253,17 @@ class Ingest:
         """Raise if one of the ids really stands twice among the passages; equal hashes alone prove nothing."""
         assert self._writer is not None
         seen: set[str] = set()
-        for _, passage in self._writer.rows(suspects):
-            if passage.id in seen:
-                places = [place for _, place in islice(stream.places([passage.id]), 2)]
-                first, second = places if len(places) == 2 else ("an earlier document", f"document {passage.id!r}")
+        for group in by_document(passage for _, passage in self._writer.rows(suspects)):
+            names, name = set(names_of(group)), group[0].doc_id
+            if names & seen:
+                places = [place for _, place in islice(stream.places([name]), 2)]
+                first, second = places if len(places) == 2 else ("an earlier document", f"document {name!r}")
                 raise InvalidInput(
                     second,
-                    f"id {passage.id!r} stands already at {first}",
+                    f"id {name!r} stands already at {first}",
                     hint="make ids unique, or choose to replace the older document or to skip the newer one",
                 )
-            seen.add(passage.id)
+            seen |= names
 
     # --- Checkpoints ---
 
@@ -285,7 +306,7 @@ class Ingest:
     def _finish(self, stream: DocumentStream) -> Ingested:
         assert self._writer is not None
         total_bytes = stream.total_bytes
-        self._report(Progress("writing", self._n, total_bytes, total_bytes, self._skipped, self._n_replaced))
+        self._report(Progress("writing", self._n_documents, total_bytes, total_bytes, self._skipped, self._n_replaced))
         self._settle()
         dead = self._partial.read_dropped() or self._resolve_repeated()
         if dead and stream.resumable and self._partial.checkpoint.dropped is None:
@@ -302,25 +323,21 @@ class Ingest:
         self._writer.finish()
         if not self._settings.dense:  # else encoding comes first
             n_replaced = self._n_replaced + len(dead)
-            self._report(Progress("committing", self._n, total_bytes, total_bytes, self._skipped, n_replaced))
-        return Ingested(self._n, dead, list(self._replaced.values()), self._moved_passages(), sparse)
+            self._report(Progress("committing", self._n_documents, total_bytes, total_bytes, self._skipped, n_replaced))
+        return Ingested(self._n, dead, [*chain.from_iterable(self._replaced.values())], self._moved_passages(), sparse)
 
     def _resolve_repeated(self) -> list[tuple[int, Passage]]:
         """(local number, passage) of each document that another of its id displaces: all but the last, or the first."""
         assert self._writer is not None
         if not self._suspects:
             return []
-        kept: dict[str, tuple[int, Passage]] = {}
-        dead = []
-        for ordinal, passage in self._writer.rows(self._suspects):
-            this = (ordinal - self._first, passage)
-            if passage.id in kept and self._on_duplicate == "skip":
-                dead.append(this)
-                continue
-            if passage.id in kept:
-                dead.append(kept[passage.id])
-            kept[passage.id] = this
-        return sorted(dead, key=lambda item: item[0])
+        names = set(self._suspects)
+        if self._cutter is not None:  # of a document that shares the id of one passage, all
+            names |= {passage.doc_id for _, passage in self._writer.rows(names)}
+        found = list(self._writer.rows(names))
+        rows = {id(passage): ordinal - self._first for ordinal, passage in found}
+        dead = displaced(by_document(passage for _, passage in found), keep_first=self._on_duplicate == "skip")
+        return sorted(((rows[id(passage)], passage) for passage in dead), key=lambda item: item[0])
 
     def _moved_passages(self) -> FileEntry:
         """Give the finished passages file its name in the index.
@@ -334,6 +351,23 @@ class Ingest:
         except OSError:
             self._txn.fs.rename(self._partial.passages_path, target)
         return self._txn.adopt(target, "passages")
+
+
+def displaced(documents: Iterable[list[Passage]], *, keep_first: bool) -> list[Passage]:
+    """The passages of those documents, in the order of reading, that share an id with one that is kept."""
+    kept: dict[str, list[Passage]] = {}
+    dead: list[Passage] = []
+    for document in documents:
+        names = names_of(document)
+        if keep_first and any(name in kept for name in names):
+            dead += document
+            continue
+        for older in {id(kept[name]): kept[name] for name in names if name in kept}.values():
+            dead += older
+            for name in names_of(older):
+                kept.pop(name, None)
+        kept.update(dict.fromkeys(names, document))
+    return dead
 
 
 def _next_kept(ordinal: int, end: int, gone: Set[int]) -> int:

@@ -41,9 +41,10 @@ __all__ = [
 
 JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 OLDEST_VERSION = 1
 DENSE_VERSION = 2  # the first that has dense parts; an index without them is written as version 1
+CHUNKS_VERSION = 3  # the first whose documents may have several passages
 MANIFEST_LIMIT_BYTES = 64 << 20
 _FIRST_LINE = re.compile(rb"spaniel manifest (\d{1,6}) (\d{8}) ([0-9a-f]{8})\n")
 _FIRST_LINE_LIMIT = 64
@@ -225,6 +226,8 @@ def load_manifest(path: Path) -> Manifest:
 
 def _version_of(manifest: Manifest) -> int:
     """The oldest format version that has what the manifest holds."""
+    if "chunks" in manifest.settings:
+        return CHUNKS_VERSION
     return DENSE_VERSION if "dense" in manifest.settings else OLDEST_VERSION
 
 

@@ -44,6 +44,7 @@ _IN_WORDS = {
     "fields": "had other fields",
     "scorer": "had another scorer",
     "columns": "had other columns",
+    "chunks": "cut documents otherwise (--chunk-tokens)",
     "sources": "had other sources, or they have changed since",
     "options": "had other options of reading",
 }
@@ -55,7 +56,7 @@ class Checkpoint:
     """What stands safely in the working files.
 
     Attributes:
-        n_documents: documents in the passages file and in the runs.
+        n_documents: passages in the passages file and in the runs.
         position: `Position.to_json()` of the reader after them; None before the first.
         skipped: malformed records so far.
         bytes_read: of the sources.

@@ -15,6 +15,7 @@ from urllib.parse import quote
 from spaniel.retrieval.errors import IndexCorrupt, InvalidInput, InvalidQuery
 from spaniel.retrieval.types import Document, Meta, Passage
 
+from .passage_ids import PassageOf
 from .where import OWN_FIELDS, check_field
 from .where_sql import ColumnType, column_name
 
@@ -76,18 +77,20 @@ def checked_columns(columns: Mapping[str, str]) -> dict[str, ColumnType]:
 
 
 def row_of(ordinal: int, document: Document, columns: Mapping[str, ColumnType]) -> tuple[object, ...]:
-    """The values of one row, named columns at the end.
+    """The values of one row, named columns at the end. A document that is no `PassageOf` is one passage.
 
     Raises:
         InvalidInput: text with half a surrogate pair, meta that is no JSON, a value that does not fit its column.
     """
     name, title, text = document.id, document.title, document.text
+    doc_id, start = (document.doc_id, document.start) if isinstance(document, PassageOf) else (None, 0)
+    end = start + len(text)
     try:
         meta = _META_JSON.encode(document.meta) if document.meta else "{}"
-        crc = _row_crc(ordinal, name, None, 0, len(text), title, text, meta)
+        crc = _row_crc(ordinal, name, doc_id, start, end, title, text, meta)
     except (ValueError, TypeError, RecursionError) as error:
         raise InvalidInput(f"document {name!r}", _why_not_stored(error)) from error
-    row = (ordinal, name, None, 0, len(text), title, text, meta, crc)
+    row = (ordinal, name, doc_id, start, end, title, text, meta, crc)
     if not columns:
         return row
     return (*row, *(_column_value(name, field, kind, document.meta) for field, kind in columns.items()))

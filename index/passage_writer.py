@@ -134,7 +134,7 @@ class PassageWriter:
             self._connection.execute("BEGIN")
 
     def rows(self, ids: Iterable[str] | None = None) -> Iterator[tuple[int, Passage]]:
-        """What stands in the file so far, by ordinal, each row checked; only these ids if given.
+        """What stands in the file so far, by ordinal, each row checked; of these passages and documents alone if given.
 
         Cost: reads the whole file, because the index on ids does not exist yet.
         """
@@ -142,7 +142,7 @@ class PassageWriter:
         if ids is not None:
             self._connection.execute("CREATE TEMP TABLE wanted (id TEXT PRIMARY KEY)")
             self._connection.executemany("INSERT OR IGNORE INTO temp.wanted VALUES (?)", [(name,) for name in ids])
-            condition = "WHERE id IN (SELECT id FROM temp.wanted)"
+            condition = "WHERE id IN (SELECT id FROM temp.wanted) OR doc_id IN (SELECT id FROM temp.wanted)"
         with corruption_named(self._path):
             yield from (
                 checked_row(row, self._path)

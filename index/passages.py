@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from spaniel.retrieval.errors import IndexCorrupt, InvalidInput, InvalidQuery
 from spaniel.retrieval.types import Passage
 
+from .passage_ids import AFTER_CUT_MARK, CUT_MARK
 from .passage_rows import (
     INDEX_BY_ID,
     ROW,
@@ -36,12 +37,9 @@ from .passage_writer import PassageWriter
 from .where import Node
 from .where_sql import ColumnType, to_sql
 
-__all__ = ["CUT_MARK", "PassageWriter", "Passages"]
+__all__ = ["PassageWriter", "Passages"]
 
 T = TypeVar("T")
-CUT_MARK = "#"
-"""Between the id of a document and the number of one of its passages, where it has several."""
-_AFTER_CUT_MARK = "$"  # the next character: ids between the two belong to passages
 _IDS_PER_QUERY = 500
 _ROWS_PER_FETCH = 1000
 _IDLE_CONNECTIONS = 8  # a file descriptor each; more than run at a time on most machines
@@ -207,7 +205,7 @@ class Passages:
                 "SELECT ordinal FROM passages WHERE id = ? AND doc_id IS NULL", [doc_id]
             ).fetchall()
             if cut:
-                bounds = [doc_id + CUT_MARK, doc_id + _AFTER_CUT_MARK, doc_id]
+                bounds = [doc_id + CUT_MARK, doc_id + AFTER_CUT_MARK, doc_id]
                 rows += connection.execute(
                     "SELECT ordinal FROM passages WHERE id > ? AND id < ? AND doc_id = ?", bounds
                 ).fetchall()

@@ -228,6 +228,26 @@ class Segments:
                 found += here[segment.living(here)].tolist()
         return found
 
+    def whole_documents(self, names: Iterable[str]) -> dict[str, list[int]]:
+        """For each of these names that is the id of a living passage or document: the ordinals of that document's
+        living passages, ascending. Unknown names are left out."""
+        names = list(names)
+        found = {name: [ordinal] for name, ordinal in self.ordinals_of(names).items()}
+        if not self.cut:
+            return found
+        doc_ids = dict(zip(found, self.doc_ids([ordinal for [ordinal] in found.values()]), strict=True))
+        every = {name: self.of_document(doc_ids.get(name, name)) for name in dict.fromkeys(names)}
+        return {name: ordinals for name, ordinals in every.items() if ordinals}
+
+    def named(self, ids: Iterable[str]) -> dict[str, list[int]]:
+        """Ordinals behind each of these ids that is alive: of a document all its passages, of a passage its own."""
+        ids = list(ids)
+        found = {name: [ordinal] for name, ordinal in self.ordinals_of(ids).items()}
+        for name in ids if self.cut else ():
+            if name not in found and (passages := self.of_document(name)):
+                found[name] = passages
+        return found
+
     def document_text(self, doc_id: str) -> str | None:
         """The original text of a document, put together from its passages; None when it is not here, or not whole.
 

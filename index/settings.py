@@ -14,6 +14,7 @@ from spaniel.retrieval.errors import IndexCorrupt, InvalidInput
 from spaniel.retrieval.types import JSON, Document, Passage
 
 from .analysis import Analyzer, AnalyzerSpec
+from .chunking.settings import ChunkSettings
 from .dense.settings import DenseSettings, checked_name
 from .passage_rows import checked_columns
 from .sparse.scorers import Scorer
@@ -36,6 +37,7 @@ class IndexSettings:
         scorer: the scorer that impacts are built for, and that `bm25()` uses unless told otherwise.
         columns: field of `meta` -> type, for the fields that get a column and an index of their own.
         dense: name -> model and store, for each dense part that every segment has.
+        chunks: how documents are cut into passages; None where each is one.
 
     Raises:
         InvalidInput: a field, weight or column that cannot be.
@@ -46,6 +48,7 @@ class IndexSettings:
     scorer: Scorer = field(default_factory=Scorer)
     columns: Mapping[str, ColumnType] = field(default_factory=dict)
     dense: Mapping[str, DenseSettings] = field(default_factory=dict)
+    chunks: ChunkSettings | None = None
 
     def __post_init__(self) -> None:
         if self.analyzer is None and list(self.fields) != [VECTOR_FIELD]:
@@ -75,7 +78,8 @@ class IndexSettings:
         return tuple(document.title if name == "title" else document.text for name in self.fields)
 
     def to_json(self) -> dict[str, JSON]:
-        """As it stands in the manifest; an index without dense parts says nothing of them (format version 1)."""
+        """As it stands in the manifest; an index says nothing of dense parts and chunks where it has none (format
+        version 1)."""
         dense: dict[str, JSON] = {name: settings.to_json() for name, settings in self.dense.items()}
         return {
             "analyzer": self.analyzer.to_dict() if self.analyzer else None,
@@ -83,6 +87,7 @@ class IndexSettings:
             "scorer": asdict(self.scorer),
             "columns": dict(self.columns),
             **({"dense": dense} if dense else {}),
+            **({"chunks": self.chunks.to_json()} if self.chunks is not None else {}),
         }
 
     @classmethod
@@ -94,13 +99,14 @@ class IndexSettings:
         """
         keys = {"analyzer", "fields", "scorer", "columns"}
         given = {name: value for name, value in data.items() if (name, value) != ("analyzer", None)}
-        if set(data) - {"dense"} != keys or not all(isinstance(value, dict) for value in given.values()):
+        if set(data) - {"dense", "chunks"} != keys or not all(isinstance(value, dict) for value in given.values()):
             raise IndexCorrupt(path, f"its settings {sorted(data)} are not those of an index of this release")
         try:
             analyzer = AnalyzerSpec.from_dict(data["analyzer"]) if data["analyzer"] else None
             dense = {name: DenseSettings.from_json(value) for name, value in data.get("dense", {}).items()}
             scorer, columns = Scorer(**data["scorer"]), checked_columns(data["columns"])
-            return cls(analyzer, data["fields"], scorer, columns, dense)
+            chunks = ChunkSettings.from_json(data["chunks"]) if "chunks" in data else None
+            return cls(analyzer, data["fields"], scorer, columns, dense, chunks)
         except (TypeError, ValueError, KeyError) as error:
             raise IndexCorrupt(path, f"its settings cannot be used: {error}") from error
 

@@ -15,7 +15,7 @@ from spaniel.retrieval.types import JSON, Document
 
 from .input import Batch, InputOptions, Position, Problem, read_documents
 from .input.ids import content_id
-from .input.sources import total_bytes
+from .input.sources import RECORDS, source_files
 from .partial import sources_fingerprint
 
 __all__ = ["DocumentStream", "FileStream", "ObjectStream", "Sources", "open_stream"]
@@ -29,10 +29,12 @@ class DocumentStream(Protocol):
     Attributes:
         resumable: `batches` can start in the middle, in another process too.
         total_bytes: of the sources as they lie on disk; 0 when nobody knows.
+        whole_files: some of them are files that are one document each.
     """
 
     resumable: bool
     total_bytes: int
+    whole_files: bool
 
     def batches(self, start: Position | None) -> Iterator[Batch]:
         """Batches from a position on."""
@@ -69,7 +71,10 @@ class FileStream:
 
     def __init__(self, sources: Sequence[str | os.PathLike[str]], options: InputOptions) -> None:
         self._sources, self._options = list(sources), options
-        self.total_bytes = total_bytes(self._sources)
+        self.total_bytes, self.whole_files = 0, False
+        for file in source_files(self._sources):
+            self.total_bytes += file.size_bytes
+            self.whole_files |= file.format not in RECORDS
 
     def batches(self, start: Position | None) -> Iterator[Batch]:
         """See `DocumentStream`."""
@@ -98,6 +103,7 @@ class ObjectStream:
 
     resumable = False
     total_bytes = 0
+    whole_files = False
 
     def __init__(self, documents: Iterable[object], options: InputOptions) -> None:
         self._documents, self._options = iter(documents), options

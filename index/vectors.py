@@ -101,6 +101,7 @@ class _VectorStream:
     """The lines of the files as a `DocumentStream`."""
 
     resumable = True
+    whole_files = False
 
     def __init__(self, files: Sequence[Path], scale: Scale) -> None:
         self._files, self._scale = files, scale

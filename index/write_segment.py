@@ -49,7 +49,7 @@ def write_segment(
     base = txn.base if older is not None else None
     first = base.next_ordinal if base else 0
     partial = Partial(txn, _fingerprint(txn, stream, settings, limits, adding=base is not None))
-    known = older.ordinals_of if older is not None else lambda ids: {}
+    known = older.whole_documents if older is not None else lambda ids: {}
     ingest = Ingest(txn, partial, settings, options, limits, first_ordinal=first, known=known, report=report)
     done = ingest.run(stream)
     segments = buried(txn, older, settings, done.replaced) if older is not None else ()
@@ -106,4 +106,5 @@ def _fingerprint(
     if not stream.resumable:
         same["sources"] = secrets.token_hex(16)
     text = {name: value for name, value in settings.to_json().items() if name != "dense"}
+    text.setdefault("chunks", None)
     return command_fingerprint(command=command, index=index, **text, **same)

@@ -1,6 +1,6 @@
 """What readers hand over: batches of documents, each with the place where reading can go on."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import NamedTuple
 
@@ -65,12 +65,19 @@ class Batch:
         bytes_read: bytes of all sources read so far, compressed ones as they lie on disk; it reaches
             `total_bytes(sources)` with the last batch, also after a resume.
         skipped: malformed records so far, over the whole read.
+        kinds: of each document, what its file is ("text", "markdown", "html", "code", ...) if it is one file's whole
+            content, else empty.
     """
 
     documents: list[Document]
     position: Position
     bytes_read: int
     skipped: int
+    kinds: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        if not self.kinds:
+            object.__setattr__(self, "kinds", ("",) * len(self.documents))
 
 
 class Piece(NamedTuple):
@@ -80,6 +87,7 @@ class Piece(NamedTuple):
         line, offset: as in `Position`.
         size_bytes: of the piece, decompressed.
         bytes_read: of the file on disk.
+        kind: as `Batch.kinds`, of all of them.
     """
 
     documents: list[Document]
@@ -87,3 +95,4 @@ class Piece(NamedTuple):
     offset: int
     size_bytes: int
     bytes_read: int
+    kind: str = ""

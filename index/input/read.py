@@ -16,7 +16,7 @@ from .context import Context
 from .delimited import read_delimited
 from .jsonl import read_jsonl
 from .options import InputOptions
-from .sources import Source, SourceFile, source_files
+from .sources import RECORDS, Source, SourceFile, source_files
 from .stream import ByteStream
 from .whole import read_whole
 
@@ -79,7 +79,7 @@ def _read(sources: Source | Sequence[Source], context: Context, start: Position 
 
 
 def _pieces(file: SourceFile, context: Context, *, line: int, offset: int) -> Iterator[Piece]:
-    if file.format in ("text", "markdown", "html"):
+    if file.format not in RECORDS:
         # One document, which counts as one line: it has been read or it has not.
         return iter(()) if line else read_whole(file, context)
     return _records(file, context, line=line, offset=offset)
@@ -108,6 +108,7 @@ class _Gatherer:
     def __init__(self, context: Context, start: Position | None) -> None:
         self.context = context
         self.documents: list[Document] = []
+        self.kinds: list[str] = []
         self.total = start.documents if start else 0
         self.bytes_read = 0
         self._size_bytes = 0
@@ -116,6 +117,7 @@ class _Gatherer:
     def add(self, file: SourceFile, piece: Piece, bytes_read: int) -> None:
         """Take a piece up. bytes_read: of all sources, up to its end."""
         self.documents += piece.documents
+        self.kinds += [piece.kind] * len(piece.documents)
         self._size_bytes += piece.size_bytes
         self._place = (file, piece)
         self.bytes_read = bytes_read
@@ -146,7 +148,8 @@ class _Gatherer:
             documents=self.total,
             skipped=self.context.skipped,
         )
-        batch = Batch(self.documents, position, self.bytes_read, self.context.skipped)
+        batch = Batch(self.documents, position, self.bytes_read, self.context.skipped, tuple(self.kinds))
+        self.kinds = []
         self.documents, self._size_bytes, self._place = [], 0, None
         return batch
 

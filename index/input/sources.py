@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from spaniel.retrieval.errors import InvalidInput
 
-__all__ = ["FORMATS", "Format", "Source", "SourceFile", "source_files", "total_bytes"]
+__all__ = ["FORMATS", "RECORDS", "Format", "Source", "SourceFile", "source_files", "total_bytes"]
 
 _log = logging.getLogger(__name__)
 Format = Literal["jsonl", "csv", "tsv", "text", "markdown", "html"]
@@ -34,6 +34,8 @@ FORMATS: dict[str, Format] = {
     ".xhtml": "html",
 }
 """File suffix -> format; each may have `.gz` behind it."""
+RECORDS: frozenset[Format] = frozenset({"jsonl", "csv", "tsv"})
+"""Formats of files that hold many documents; of any other a file is one."""
 _BEIR = ("corpus.jsonl", "corpus.jsonl.gz")
 
 

@@ -49,7 +49,7 @@ def read_whole(file: SourceFile, context: Context) -> Iterator[Piece]:
         context.malformed(name, 1 + data.count(b"\n", 0, error.byte), error.byte, error.reason)
     except PermissionError:
         context.malformed(name, 1, 0, "no permission to read this file")
-    yield Piece(documents, 1, len(data), len(data), file.size_bytes)
+    yield Piece(documents, 1, len(data), len(data), file.size_bytes, file.format)
 
 
 def _read_all(stream: ByteStream, cap: int) -> bytes:

@@ -1,4 +1,4 @@
-"""POST some JSON, get some JSON: with a key, time limits, tries that wait longer each time, and bounded answers.
+"""POST some JSON, get some JSON, or lines as they come: with a key, limits of time, tries, and bounded answers.
 
 The key goes to the host that was named and nowhere else: redirects are refused, and so is sending it without TLS to
 another machine; requests to this machine go through no proxy. It never stands in a message.
@@ -13,18 +13,20 @@ import socket
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from threading import Event, Timer
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from spaniel.models.text import clean
 from spaniel.retrieval.errors import InvalidInput, LimitExceeded, ModelError, SpanielError
 
-__all__ = ["LOOPBACK", "Poster", "Refused", "open_parts"]
+__all__ = ["LOOPBACK", "BrokenOff", "Poster", "Refused", "open_parts"]
+
+Answer = TypeVar("Answer")
 
 _AGAIN = (408, 409, 425, 429, 500, 502, 503, 504)
 _LONGEST_WAIT_S = 60.0
@@ -60,6 +62,10 @@ class Refused(ModelError):
     def __init__(self, what: str, status: int, wait_s: float | None = None) -> None:
         super().__init__(what)
         self.status, self.wait_s = status, wait_s
+
+
+class BrokenOff(ModelError):
+    """An answer began and did not come to its end."""
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
@@ -155,11 +161,49 @@ class Poster:
             text = text.replace(form, "***")
         return clean(text)
 
+    def stream(
+        self, body: Mapping[str, Any], *, max_bytes: int, limit_s: float | None = None
+    ) -> Generator[bytes, None, None]:
+        """The lines of the server's answer as they come, each with its end; for answers of events.
+
+        Requests are repeated as for `post` until an answer begins, and not after that. Closing the iterator closes the
+        connection.
+
+        Args:
+            limit_s: in place of the own one.
+
+        Raises:
+            Refused: as `post`.
+            ModelError: no answer after all tries.
+            BrokenOff: one that stops for `timeout_s`, is not over within `limit_s`, or whose connection breaks.
+            LimitExceeded: an answer of more than `max_bytes`.
+        """
+        data = json.dumps(body).encode()
+        with self.masking():
+            try:
+                yield from self._lines(data, max_bytes, time.monotonic() + (limit_s or self.limit_s))
+            except (OSError, http.client.HTTPException) as error:
+                raise BrokenOff(f"{self.url}: the answer broke off ({error!r})") from None
+
+    def _lines(self, data: bytes, max_bytes: int, end: float) -> Iterator[bytes]:
+        left = max_bytes
+        with ExitStack() as held:
+            response = self._tried(lambda: held.enter_context(self._response(data, end)), end)
+            while line := response.readline(left + 1):
+                left -= len(line)
+                if left < 0:
+                    raise LimitExceeded(f"{self.url}: bytes of an answer", max_bytes - left, max_bytes)
+                yield line
+
     def _post(self, data: bytes, max_bytes: int) -> Any:
         end = time.monotonic() + self.limit_s
+        return self._tried(lambda: self._once(data, max_bytes, end), end)
+
+    def _tried(self, ask: Callable[[], Answer], end: float) -> Answer:
+        """What `ask` gives, asked again while the server is busy, failing or out of reach."""
         for attempt in range(1, self.tries + 1):
             try:
-                return self._once(data, max_bytes, end)
+                return ask()
             except Refused as error:
                 if error.status not in _AGAIN:
                     raise
@@ -183,6 +227,18 @@ class Poster:
         return urlsplit(self.url).hostname in LOOPBACK
 
     def _once(self, data: bytes, max_bytes: int, end: float) -> Any:
+        with self._response(data, end) as response:
+            answer = response.read(max_bytes + 1)
+        if len(answer) > max_bytes:
+            raise LimitExceeded(f"{self.url}: bytes of an answer", len(answer), max_bytes)
+        try:
+            return json.loads(answer)
+        except (ValueError, RecursionError) as error:
+            raise ModelError(f"{self.url}: an answer that is no JSON ({error})") from error
+
+    @contextmanager
+    def _response(self, data: bytes, end: float) -> Iterator[http.client.HTTPResponse]:
+        """One request's answer, its head read."""
         request = urllib.request.Request(self.url, data, {"Content-Type": "application/json", "User-Agent": "spaniel"})
         if self.key:
             request.add_unredirected_header("Authorization", f"Bearer {self.key}")
@@ -190,17 +246,11 @@ class Poster:
         with self._opener(end) as opener:
             try:
                 with opener.open(request, timeout=timeout_s) as response:
-                    answer = response.read(max_bytes + 1)
+                    yield response
             except urllib.error.HTTPError as error:
                 with error:
                     asked = _asked_wait_s(error.headers.get("Retry-After"))
                     raise Refused(self._told(error), error.code, asked) from None
-        if len(answer) > max_bytes:
-            raise LimitExceeded(f"{self.url}: bytes of an answer", len(answer), max_bytes)
-        try:
-            return json.loads(answer)
-        except (ValueError, RecursionError) as error:
-            raise ModelError(f"{self.url}: an answer that is no JSON ({error})") from error
 
     @contextmanager
     def _opener(self, end: float) -> Iterator[urllib.request.OpenerDirector]:

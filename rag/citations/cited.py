@@ -34,6 +34,7 @@ DROPPED: Mapping[str, str] = {
 }
 """Why references are dropped: name -> what it means."""
 
+_COPIED_TERMS = 3
 Span = tuple[int, int]
 Cites = tuple[tuple[Span, str], ...]
 
@@ -153,9 +154,14 @@ class _Checker:
             spans = self._finder.find(mark.quote, source, excerpt.spans[0][0])
             if not spans and not mark.beside:
                 return "not_verbatim"
+        start, end = self.sentences[sentence]
+        claim = self._parsed.text[start:end]
+        if (
+            not spans and len(content_terms(claim)) >= _COPIED_TERMS
+        ):  # a copy of the source's words is its own quotation
+            spans = self._finder.find(claim, source, excerpt.spans[0][0])
         if not spans:
-            start, end = self.sentences[sentence]
-            support = best_support(self._parsed.text[start:end], self._prompt.question, excerpt, source)
+            support = best_support(claim, self._prompt.question, excerpt, source)
             if support is None or support.share < self._min_support:
                 return "not_supported"
             spans = [support.span]

@@ -27,6 +27,7 @@ _BETWEEN = re.compile(r"[,;&]|and\b", re.IGNORECASE)
 _START = re.compile(r"(?P<code>```.*?```|`[^`\n]*`)|[\[【]|[⁰¹²³⁴⁵⁶⁷⁸⁹]+", re.DOTALL)
 _LINK = re.compile(r"\((?:https?:|#)[^()\s]{0,500}\)")
 _SUPERSCRIPT = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
+_PLAIN = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹[]【】", "0123456789()()")
 # Words in quotation marks right before a reference: "its words" [1]
 _QUOTED_BEFORE = re.compile(r"(?:\"([^\"]{1,2000})\"|“([^“”]{1,2000})”|«([^«»]{1,2000})»)[.,;]?\s*\Z", re.DOTALL)
 _QUOTED_WINDOW = 2010
@@ -79,15 +80,18 @@ def parse_markers(text: str, n: int) -> Parsed:
     length = place = 0
     for start, end, items in _found(text, n):
         before = text[place:start]
-        bare = before.rstrip(" \t\u00a0")
-        kept.append(bare)
-        length += len(bare)
-        glued = len(bare) == len(before)
+        claim = before.rstrip(" \t\u00a0")
+        kept.append(claim)
+        length += len(claim)
+        glued = len(claim) == len(before)
         beside = _quoted_before(text, start) if not any(quote for _, _, quote in items) else ""
         marks += [Mark(length, low, high, quote or beside, bool(beside), glued) for low, high, quote in items]
         place = end
     kept.append(text[place:])
-    return Parsed("".join(kept), tuple(marks))
+    bare = "".join(kept)
+    if next(_found(bare, n), None):  # what stood around a reference makes one of its own
+        bare = bare.translate(_PLAIN)
+    return Parsed(bare, tuple(marks))
 
 
 def _found(text: str, n: int) -> Iterator[tuple[int, int, list[tuple[int, int, str]]]]:

@@ -33,7 +33,7 @@ def identity_of(part: object) -> str | None:
     Example:
         >>> from spaniel.rag.packing.top_k import TopK
         >>> identity_of(TopK()), identity_of(object())
-        ("TopK(full='skip', max_passages=None, order='best')", None)
+        ("TopK(full='cut', max_passages=None, order='best')", None)
     """
     said = getattr(part, "identity", None)
     if isinstance(said, str) and said:

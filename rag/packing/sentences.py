@@ -1,9 +1,10 @@
 """Pack sentences instead of passages: those that speak of the question, from as many passages as they come from.
 
 Sentences are scored as in the compression of EasyRAG (Feng et al., arXiv 2410.10315, sec. 3.5: BM25 between question
-and sentence, original order kept), with three things added that were measured to help (docs/packing.md): the passage's
+and sentence, original order kept), with four things added that were measured to help (docs/packing.md): the passage's
 own score counts, a word of the question in the passage's title counts half for each of its sentences (sentences speak
-of "he" and "the city"), and passages that better ones name are lifted (`relevance.py`).
+of "he" and "the city"), passages that better ones name are lifted (`relevance.py`), and so is the first sentence of
+each passage, which often says what the others leave out.
 
 The best sentences are taken from the top until the budget is full; each costs what the excerpt of its passage grows by.
 What is shown of a passage keeps its order, with " ... " where something is left out. A pronoun may lose what it stands
@@ -42,6 +43,7 @@ class SentencePacker:
     Args:
         depth: how many candidates give sentences.
         prior: weight of the passage's own relevance, 0 to 1 over the candidates, beside the sentence's, 0 to 1.
+        lead: weight of the passage's relevance once more, for its first sentence.
         links: what is added to the relevance of a passage that one of the three best names; see `relevance.py`.
         around: so many sentences before and behind are taken with each, as far as they fit.
         max_passages: sentences come from no more; from any number by default.
@@ -56,7 +58,8 @@ class SentencePacker:
 
     depth: int = 20
     prior: float = 0.25
-    links: float = 0.3
+    lead: float = 0.1
+    links: float = 0.6
     around: int = 0
     max_passages: int | None = None
     order: Order = "best"
@@ -65,7 +68,7 @@ class SentencePacker:
 
     def __post_init__(self) -> None:
         check_settings(self.name, self.order, self.max_passages, self.depth)
-        check_share(self.name, prior=self.prior, links=self.links)
+        check_share(self.name, prior=self.prior, lead=self.lead, links=self.links)
         if self.around < 0:
             raise InvalidInput(self.name, f"around is {self.around}; it must be at least 0")
 
@@ -97,7 +100,8 @@ class SentencePacker:
         titles = question_terms(question, [each.passage.title for each in read], self.language).counts > 0
         says = np.maximum(terms.saturated(), _TITLE * titles[of_passage])
         prior = relevances(question, read, links=self.links)[of_passage] if units else np.zeros(0)
-        scores: NDArray[np.float64] = says @ terms.weights + self.prior * prior
+        leads = np.array([self.prior + self.lead * (at == 0) for _, at in units], np.float64)
+        scores: NDArray[np.float64] = says @ terms.weights + leads * prior
         return scores
 
 

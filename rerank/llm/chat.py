@@ -10,7 +10,7 @@ from typing import Literal, Protocol, runtime_checkable
 
 from spaniel.retrieval.errors import ModelError
 
-__all__ = ["CallFailed", "Chat", "Message", "Reply"]
+__all__ = ["CallFailed", "Chat", "ContextOverflow", "Delta", "Message", "Reply"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +31,39 @@ class Reply:
         top_logprobs: for each token written, the likeliest tokens and their natural log-probabilities; empty when they
             were not asked for or not given.
         cut: the answer ended because `max_tokens` were written.
+        prompt_tokens, answer_tokens: the two kinds of `tokens`, where the server tells them apart.
     """
 
     text: str
     tokens: int = 0
     top_logprobs: tuple[Mapping[str, float], ...] = ()
     cut: bool = False
+    prompt_tokens: int = 0
+    answer_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """What a streaming model adds to its answer.
+
+    Attributes:
+        text: the next part of the answer, perhaps empty.
+        finish: the server's word for why it ended ("stop", "length", "content_filter", ...); empty before.
+        prompt_tokens, answer_tokens: of the whole, where the server tells; it does so in the last one.
+    """
+
+    text: str = ""
+    finish: str = ""
+    prompt_tokens: int = 0
+    answer_tokens: int = 0
 
 
 class CallFailed(ModelError):
     """This conversation was refused (too long, filtered, an error of its own); another one may well be answered."""
+
+
+class ContextOverflow(CallFailed):
+    """This conversation is longer than the model reads."""
 
 
 @runtime_checkable

@@ -8,7 +8,8 @@ The key comes from the environment: SPANIEL_LLM_KEY, or a file named by SPANIEL_
 company's host alone. It stands in no message.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
 from threading import Lock
 from typing import Any
 
@@ -17,7 +18,8 @@ from spaniel.models.encoders.http_json import Poster, Refused
 from spaniel.retrieval.errors import LimitExceeded, ModelError
 from spaniel.retrieval.types import JSON
 
-from .chat import CallFailed, Chat, Message, Reply
+from .chat import CallFailed, Chat, ContextOverflow, Delta, Message, Reply
+from .streaming import choice_of, deltas, overflows, text_of, tokens_of, usage_of
 
 __all__ = ["EndpointChat", "open_chat", "top_logprobs_of"]
 
@@ -26,6 +28,8 @@ _BYTES_BESIDE = 1 << 20
 _BYTES_PER_TOKEN = 64
 _BYTES_PER_LOGPROB = 320
 _FILTERS = ("content_filter", "content management policy", "content policy", "safety system", "moderation")
+# The longer name of two stands first: it is looked for in the server's words.
+_OPTIONAL = ("stream_options", "stream", "max_tokens", "temperature", "seed")
 _UNWANTED = ("support", "allowed", "unrecognized", "unknown", "not permitted", "extra")
 
 
@@ -35,11 +39,21 @@ class EndpointChat:
     Args:
         poster: sends the requests to .../chat/completions.
         model: its name on the server.
+        temperature, seed: sent unless the server refuses them; no seed when None.
         extra: further keys of the body, such as `{"chat_template_kwargs": {"enable_thinking": False}}`.
     """
 
-    def __init__(self, poster: Poster, model: str, *, extra: Mapping[str, JSON] | None = None) -> None:
+    def __init__(
+        self,
+        poster: Poster,
+        model: str,
+        *,
+        temperature: float = 0,
+        seed: int | None = None,
+        extra: Mapping[str, JSON] | None = None,
+    ) -> None:
         self._poster, self._model, self._extra = poster, model, dict(extra or {})
+        self._sent: dict[str, Any] = {"temperature": temperature} | ({} if seed is None else {"seed": seed})
         self._refused: frozenset[str] = frozenset()
         self._lock = Lock()
 
@@ -52,14 +66,60 @@ class EndpointChat:
         """See `Chat.chat`."""
         limit = _BYTES_BESIDE + max_tokens * (_BYTES_PER_TOKEN + logprobs * _BYTES_PER_LOGPROB)
         with self._poster.masking():  # what a server says with its answer may repeat the key
-            return _reply(self._poster, self._answered(messages, max_tokens, logprobs, limit))
+            body = self._body(messages, max_tokens)
+            if logprobs:
+                body |= {"logprobs": True, "top_logprobs": logprobs}
+            return _reply(self._poster, self._answered(body, limit))
+
+    def stream(
+        self,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int,
+        max_bytes: int,
+        limit_s: float | None = None,
+        events: bool = True,
+    ) -> Generator[Delta, None, None]:
+        """The answer as it is written, with what it cost in the last part where the server tells.
+
+        A server that does not stream, or knows no `stream_options`, is asked so that it answers.
+
+        Args:
+            max_tokens: written at most.
+            max_bytes: of the whole answer as it comes over the wire.
+            limit_s: for all of it, in place of the poster's.
+            events: ask for a stream; else the answer comes in one part.
+
+        Raises:
+            ContextOverflow, CallFailed, ModelError: as `chat`; BrokenOff for an answer that does not come to its end.
+        """
+        with self._poster.masking():
+            wish: dict[str, Any] = {"stream": True, "stream_options": {"include_usage": True}} if events else {}
+            body = self._body(messages, max_tokens) | wish | self._extra
+            yield from self._streamed(body, max_bytes, limit_s)
+
+    def _streamed(self, body: dict[str, Any], max_bytes: int, limit_s: float | None) -> Generator[Delta, None, None]:
+        while True:
+            body = self._without_refused(body)
+            try:
+                # Closed whatever happens: an error would keep the connection as long as its traceback lives.
+                with closing(self._poster.stream(body, max_bytes=max_bytes, limit_s=limit_s)) as lines:
+                    yield from deltas(lines, self._poster)
+                return
+            except Refused as error:
+                if not self._adapts(body, error):
+                    _failed(error)
+                    yield Delta(finish="content_filter")
+                    return
+            except LimitExceeded as error:
+                raise CallFailed(str(error)) from error
 
     def close(self) -> None:
         """Nothing is kept open."""
 
-    def _answered(self, messages: Sequence[Message], max_tokens: int, logprobs: int, limit: int) -> Any:
+    def _answered(self, body: dict[str, Any], limit: int) -> Any:
         while True:
-            body = self._body(messages, max_tokens, logprobs)
+            body = self._without_refused(body)
             try:
                 return self._poster.post(body, max_bytes=limit)
             except Refused as error:
@@ -72,25 +132,23 @@ class EndpointChat:
                     error.hint = "try again later, or with a lower concurrency"
                 raise
 
-    def _body(self, messages: Sequence[Message], max_tokens: int, logprobs: int) -> dict[str, Any]:
-        renamed = "max_completion_tokens" if "max_tokens" in self._refused else "max_tokens"
-        body: dict[str, Any] = {
-            "model": self._model,
-            "messages": [{"role": each.role, "content": each.content} for each in messages],
-            renamed: max_tokens,
-        }
-        if "temperature" not in self._refused:
-            body["temperature"] = 0
-        if logprobs:
-            body |= {"logprobs": True, "top_logprobs": logprobs}
-        return body | self._extra
+    def _body(self, messages: Sequence[Message], max_tokens: int) -> dict[str, Any]:
+        said = [{"role": each.role, "content": each.content} for each in messages]
+        return {"model": self._model, "messages": said, "max_tokens": max_tokens} | self._sent | self._extra
+
+    def _without_refused(self, body: dict[str, Any]) -> dict[str, Any]:
+        """The body without parameters that the server is known to refuse, or with their newer names."""
+        kept = {key: value for key, value in body.items() if key not in self._refused or key in self._extra}
+        if "max_tokens" in body and "max_tokens" not in kept:
+            kept["max_completion_tokens"] = body["max_tokens"]
+        return kept
 
     def _adapts(self, body: Mapping[str, Any], error: Refused) -> bool:
         """Whether the server refuses a parameter that the next request goes without."""
         words = str(error).lower()
         if error.status not in (400, 422) or not any(word in words for word in _UNWANTED):
             return False
-        for name in ("max_tokens", "temperature"):
+        for name in _OPTIONAL:
             if name in body and name not in self._extra and name in words:
                 with self._lock:
                     self._refused |= {name}
@@ -142,7 +200,8 @@ def _failed(error: Refused) -> Any:
     elif error.status in (404, 405):
         error.hint = "check the URL and the model's name behind the #"
     else:
-        failed = CallFailed(str(error))
+        too_long = error.status == 413 or (error.status in (400, 422, 500) and overflows(str(error)))
+        failed = ContextOverflow(str(error)) if too_long else CallFailed(str(error))
         failed.hint = (
             "the server's words say what it refuses; a context that is too long needs fewer or shorter passages"
         )
@@ -151,34 +210,9 @@ def _failed(error: Refused) -> Any:
 
 
 def _reply(poster: Poster, answer: Any) -> Reply:
-    choices = answer.get("choices") if isinstance(answer, dict) else None
-    first = choices[0] if isinstance(choices, list) and choices else None
-    message = first.get("message") if isinstance(first, dict) else None
-    if not isinstance(first, dict) or not isinstance(message, dict):
-        told = answer.get("error") if isinstance(answer, dict) else None
-        what = f": {poster.masked(str(told))[:300]}" if told else ""
-        raise CallFailed(f'{poster.url}: an answer without "choices"{what}')
-    cut = first.get("finish_reason") == "length"
-    return Reply(_text(message.get("content")), _tokens(answer), top_logprobs_of(first.get("logprobs")), cut)
-
-
-def _text(content: Any) -> str:
-    """The text of a message, which is one, or a list of parts, or missing."""
-    if isinstance(content, list):
-        parts = [part.get("text") for part in content if isinstance(part, dict) and part.get("type") == "text"]
-        return "".join(part for part in parts if isinstance(part, str))
-    return content if isinstance(content, str) else ""
-
-
-def _tokens(answer: Mapping[str, Any]) -> int:
-    """Tokens read and written; 0 when the server does not say."""
-    usage = answer.get("usage")
-    if not isinstance(usage, dict):
-        return 0
-    both = [usage.get("prompt_tokens"), usage.get("completion_tokens")]
-    counts = [count for count in both if type(count) is int and count >= 0]
-    total = usage.get("total_tokens")
-    return total if type(total) is int and total >= sum(counts) else sum(counts)
+    choice, message = choice_of(answer, poster)
+    cut, logprobs = choice.get("finish_reason") == "length", top_logprobs_of(choice.get("logprobs"))
+    return Reply(text_of(message.get("content")), tokens_of(answer), logprobs, cut, *usage_of(answer))
 
 
 def top_logprobs_of(told: Any) -> tuple[Mapping[str, float], ...]:

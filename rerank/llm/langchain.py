@@ -5,12 +5,13 @@ and its retries: those have another name with every provider. What it raises cou
 since an exception does not say which it is; a model that keeps failing ends the work (`conversations.py`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from spaniel.retrieval.errors import InvalidInput, require
 
-from .chat import CallFailed, Message, Reply
+from .chat import CallFailed, Delta, Message, Reply
 from .endpoint import top_logprobs_of
 
 __all__ = ["LangChainChat"]
@@ -49,16 +50,38 @@ class LangChainChat:
     def chat(self, messages: Sequence[Message], *, max_tokens: int, logprobs: int = 0) -> Reply:
         """See `Chat.chat`; the limit of tokens is the model's own."""
         wanted = {"logprobs": True, "top_logprobs": logprobs} if logprobs else {}
-        try:
-            said = self._model.invoke([self._types[each.role](content=each.content) for each in messages], **wanted)
-        except Exception as error:
-            raise CallFailed(f"{self.name}: {type(error).__name__}: {str(error)[:300]}") from error
+        with self._failing():
+            said = self._model.invoke(self._turns(messages), **wanted)
         told = said.response_metadata if isinstance(said.response_metadata, dict) else {}
-        cut = told.get("finish_reason", told.get("stop_reason")) in ("length", "max_tokens")
+        cut = _finish(said) in ("length", "max_tokens")
         return Reply(_text(said.content), _tokens(said.usage_metadata), top_logprobs_of(told.get("logprobs")), cut)
+
+    def stream(self, messages: Sequence[Message]) -> Generator[Delta, None, None]:
+        """The answer as it is written, or whole from a model that does not stream.
+
+        Raises:
+            CallFailed: the model raises.
+        """
+        read = written = 0  # parts tell what they add
+        with self._failing():
+            for part in self._model.stream(self._turns(messages)):
+                usage = part.usage_metadata or {}
+                read, written = read + _count(usage.get("input_tokens")), written + _count(usage.get("output_tokens"))
+                yield Delta(_text(part.content), _finish(part), read, written)
 
     def close(self) -> None:
         """The model is its owner's."""
+
+    def _turns(self, messages: Sequence[Message]) -> list[Any]:
+        return [self._types[each.role](content=each.content) for each in messages]
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        """Whatever the model raises as `CallFailed`."""
+        try:
+            yield
+        except Exception as error:
+            raise CallFailed(f"{self.name}: {type(error).__name__}: {str(error)[:300]}") from error
 
 
 def _text(content: Any) -> str:
@@ -70,5 +93,15 @@ def _text(content: Any) -> str:
 
 
 def _tokens(usage: Mapping[str, Any] | None) -> int:
-    total = (usage or {}).get("total_tokens", 0)
-    return total if type(total) is int and total > 0 else 0
+    return _count((usage or {}).get("total_tokens"))
+
+
+def _count(told: Any) -> int:
+    return told if type(told) is int and told > 0 else 0
+
+
+def _finish(said: Any) -> str:
+    """The provider's word for why it ended; empty where it says none."""
+    told = said.response_metadata if isinstance(said.response_metadata, dict) else {}
+    word = told.get("finish_reason", told.get("stop_reason"))
+    return word if isinstance(word, str) else ""

@@ -1,9 +1,10 @@
-"""Make the golden index of this release's format: `PYTHONPATH=tests python tests/golden/make.py tests/golden/v2`.
+"""Make the golden index of this release's format: `PYTHONPATH=tests python tests/golden/make.py tests/golden/v3`.
 
 Run once for each format version, when it is final, and commit what it makes; never again afterwards. The index is as
 small as one can be that has everything: rare, medium and dense terms, two segments, the first of them reordered,
-tombstones, a column; since version 2 dense parts, made before and after there were two segments. `expected.json` is
-what this release reads from it.
+tombstones, a column; since version 2 dense parts, made before and after there were two segments; since version 3
+documents of several passages, one of them whole, of one a passage deleted. `expected.json` is what this release reads
+from it.
 """
 
 import json
@@ -16,6 +17,7 @@ from typing import Any
 from contracts.toy_encoder import ToyEncoder
 
 from spaniel.index.build import add, build
+from spaniel.index.chunking.settings import ChunkSettings
 from spaniel.index.dense.add_dense import add_dense
 from spaniel.index.dense.settings import StoreSettings
 from spaniel.index.edit import delete
@@ -30,6 +32,7 @@ QUERIES = ["common", "even common", "third word42", "word7 word11 rare", "späte
 FILTER = {"year": {"$gte": 2010}}
 N_FIRST, N_SECOND = 2100, 30
 ENCODER = ToyEncoder(8)
+LONG = "A common word of a long document. \n" * 12
 
 
 def documents(first: int, count: int) -> list[Document]:
@@ -46,20 +49,31 @@ def documents(first: int, count: int) -> list[Document]:
 def make(path: Path) -> None:
     codes, halves = StoreSettings("binary", factor=True, rescore="int8"), StoreSettings("float16")
     build(
-        documents(0, N_FIRST), path, columns={"year": "integer"}, dense=ENCODER, dense_name="codes", store=codes
+        [*documents(0, N_FIRST), Document("long", LONG, "Long")],
+        path,
+        columns={"year": "integer"},
+        chunks=ChunkSettings(16, overlap_sentences=1, records=True),
+        dense=ENCODER,
+        dense_name="codes",
+        store=codes,
     ).close()
     delete(path, [f"d{n}" for n in range(0, N_FIRST, 400)])
     optimize(path, reorder=True)
-    add(documents(N_FIRST, N_SECOND), path, encoder=ENCODER).close()
+    add([*documents(N_FIRST, N_SECOND), Document("longer", LONG * 2, "Longer")], path, encoder=ENCODER).close()
     add_dense(path, ENCODER, name="halves", store=halves).close()
-    delete(path, ["d7", "d1000", f"d{N_FIRST + 1}"])
+    delete(path, ["d7", "d1000", f"d{N_FIRST + 1}", "longer#2"])
 
 
 def observed(index: Index) -> dict[str, object]:
     """What a reader sees: counts, some passages, results with and without a filter."""
     ids = ["d1", "d500", f"d{N_FIRST}"]
     dense = {name: index.dense(name, 12, encoder=ENCODER).search(QUERIES) for name in index.dense_names}
+    several: dict[str, object] = {}
+    if index.settings.chunks is not None:
+        texts: dict[str, object] = {name: index.document_text(name) for name in ("long", "longer", "d1")}
+        several = {"documents": index.info()["documents"], "texts": texts}
     return {
+        **several,
         "passages": len(index),
         "deleted": ["d7" in index, "d400" in index],
         "stored": {name: [index.get(name).text, dict(index.get(name).meta)] for name in ids},

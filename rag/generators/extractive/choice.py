@@ -10,12 +10,12 @@ from spaniel.retrieval.mmr import mmr
 from .features import Asked
 from .sentences import Sentence
 
-__all__ = ["chosen", "of_length_1", "term_vectors"]
+__all__ = ["best_sentences", "of_length_1", "term_vectors"]
 
 _POOL = 32
 
 
-def chosen(
+def best_sentences(
     probabilities: NDArray[np.float64],
     vectors: NDArray[np.float32] | None,
     sentences: Sequence[Sentence],

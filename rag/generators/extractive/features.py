@@ -1,8 +1,8 @@
 """What speaks for each sentence, as numbers between 0 and about 1.
 
-The words are weighed by rarity (`frequencies.py`); the features are those that a linear model of SQuAD's questions
-used and that need no parser (Rajpurkar et al., EMNLP 2016, table 3: lengths, matching terms, matching bigrams), with
-the encoder's cosine, the passage's own score and the kind of answer beside them.
+The words are weighed by rarity (`frequencies.py`). Matching terms and bigrams are those features of SQuAD's linear
+model that need no parser (Rajpurkar et al., EMNLP 2016, sec. 5); the encoder's cosine, the passage's own score and the
+kind of answer stand beside them. The length of a sentence and the rank of its passage were tried and added nothing.
 """
 
 from collections.abc import Sequence
@@ -19,17 +19,15 @@ from .sentences import Sentence
 
 __all__ = ["FEATURES", "Asked", "features_of"]
 
-FEATURES = ("overlap", "context", "bigrams", "cosine", "rank", "share", "kind", "length")
+FEATURES = ("overlap", "context", "bigrams", "cosine", "share", "kind")
 """Names of the columns:
 
 overlap: share of the question's weight in terms that the sentence holds.
 context: the same, of what stands in its excerpt or the title and not in the sentence.
 bigrams: share of the question's neighbouring terms that are neighbours in the sentence.
 cosine: of question and sentence, by the encoder; 0 without one.
-rank: 1 / (place of its excerpt by score), 1 for the best.
 share: its excerpt's score as a share of the best one's; 1 where scores are not above 0.
 kind: 1 where something in it that the question does not hold is of the kind asked for; 0.5 where no kind is asked for.
-length: its terms, as a share of 40.
 """
 
 
@@ -75,7 +73,8 @@ def features_of(
     told = np.zeros((len(sentences), len(FEATURES)))
     if not sentences:
         return told
-    ranks, shares = _standing(excerpts)
+    best = max(excerpt.score for excerpt in excerpts)
+    shares = [max(excerpt.score, 0.0) / best if best > 0 else 1.0 for excerpt in excerpts]
     held = [frozenset(sentence.terms) for sentence in sentences]
     around = [set(title) for title in titles]
     for sentence, terms in zip(sentences, held, strict=True):
@@ -90,22 +89,10 @@ def features_of(
             wholes[place] - overlap,
             len(pairs.intersection(zip(sentence.terms, sentence.terms[1:], strict=False))) / max(len(pairs), 1),
             0.0,
-            ranks[place],
             shares[place],
             _has_kind(sentence.text, asked.kind, question_words),
-            min(len(sentence.terms) / 40, 1.0),
         )
     return told
-
-
-def _standing(excerpts: Sequence[Excerpt]) -> tuple[list[float], list[float]]:
-    """1 / rank by score (ties: as shown), and the share of the best score, for each excerpt."""
-    order = sorted(range(len(excerpts)), key=lambda place: (-excerpts[place].score, place))
-    ranks = [0.0] * len(excerpts)
-    for rank, place in enumerate(order, 1):
-        ranks[place] = 1.0 / rank
-    best = excerpts[order[0]].score
-    return ranks, [max(excerpt.score, 0.0) / best if best > 0 else 1.0 for excerpt in excerpts]
 
 
 def _has_kind(text: str, kind: Kind, question_words: frozenset[str]) -> float:

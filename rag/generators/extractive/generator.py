@@ -10,15 +10,17 @@ Left out on purpose: writing anything. It cannot combine, compare, count or nega
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Literal
 
 from spaniel.index.analysis import Analyzer, AnalyzerSpec
 from spaniel.models.counting import TokenCounter, estimated
 from spaniel.retrieval.errors import InvalidInput
+from spaniel.retrieval.policies.features.rarity import Frequencies
 from spaniel.retrieval.prompt import Finish, Piece, Prompt
 from spaniel.retrieval.protocols import Encoder
 
-from .choice import chosen
-from .frequencies import Rarity, english_rarity
+from .choice import best_sentences
 from .reading import Reader, Reading
 from .sentences import Sentence
 from .settings import Weights, shipped
@@ -31,12 +33,14 @@ class Extractive:
 
     Args:
         encoder: tells which sentences mean what the question means; without one, words alone do, which is faster.
+        answer: whole sentences, or only the words of the best one that answer (a name, a date, a number, a phrase).
         max_sentences: of one answer.
         weights: of features and signs; by default those that come with the package, fitted on English questions.
         diversity: weight of being unlike the sentences taken already, 0 to 1.
         share: of the best sentence's probability that a further one needs to have, 0 to 1.
         threshold: confidence below which it abstains; 0 never; by default the weights' own.
-        rarity: weight of a term, 0 to 1; by default from a table of English, for any other analyser from the excerpts.
+        frequencies: of the index, for what weight a word has; by default a table of English, for any other analyser
+            what the excerpts hold.
         analyzer: of terms; that of the index, when it is not English.
         count: counts the tokens that `Prompt.max_tokens` limits.
 
@@ -58,12 +62,13 @@ class Extractive:
         self,
         encoder: Encoder | None = None,
         *,
+        answer: Literal["sentences", "span"] = "sentences",
         max_sentences: int = 3,
         weights: Weights | None = None,
         diversity: float = 0.3,
         share: float = 0.5,
         threshold: float | None = None,
-        rarity: Rarity | None = None,
+        frequencies: Frequencies | None = None,
         analyzer: AnalyzerSpec | str = "english",
         count: TokenCounter = estimated,
     ) -> None:
@@ -73,12 +78,12 @@ class Extractive:
             if value is not None and not 0 <= value <= 1:
                 raise InvalidInput(name, f"is {value}; it must lie between 0 and 1")
         self.max_sentences, self.diversity, self.share, self.count = max_sentences, diversity, share, count
-        weights = weights or shipped("words" if encoder is None else "encoder")
+        if answer not in ("sentences", "span"):
+            raise InvalidInput("answer", f"is {answer!r}; it must be sentences or span")
+        self.answer, spans = answer, answer == "span"
+        weights = weights or shipped(encoder=encoder is not None, spans=spans)
         self.threshold = weights.threshold if threshold is None else threshold
-        analysis = Analyzer(analyzer)
-        if rarity is None and analysis.spec.name == "english":
-            rarity = english_rarity()
-        self.reader = Reader(analysis, rarity, encoder, weights)
+        self.reader = Reader(Analyzer(analyzer), weights, encoder=encoder, frequencies=frequencies, spans=spans)
 
     def generate(self, prompt: Prompt) -> Iterator[Piece]:
         """The sentences, one piece each, or an abstention with its reason; see `Generator`.
@@ -100,8 +105,12 @@ class Extractive:
         else:
             yield from self._written(reading, prompt.max_tokens)
 
-    def _written(self, reading: Reading, max_tokens: int) -> Iterator[Piece]:
-        places = chosen(
+    def chosen(self, reading: Reading) -> list[Sentence]:
+        """What an answer would be made of, best first: sentences, or the one short answer."""
+        if self.answer == "span":
+            best, (start, end) = reading.sentences[reading.best], reading.span
+            return [replace(best, start=best.start + start, end=best.start + end, text=best.text[start:end])]
+        places = best_sentences(
             reading.probabilities,
             reading.vectors,
             reading.sentences,
@@ -110,7 +119,10 @@ class Extractive:
             diversity=self.diversity,
             share=self.share,
         )
-        texts, finish = self._fitting([reading.sentences[place] for place in places], max_tokens)
+        return [reading.sentences[place] for place in places]
+
+    def _written(self, reading: Reading, max_tokens: int) -> Iterator[Piece]:
+        texts, finish = self._fitting(self.chosen(reading), max_tokens)
         usage = _usage(reading, sum(map(self.count, texts)))
         for i, text in enumerate(texts):
             yield Piece(text if i == 0 else f" {text}")

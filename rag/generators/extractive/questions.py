@@ -5,11 +5,12 @@ Rules for English. A question of no kind that is known here wants nothing in par
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Literal
+from typing import Literal, get_args
 
-__all__ = ["Kind", "kind_of", "spans_of_kind"]
+__all__ = ["KINDS", "Kind", "kind_of", "spans_of_kind"]
 
 Kind = Literal["", "person", "place", "time", "number", "money", "name", "reason"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 _MONTH = (
     "(?:January|February|March|April|May|June|July|August|September|October|November|December|"

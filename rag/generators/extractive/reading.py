@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spaniel.index.analysis import Analyzer
+from spaniel.retrieval.policies.features.rarity import Frequencies
+from spaniel.retrieval.policies.features.words import content_words
 from spaniel.retrieval.policies.score_calibration import sigmoid
 from spaniel.retrieval.prompt import Prompt
 from spaniel.retrieval.protocols import Encoder
@@ -13,15 +15,16 @@ from spaniel.retrieval.protocols import Encoder
 from .choice import of_length_1
 from .confidence import SIGNS, signs_of
 from .features import FEATURES, Asked, features_of
-from .frequencies import Rarity, rarity_among
+from .frequencies import Rarity, english_rarity, rarity_among, rarity_in
 from .questions import kind_of
 from .sentences import Sentence, sentences_of
 from .settings import Weights
+from .spans import best_span
 
 __all__ = ["Reader", "Reading"]
 
 _ENCODED = 64  # sentences of a prompt that the encoder reads: the best by words
-_COSINE = FEATURES.index("cosine")
+_COSINE, _SPAN = FEATURES.index("cosine"), SIGNS.index("span")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +35,10 @@ class Reading:
         asked: the question.
         sentences: in the order in which they are shown; with an encoder only those that it read.
         features: float64 (n, n_features).
-        probabilities: float64 (n,), that each holds the answer.
+        probabilities: float64 (n,), that each is the sentence with the answer, if one of them is; their sum is 1.
         vectors: float32 (n, d) of length 1; None without an encoder.
         best: place of the most probable sentence, the earlier of equals.
+        span: (start, end) in the best sentence's text: the short answer, or all of it where none is asked for.
         signs: float64 (n_signs,) of it.
         confidence: that it is right, 0 to 1.
     """
@@ -45,15 +49,29 @@ class Reading:
     probabilities: NDArray[np.float64]
     vectors: NDArray[np.float32] | None
     best: int
+    span: tuple[int, int]
     signs: NDArray[np.float64]
     confidence: float
 
 
 class Reader:
-    """Reads prompts with one analyser, one rarity, one encoder and one set of weights; arguments as in `Extractive`."""
+    """Reads prompts with one analyser, one encoder and one set of weights; arguments as in `Extractive`.
 
-    def __init__(self, analyzer: Analyzer, rarity: Rarity | None, encoder: Encoder | None, weights: Weights) -> None:
-        self.analyzer, self.rarity, self.encoder, self.weights = analyzer, rarity, encoder, weights
+    Args:
+        spans: whether to look for short answers.
+    """
+
+    def __init__(
+        self,
+        analyzer: Analyzer,
+        weights: Weights,
+        *,
+        encoder: Encoder | None = None,
+        frequencies: Frequencies | None = None,
+        spans: bool = False,
+    ) -> None:
+        self.analyzer, self.encoder, self.weights = analyzer, encoder, weights
+        self.frequencies, self.spans = frequencies, spans
         self._sentence = np.array([weights.sentence.get(name, 0.0) for name in FEATURES])
         self._answer = np.array([weights.answer.get(name, 0.0) for name in SIGNS])
 
@@ -63,14 +81,14 @@ class Reader:
         Raises:
             ModelError: the encoder fails.
         """
-        terms = self.analyzer.tokens(prompt.question)
+        # "what", "did" and the like are rare in what is written, and say nothing of what is asked.
+        terms = self.analyzer.tokens(" ".join(content_words(prompt.question))) or self.analyzer.tokens(prompt.question)
         if not terms:
             return "the question has no word to look for"
         sentences = sentences_of(prompt, self.analyzer)
         if not sentences:
             return "nothing was found to answer from"
-        rarity = self.rarity or rarity_among(sentences)
-        asked = Asked.of(prompt.question, terms, rarity, kind_of(prompt.question))
+        asked = Asked.of(prompt.question, terms, self._rarity(prompt.question, sentences), kind_of(prompt.question))
         titles = [frozenset(self.analyzer.tokens(excerpt.passage.title)) for excerpt in prompt.excerpts]
         features = features_of(asked, sentences, prompt.excerpts, titles)
         vectors = None
@@ -78,7 +96,12 @@ class Reader:
             kept = np.sort(np.argsort(-(features @ self._sentence), kind="stable")[:_ENCODED])
             sentences, features = [sentences[place] for place in kept], features[kept]
             vectors, features[:, _COSINE] = self._encoded(self.encoder, prompt.question, sentences)
-        return self._judged(asked, sentences, features, vectors, titles)
+        return self._judged(prompt, asked, sentences, features, vectors)
+
+    def _rarity(self, question: str, sentences: list[Sentence]) -> Rarity:
+        if self.frequencies is not None:
+            return rarity_in(self.frequencies, question)
+        return english_rarity() if self.analyzer.spec.name == "english" else rarity_among(sentences)
 
     def _encoded(
         self, encoder: Encoder, question: str, sentences: list[Sentence]
@@ -90,16 +113,20 @@ class Reader:
 
     def _judged(
         self,
+        prompt: Prompt,
         asked: Asked,
         sentences: list[Sentence],
         features: NDArray[np.float64],
         vectors: NDArray[np.float32] | None,
-        titles: list[frozenset[str]],
     ) -> Reading:
-        logits = features @ self._sentence + self.weights.sentence_bias
+        logits = features @ self._sentence
         best = int(np.argmax(logits))
-        home = sentences[best].excerpt
-        around = titles[home].union(*(each.terms for each in sentences if each.excerpt == home))
-        signs = signs_of(asked, best, logits, features, sentences, around)
+        home = prompt.excerpts[sentences[best].excerpt]
+        signs = signs_of(asked, best, logits, features, sentences, home, self.analyzer)
+        span = (0, len(sentences[best].text))
+        if self.spans:
+            start, end, signs[_SPAN] = best_span(sentences[best].text, asked, self.analyzer)
+            span = (start, end)
         sure = float(sigmoid(np.array([signs @ self._answer + self.weights.answer_bias]))[0])
-        return Reading(asked, sentences, features, sigmoid(logits), vectors, best, signs, sure)
+        odds = np.exp(logits - logits[best])
+        return Reading(asked, sentences, features, odds / odds.sum(), vectors, best, span, signs, sure)

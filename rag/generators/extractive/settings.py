@@ -21,8 +21,8 @@ class Weights:
     """What the features of a sentence, and the signs of an answer, are worth.
 
     Attributes:
-        sentence: feature -> weight; sigmoid(sum + sentence_bias) is the probability that the sentence holds the
-            answer. Features that are missing weigh nothing.
+        sentence: feature -> weight; the softmax of the sums over all sentences is the probability that it is this one
+            that holds the answer. Features that are missing weigh nothing.
         answer: sign -> weight; sigmoid(sum + answer_bias) is the confidence, that the answer is right.
         threshold: below this confidence the generator abstains.
         note: of what they were fitted on, for people.
@@ -32,7 +32,6 @@ class Weights:
     """
 
     sentence: Mapping[str, float]
-    sentence_bias: float
     answer: Mapping[str, float]
     answer_bias: float
     threshold: float
@@ -42,7 +41,7 @@ class Weights:
         for what, given, known in (("feature", self.sentence, FEATURES), ("sign", self.answer, SIGNS)):
             if unknown := sorted(set(given) - set(known)):
                 raise InvalidInput("weights", f"no {what} is called {unknown[0]!r}; there are {', '.join(known)}")
-        numbers = [*self.sentence.values(), *self.answer.values(), self.sentence_bias, self.answer_bias]
+        numbers = [*self.sentence.values(), *self.answer.values(), self.answer_bias]
         if not all(map(math.isfinite, numbers)):
             raise InvalidInput("weights", "there is one that is not a finite number")
         if not 0 <= self.threshold <= 1:
@@ -50,8 +49,8 @@ class Weights:
 
 
 @cache
-def shipped(name: str) -> Weights:
-    """Those of `weights.toml`: "words", or "encoder" where there is one; its head tells what they were fitted on."""
+def shipped(*, encoder: bool, spans: bool) -> Weights:
+    """Those of `weights.toml` for this use; its head tells what they were fitted on."""
     text = files("spaniel.rag.generators.extractive").joinpath("weights.toml").read_text("utf-8")
-    table: dict[str, Any] = tomllib.loads(text)[name]
-    return Weights(**table)
+    table: dict[str, Any] = tomllib.loads(text)
+    return Weights(**table[("encoder" if encoder else "words") + ("-span" if spans else "")])

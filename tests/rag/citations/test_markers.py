@@ -78,9 +78,14 @@ def test_superscripts_are_references_only_to_what_there_is() -> None:
     assert numbers("x²", 1) == [] and parse_markers("x²", 1).text == "x²"
 
 
+def test_what_stands_around_a_reference_makes_none() -> None:
+    assert parse_markers("so [[1]2]", 9).text == "so (2)"
+
+
 @given(st.text(alphabet='[]【】12,;:-"“” \n`abc¹²', max_size=60))
 def test_places_stand_in_the_text_and_ascend(text: str) -> None:
     parsed = parse_markers(text, 2)
     places = [mark.at for mark in parsed.marks]
     assert places == sorted(places) and all(0 <= place <= len(parsed.text) for place in places)
     assert all(mark.low <= mark.high for mark in parsed.marks)
+    assert parse_markers(parsed.text, 2).marks == ()

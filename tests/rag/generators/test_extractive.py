@@ -113,7 +113,15 @@ def test_other_languages_weigh_terms_by_what_was_found() -> None:
 
 
 @pytest.mark.parametrize(
-    "values", [{"max_sentences": 0}, {"diversity": 1.5}, {"share": -0.1}, {"threshold": 2}, {"analyzer": "klingon"}]
+    "values",
+    [
+        {"max_sentences": 0},
+        {"diversity": 1.5},
+        {"share": -0.1},
+        {"threshold": 2},
+        {"analyzer": "klingon"},
+        {"answer": "essay"},
+    ],
 )
 def test_values_out_of_range_are_named(values: dict[str, object]) -> None:
     with pytest.raises(InvalidInput):
@@ -138,3 +146,35 @@ def test_every_sentence_stands_in_the_excerpt_it_names(
     for piece in pieces[:-1]:
         matched = re.fullmatch(r" ?(.*) \[(\d+)\]", piece.text, re.DOTALL)
         assert matched and matched[1] in sources[int(matched[2]) - 1]
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "expected"),
+    [
+        ("When did the embargo begin?", OIL, "October 1973"),
+        ("Who wrote the Book of Rivers?", "The Book of Rivers was written by Ada Byron in 1840.", "Ada Byron"),
+        ("How many bridges cross the river?", "In the old town 14 bridges cross the river.", "14"),
+    ],
+)
+def test_a_short_answer_is_the_words_that_answer(question: str, text: str, expected: str) -> None:
+    pieces = list(Extractive(answer="span").generate(prompt(question, KEYS, text)))
+    assert said(pieces) == f"{expected} [2]"
+
+
+@settings(max_examples=60)
+@given(texts, texts)
+def test_a_short_answer_stands_in_its_excerpt(question: str, source: str) -> None:
+    pieces = list(Extractive(answer="span", threshold=0).generate(prompt(question, source)))
+    if pieces[-1].finish == "stop":
+        assert said(pieces).endswith(" [1]") and said(pieces)[: -len(" [1]")] in source
+
+
+def test_the_index_says_what_a_word_weighs() -> None:
+    class Frequencies:
+        n_passages = 10_000
+
+        def of(self, text: str) -> dict[str, int]:
+            return {"kei": 9_999, "expir": 1, "rotat": 9_000}
+
+    generator = Extractive(max_sentences=1, threshold=0, frequencies=Frequencies())
+    assert said(list(generator.generate(prompt("rotate a key that expires", KEYS)))) == "Keys expire after a year. [1]"

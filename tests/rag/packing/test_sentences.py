@@ -25,7 +25,7 @@ KEYS = "The castle is old. Guards rotate the red key at noon. Nobody knows why. 
 
 def test_the_sentences_that_speak_of_it_are_taken_in_their_order() -> None:
     candidates = [Candidate(Passage("p", "d", 100, 100 + len(KEYS), KEYS), 1.0)]
-    packed = SentencePacker().pack(
+    packed = SentencePacker(lead=0.0).pack(
         "Which key do the guards of the moat rotate?", candidates, budget_tokens=13, count=words
     )
     (excerpt,) = packed.excerpts

@@ -1,0 +1,159 @@
+"""The structure of a text: headings, paragraphs, items of lists, fenced code; definitions and blocks of program code.
+
+Blocks tile the text: white space belongs to the block before it, at the very begin to the first. Only what is needed
+to find good places for cuts is read, line by line; nothing of the text is changed.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+__all__ = ["CODE", "Block", "blocks_of"]
+
+CODE = "code"
+"""Kind of a text that is a program."""
+
+
+class Block(NamedTuple):
+    """A stretch of the text.
+
+    Attributes:
+        start, end: in characters.
+        level: of the heading or definition that it begins with, 1 the highest; 0 for anything else; -1 for what ends
+            all definitions before it.
+        name: what the heading or definition says.
+        verbatim: lines count (code, tables): it is cut at lines, not at sentences.
+    """
+
+    start: int
+    end: int
+    level: int = 0
+    name: str = ""
+    verbatim: bool = False
+
+
+_NAME_CHARS = 120
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
+_ATX = re.compile(r" {0,3}(#{1,6})[ \t]+(\S.*)")
+_UNDERLINE = re.compile(r" {0,3}(={3,}|-{3,}|~{3,}|\^{3,})[ \t]*$")
+_ITEM = re.compile(r"[ \t]*(?:[-*+•]|\d{1,3}[.)])[ \t]")
+_TABLE = re.compile(r"[ \t]*\|")
+_MODIFIERS = (
+    r"export|default|public|private|protected|internal|static|final|abstract|async|pub(?:\([^)]*\))?|unsafe|extern|inline"
+    r"|virtual|override|sealed|partial|template\s*<[^<>]*>"
+)
+_DEFINITION = re.compile(
+    rf"(?P<indent>[ \t]*+)(?:(?:{_MODIFIERS})\s+)*"
+    r"(?:def|class|func(?:\s+\([^()]{0,80}\))?|function\*?|fn|struct|enum|interface|trait|impl|namespace|module|record|object|protocol)\s+"
+    r"(?P<name>[^\s({:;<][^({:;]{0,100})"
+)
+_C_FUNCTION = re.compile(
+    r"(?P<indent>)(?!(?:if|for|while|switch|return|else|do)\b)[A-Za-z_][\w:<>,*&\s]{0,100}?"
+    r"(?P<name>\b[\w:~]{1,80}+)\s*\([^;]*$"
+)
+_ASSIGNED = re.compile(
+    r"(?P<indent>)(?:export\s+)?(?:const|let|var)\s+(?P<name>\w+)\s*=\s*(?:async\s*)?(?:\(|function|\w+\s*=>)"
+)
+_ATTACHED = re.compile(r"[ \t]*(?:@|#\[|//|/\*|\*|#)")  # decorators and comments belong to what follows them
+_MAX_LINE = 300  # beyond it a line is no heading
+
+
+def blocks_of(text: str, kind: str = "text") -> list[Block]:
+    """The blocks of a text, tiling it; none for the empty text.
+
+    Args:
+        kind: "markdown", "text" or "html" (marks of Markdown are read in all of them), or "code".
+
+    Cost: linear.
+    """
+    blocks = list(_code_blocks(text) if kind == CODE else _prose_blocks(text))
+    if blocks and blocks[0].start:
+        blocks[0] = blocks[0]._replace(start=0)
+    return blocks or ([Block(0, len(text))] if text else [])
+
+
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    """(start, line without white space at its end) of every line."""
+    start = 0
+    for line in text.splitlines(keepends=True):
+        yield start, line.rstrip()
+        start += len(line)
+
+
+def _prose_blocks(text: str) -> Iterator[Block]:
+    begin, level, name, verbatim, fence = 0, 0, "", False, ""
+    blank, before, before_start = True, "", 0
+    for start, line in _lines(text):
+        short = line if len(line) <= _MAX_LINE else ""
+        heading = None if fence else _ATX.match(short)
+        opens = _FENCE.match(short)
+        if fence:
+            if opens and line.strip().startswith(fence) and not line.strip().strip(fence[0]):
+                fence, before = "", ""
+                blank = True  # what follows is a block of its own
+            continue
+        if (
+            heading
+            or opens
+            or (blank and line)
+            or (line and _ITEM.match(short))
+            or (_TABLE.match(short) and not _TABLE.match(before))
+        ):
+            if start > begin:
+                yield Block(begin, start, level, name, verbatim)
+            begin, level, name = start, 0, ""
+            verbatim = bool(opens or _TABLE.match(short))
+            if heading:
+                level, name = len(heading[1]), _named(heading[2])
+            fence = opens[1] if opens else ""
+            blank = bool(heading)  # the text under a heading is a block of its own
+        elif (
+            line
+            and before
+            and _UNDERLINE.match(short)
+            and not level
+            and before_start == begin
+            and not _ITEM.match(before)
+        ):
+            level, name = (1 if line.lstrip()[0] == "=" else 2), _named(before)
+            blank = True
+        elif not line:
+            blank = True
+        before, before_start = short, start
+    if len(text) > begin:
+        yield Block(begin, len(text), level, name, verbatim)
+
+
+def _code_blocks(text: str) -> Iterator[Block]:
+    begin, level, name = 0, 0, ""
+    blank, attached = True, -1
+    for start, line in _lines(text):
+        short = line if len(line) <= _MAX_LINE else ""
+        if not line:
+            blank, attached = True, -1
+            continue
+        found = _DEFINITION.match(short) or _C_FUNCTION.match(short) or _ASSIGNED.match(short)
+        indented = line[0].isspace()
+        if found or blank:
+            at = attached if found and attached >= 0 else start
+            if at > begin:
+                yield Block(begin, at, level, name, verbatim=True)
+                begin, level, name = at, 0, ""
+            if found:
+                level = 1 + len(found["indent"].expandtabs(4)) // 2
+                name = _named(found["name"])
+            elif not indented and not _ATTACHED.match(short) and line[0] not in ")]}":
+                level = -1
+        blank = False
+        if found:
+            attached = -1
+        elif attached < 0 and _ATTACHED.match(short):
+            attached = start
+        elif not _ATTACHED.match(short):
+            attached = -1
+    if len(text) > begin:
+        yield Block(begin, len(text), level, name, verbatim=True)
+
+
+def _named(text: str) -> str:
+    return " ".join(text.strip().rstrip("#=").split())[:_NAME_CHARS].strip()
