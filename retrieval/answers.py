@@ -77,11 +77,16 @@ def to_dict(answer: Answer) -> dict[str, JSON]:
             name: {"id": made.id, "arm": made.arm, "propensity": made.propensity}
             for name, made in answer.decisions.items()
         },
-        "trace": [{"name": r.name, "in": r.n_in, "out": r.n_out, "ms": round(r.ms, 3)} for r in answer.trace],
+        "trace": [_record(each) for each in answer.trace],
         "notes": [*answer.notes],
         "cached": answer.cached,
         "ms": round(answer.ms, 3),
     }
+
+
+def _record(record: StageRecord) -> dict[str, JSON]:
+    why: dict[str, JSON] = {"why": dict(record.why)} if record.why else {}
+    return {"name": record.name, "in": record.n_in, "out": record.n_out, "ms": round(record.ms, 3), **why}
 
 
 def _counts(counts: Mapping[str, int], before: str = "") -> str:

@@ -20,6 +20,7 @@ __all__ = ["cli", "main"]
 COMMANDS = {
     "index": ("index_group:index", "Build an index and look after it."),
     "search": ("search:search", "Search an index: one question, or a file of them."),
+    "ask": ("ask:ask", "Answer a question from an index, with citations that hold."),
     "encode": ("encode:encode", "Encode texts as vectors."),
     "model": ("model_group:model", "Look at models, and make ONNX graphs of them."),
     "rerank": ("rerank_group:rerank", "Put what was found in a better order, and serve models that do."),

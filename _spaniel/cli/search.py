@@ -40,7 +40,7 @@ def search(console: Console, index: str, query: str | None, file: str | None, **
     """
     if (query is None) == (file is None):
         raise click.UsageError("give one QUERY, or --queries FILE")
-    if query is not None and not _is_text(query):
+    if query is not None and not values.is_text(query):
         raise click.UsageError("QUERY is not UTF-8")
     from spaniel.index.index import open_index
 
@@ -63,11 +63,6 @@ def search(console: Console, index: str, query: str | None, file: str | None, **
             where=options["where"],
             tag=options["tag"],
         )
-
-
-def _is_text(query: str) -> bool:
-    """Bytes on the command line that are no text become lone surrogates, which nothing can print."""
-    return not any("\ud800" <= char <= "\udfff" for char in query)
 
 
 def _one(console: Console, index: "Index", query: str, options: dict[str, Any]) -> int:

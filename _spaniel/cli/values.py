@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import click
 
-__all__ = ["columns", "fields", "finite", "memory", "read_by", "where"]
+__all__ = ["columns", "fields", "finite", "is_text", "memory", "read_by", "where"]
 
 T = TypeVar("T")
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
@@ -98,6 +98,11 @@ def where(text: str) -> dict[str, object]:
     if not isinstance(found, dict):
         raise ValueError(f"{text!r} is not a JSON object like '{example}'")
     return found
+
+
+def is_text(words: str) -> bool:
+    """Bytes on the command line that are no text become lone surrogates, which nothing can print."""
+    return not any("\ud800" <= char <= "\udfff" for char in words)
 
 
 def _number(text: str) -> float:

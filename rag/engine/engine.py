@@ -107,7 +107,9 @@ class Engine:
         known: dict[str, JSON] = {role: "default" for role, part in given.items() if part is None}
         if fallback == "extractive":
             known["fallback"] = fallback
-        self._put_together(index, parts, cache, definition_of(parts, known, version) if cache else {}, telemetry)
+        self._put_together(
+            index, parts, cache, definition_of(parts, known, version) if cache is not None else {}, telemetry
+        )
 
     def _put_together(
         self,
@@ -166,7 +168,9 @@ class Engine:
         """An engine as a file describes it, over an open index, which stays the caller's to close."""
         engine = cls.__new__(cls)
         parts = parts_of(index, spec)
-        engine._put_together(index, parts, cache, definition_of(parts, spec.to_json(), "") if cache else {}, telemetry)
+        engine._put_together(
+            index, parts, cache, definition_of(parts, spec.to_json(), "") if cache is not None else {}, telemetry
+        )
         engine.spec = spec
         engine._owned += [part for part in (parts.generator, *rerankers_of(parts.pipeline)) if hasattr(part, "close")]
         return engine

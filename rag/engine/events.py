@@ -44,7 +44,7 @@ class PackedEvent:
 
 @dataclass(frozen=True, slots=True)
 class PieceEvent:
-    """More of the answer's text, its markers not yet verified."""
+    """More of the answer's text, without its references: which of them hold is known at the end."""
 
     text: str
     kind: ClassVar[str] = "piece"

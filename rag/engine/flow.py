@@ -16,7 +16,7 @@ from spaniel.rag.packing.base import Candidate, Packed
 from spaniel.rag.prompting import new_prompt, refuses
 from spaniel.retrieval import fusion
 from spaniel.retrieval.composition import name_of
-from spaniel.retrieval.errors import ModelError
+from spaniel.retrieval.errors import LimitExceeded, ModelError
 from spaniel.retrieval.pipeline import Pipeline
 from spaniel.retrieval.policies.decision import Decision
 from spaniel.retrieval.prompt import Piece, Prompt
@@ -27,6 +27,7 @@ from spaniel.retrieval.types import Answer, Query, Ranking
 from .clock import Clock
 from .events import AnswerEvent, CitationEvent, Events, FallbackEvent, FoundEvent, PackedEvent, PieceEvent
 from .parts import Asked, Parts
+from .unmarked import Unmarked
 
 __all__ = ["NOTHING_FITS", "NOTHING_FOUND", "NOTHING_VERIFIED", "NOT_ANSWERED", "Flow", "searched"]
 
@@ -75,7 +76,8 @@ class Flow:
         """All that happens, the answer last.
 
         Raises:
-            ModelError: the generator cannot answer, and there is no fallback or it cannot either.
+            ModelError, LimitExceeded: the generator cannot answer, or may not by its ledger, and there is no fallback
+            or it cannot either.
         """
         queries, pipeline = self.plan
         packed = Packed((), 0)
@@ -92,14 +94,18 @@ class Flow:
                 return
         prompt = self.prompt(packed)
         pieces: list[Piece] = []
+        shown = Unmarked(len(prompt.excerpts))
         for event in self._generated(prompt):
-            if isinstance(event, Piece):
-                pieces.append(event)
-                if event.text:
-                    yield PieceEvent(event.text)
-            else:
+            if isinstance(event, FallbackEvent):
                 pieces.clear()
+                shown = Unmarked(len(prompt.excerpts))
                 yield event
+                continue
+            pieces.append(event)
+            if text := shown.more(event.text):
+                yield PieceEvent(text)
+        if text := shown.end():
+            yield PieceEvent(text)
         answer = self._answer(prompt, pieces)
         yield from map(CitationEvent, answer.citations)
         yield AnswerEvent(answer)
@@ -142,7 +148,7 @@ class Flow:
         """Pieces of the generator; where it fails, of the fallback."""
         try:
             yield from self._pieces(self.parts.generator, prompt)
-        except ModelError as error:
+        except (ModelError, LimitExceeded) as error:
             fallback = self.parts.fallback
             if fallback is None:
                 raise
@@ -217,6 +223,7 @@ def searched(parts: Parts, asked: Asked, queries: Sequence[Query], pipeline: Pip
         if parts.cutoff is not None:  # looks at the whole ranking, not at its first k
             whole, cut = rankings[0], parts.cutoff.cut
             rankings = traced.time(name_of(parts.cutoff), [whole], lambda: [whole[: cut(queries[0], whole)]])
+            traced.records[-1] = replace(traced.records[-1], why=parts.cutoff.explain(queries[0], whole))
         store = pipeline.passages
         assert store is not None  # checked when the parts were put together
         text = " | ".join(query.text for query in queries)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from spaniel.rag.citations.markers import parse_markers
 from spaniel.retrieval.protocols import Stored
 from spaniel.retrieval.types import JSON, Answer
 
@@ -62,7 +63,8 @@ class Run:
         known = None if kept is None else answer_of(kept)
         if known is not None:
             answer = replace(known, decisions={**flow.decisions})
-            yield from [PieceEvent(answer.text)] if answer.text else []
+            if text := parse_markers(answer.text, len(answer.passages)).text:
+                yield PieceEvent(text)
             yield from map(CitationEvent, answer.citations)
             yield AnswerEvent(answer)
             return

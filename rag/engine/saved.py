@@ -10,8 +10,18 @@ from spaniel.retrieval.types import Answer, Citation, Passage, StageRecord
 __all__ = ["answer_of", "bytes_of"]
 
 
+class _Record(msgspec.Struct):
+    """`StageRecord`; like `Passage` it holds a type that refers to itself, which msgspec does not read."""
+
+    name: str
+    n_in: int
+    n_out: int
+    ms: float
+    why: dict[str, Any]
+
+
 class _Passage(msgspec.Struct):
-    """`Passage`, whose own types hold one that refers to itself, which msgspec does not read."""
+    """`Passage`."""
 
     id: str
     doc_id: str
@@ -30,7 +40,7 @@ class _Answer(msgspec.Struct, forbid_unknown_fields=True):
     abstained: bool
     reason: str
     usage: dict[str, int]
-    trace: tuple[StageRecord, ...]
+    trace: list[_Record]
     question: str
     passages: list[_Passage]
     dropped: dict[str, int]
@@ -42,6 +52,7 @@ class _Answer(msgspec.Struct, forbid_unknown_fields=True):
 
 _NAMES = _Answer.__struct_fields__
 _PASSAGE = [field.name for field in fields(Passage)]
+_RECORD = [field.name for field in fields(StageRecord)]
 
 
 def bytes_of(answer: Answer) -> bytes:
@@ -62,5 +73,6 @@ def answer_of(kept: bytes) -> Answer | None:
         return None
     values = {name: getattr(read, name) for name in _NAMES}
     values["passages"] = tuple(Passage(*(getattr(each, name) for name in _PASSAGE)) for each in read.passages)
+    values["trace"] = tuple(StageRecord(*(getattr(each, name) for name in _RECORD)) for each in read.trace)
     values["citations"] = tuple(read.citations)
     return Answer(**values, cached=True)

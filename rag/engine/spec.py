@@ -123,7 +123,7 @@ class EngineSpec:
             "generator": repr(self.generator),
             "packer": repr(self.packer),
             "counter": self.answer.counter,
-            "fallback": self.answer.fallback,
+            "fallback": self.answer.fallback or "none",
             "router": repr(self.route),
             "rewriter": repr(self.rewrite),
         }
