@@ -1,4 +1,4 @@
-"""`spaniel demo`: from nothing to a searched index, with vectors where a model is at hand, in less than a minute."""
+"""`spaniel demo`: from nothing to a cited answer, with vectors where a model is at hand, in less than a minute."""
 
 import json
 import shutil
@@ -31,6 +31,7 @@ _QUESTIONS: list[tuple[str, dict[str, Any] | None]] = [
     ("wait for several tasks to finish", {"kind": "class"}),
     ("guess what kind of file this is", None),  # words alone miss what vectors find
 ]
+_ASKED = "how do I copy a whole directory tree?"
 _SHOWN = 3
 
 
@@ -46,7 +47,7 @@ _SHOWN = 3
 @click.option("--dense/--no-dense", default=True, help="Encode it too, if a model is on this machine, or words alone.")
 @with_console
 def demo(console: Console, folder: str, dense: bool) -> int:
-    """Index the documentation inside the Python installation and search it.
+    """Index the documentation inside the Python installation, search it, and ask it a question.
 
     The documents go to FOLDER/python.jsonl, the index to FOLDER/kb; both stay, to be tried further. With vectors, which
     take most of the time, searches are hybrid; without a model on this machine they are of words alone.
@@ -74,10 +75,12 @@ def demo(console: Console, folder: str, dense: bool) -> int:
     with index:
         info = index.info()
         console.note(f"{path}: {counted(info['passages'], 'passage')}, {index_size(info)}, built in {seconds:.2f} s\n")
-        found = [_ask(console, index, question, where) for question, where in _QUESTIONS]
-    console.emit({"index": str(path), "info": info, "build_seconds": round(seconds, 3), "searches": found})
+        found = [_search(console, index, question, where) for question, where in _QUESTIONS]
+        answer = _answer(console, index)
+    told = {"index": str(path), "info": info, "build_seconds": round(seconds, 3), "searches": found, "answer": answer}
+    console.emit(told)
     console.note(_next_steps(source, path))
-    return 0 if all(result["hits"] for result in found) else 1
+    return 0 if all(result["hits"] for result in found) and answer["citations"] else 1
 
 
 def _model(console: Console) -> "AbstractContextManager[Encoder | None]":
@@ -105,7 +108,7 @@ def _write_documents(path: Path) -> int:
     return n_written
 
 
-def _ask(console: Console, index: "Index", question: str, where: dict[str, Any] | None) -> dict[str, Any]:
+def _search(console: Console, index: "Index", question: str, where: dict[str, Any] | None) -> dict[str, Any]:
     """Search once for warmth, once for the clock, and show the best."""
     from .show import plain_lines, show_on_terminal
 
@@ -122,6 +125,21 @@ def _ask(console: Console, index: "Index", question: str, where: dict[str, Any] 
     return results.to_dict()
 
 
+def _answer(console: Console, index: "Index") -> dict[str, Any]:
+    """Ask a question, by the embedded generator, and show the answer with what it cites."""
+    from spaniel.rag.engine.engine import Engine
+
+    from .show_answer import answer_lines, tell_abstention
+
+    answer = Engine(index).ask(_ASKED)
+    if not console.json:
+        console.emit(None, f"{click.style(_ASKED, bold=True)}   answered in {answer.ms:.2f} ms")
+        console.emit(None, "\n".join(answer_lines(answer, width=console.width)))
+        tell_abstention(console, answer)
+        click.echo()
+    return answer.to_dict()
+
+
 def _since(start: float) -> str:
     return f"{time.perf_counter() - start:.1f} s"
 
@@ -135,6 +153,8 @@ def _next_steps(source: Path, path: Path) -> str:
             f"  {spaniel} search {path} 'sort a list by several keys' --explain",
             f"  {spaniel} search {path} 'sort' --where '{{\"kind\": \"function\"}}' -k 5 --json",
             f"  {spaniel} search {path} 'guess what kind of file this is' --retriever bm25    # words alone",
+            f"  {spaniel} ask {path} 'what does operator precedence mean?'",
+            f"  {spaniel} ask {path} 'how do I remove a directory tree?' --llm http://localhost:8000/v1 --model NAME",
             f"  {spaniel} index info {path}",
             f"  {spaniel} index build YOUR-FOLDER kb        # .jsonl, .csv, .tsv, .txt, .md, .html (see {source})",
         ]
