@@ -44,7 +44,7 @@ def tell_abstention(console: Console, answer: "Answer") -> None:
         console.warn(note)
     if not answer.abstained:
         if n := sum(answer.dropped.values()):
-            console.note(f"{n} citations did not hold and were left out")
+            console.note(f"{n} citation{'s' if n > 1 else ''} did not hold and {'were' if n > 1 else 'was'} left out")
         elif not answer.citations and answer.passages:
             console.note("the answer cites nothing")
         return

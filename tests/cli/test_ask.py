@@ -21,8 +21,19 @@ def server() -> Iterator[LlmSimulator]:
         yield running
 
 
+@pytest.fixture
+def plain(spaniel: Run, tmp_path: Path) -> Path:
+    """An index of texts without titles: the reading model takes a title for a part of the first sentence."""
+    lines = ["Dogs may come to the office.", "Cats may not come, dogs may.", "Rotate every key once a year."]
+    (tmp_path / "plain.jsonl").write_text(
+        "".join(json.dumps({"id": text.split()[0].lower(), "text": text}) + "\n" for text in lines)
+    )
+    assert spaniel("index", "build", tmp_path / "plain.jsonl", tmp_path / "plain").code == 0
+    return tmp_path / "plain"
+
+
 def llm(server: LlmSimulator) -> tuple[str, ...]:
-    return ("--llm", f"{server.url}/v1", "--model", "reader")
+    return ("--llm", server.url, "--model", "reader")
 
 
 def test_json_has_the_published_shape(spaniel: Run, kb: Path) -> None:
@@ -65,8 +76,8 @@ def test_filters_and_numbers_reach_the_engine(spaniel: Run, kb: Path) -> None:
     assert spaniel("ask", kb, "dogs", "-k", 0).code == 2
 
 
-def test_a_server_answers_and_its_citations_are_checked(spaniel: Run, kb: Path, server: LlmSimulator) -> None:
-    done = spaniel("ask", kb, QUESTION, *llm(server), "--json")
+def test_a_server_answers_and_its_citations_are_checked(spaniel: Run, plain: Path, server: LlmSimulator) -> None:
+    done = spaniel("ask", plain, QUESTION, *llm(server), "--json")
     assert done.code == 0 and done.data["usage"]["model_calls"] == 1
     assert all(each["verified"] for each in done.data["citations"]) and done.data["citations"][0]["id"] == "dogs"
     assert done.data["trace"][-2]["name"] == "generate reader"
@@ -85,16 +96,19 @@ def test_a_server_that_is_down_is_an_error_or_the_embedded_generator_answers(
 ) -> None:
     server.modes += ["401", "401"]
     done = spaniel("ask", kb, QUESTION, *llm(server), "--json")
-    assert (done.code, done.out, done.error["type"]) == (2, "", "ModelError")
+    assert (done.code, done.out, done.error["type"]) == (2, "", "Refused")
     done = spaniel("ask", kb, QUESTION, *llm(server), "--fallback")
     assert done.code == 0 and "Dogs may come to the office. [1]" in done.out
     assert "reader failed" in done.err and "the answer is extractive's" in done.err
 
 
-def test_streams_show_pieces_and_then_sources(spaniel: Run, kb: Path, server: LlmSimulator) -> None:
-    done = spaniel("ask", kb, QUESTION, *llm(server), "--stream")
+def test_streams_show_pieces_and_then_sources(spaniel: Run, plain: Path, server: LlmSimulator) -> None:
+    done = spaniel("ask", plain, QUESTION, *llm(server), "--stream")
     assert done.code == 0 and done.out.splitlines()[-1].startswith("[1] dogs ")
-    events = [json.loads(line) for line in spaniel("ask", kb, QUESTION, *llm(server), "--stream", "--json").out.splitlines()]
+    events = [
+        json.loads(line)
+        for line in spaniel("ask", plain, QUESTION, *llm(server), "--stream", "--json").out.splitlines()
+    ]
     kinds = [event["event"] for event in events]
     assert kinds[:2] == ["found", "packed"] and kinds[-2:] == ["citation", "answer"] and "piece" in kinds
     assert events[-1]["citations"][0]["id"] == events[-2]["id"]
@@ -138,7 +152,7 @@ def test_lines_of_stdin_are_a_conversation(
     done = spaniel("ask", kb, *llm(server), "--json")
     answers = [json.loads(line) for line in done.out.splitlines()]
     assert [each["question"] for each in answers] == [QUESTION, "and may cats come to the office?"]
-    assert [message["role"] for message in server.bodies[-1]["messages"]] == ["system", "user", "assistant", "user"]
+    assert [message["role"] for message in server.asked[-1][0]["messages"]] == ["system", "user", "assistant", "user"]
     monkeypatch.setattr(sys, "stdin", io.StringIO("zyzzyva\n"))
     assert spaniel("ask", kb).code == 1
 

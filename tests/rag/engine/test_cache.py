@@ -172,7 +172,7 @@ def test_a_file_serves_several_threads(tmp_path: Path) -> None:
     with AnswerCache(tmp_path / "answers.sqlite", max_entries=1) as cache:
 
         def work(mine: int) -> None:
-            for number in range(20):
+            for number in range(5):
                 cache.put(f"{mine}-{number}", bytes([number]))
 
         threads = [threading.Thread(target=work, args=(mine,)) for mine in range(4)]
@@ -180,7 +180,7 @@ def test_a_file_serves_several_threads(tmp_path: Path) -> None:
             thread.start()
         for thread in threads:
             thread.join()
-        assert all(cache.get(f"{mine}-{number}") == bytes([number]) for mine in range(4) for number in range(20))
+        assert all(cache.get(f"{mine}-{number}") == bytes([number]) for mine in range(4) for number in range(5))
 
 
 @pytest.mark.parametrize("kept", [b"", b"{}", b"[1]", b'{"text": 1}', b"\xff", b"[" * 100_000])
