@@ -22,7 +22,7 @@ from spaniel.rag.packing.base import Candidate
 from spaniel.rag.pipelines.indexes import cached_index
 from spaniel.rag.pipelines.spec import IndexSpec
 from spaniel.retrieval.fusion import rrf
-from spaniel.retrieval.types import Query, Ranking
+from spaniel.retrieval.types import Passage, Query, Ranking
 
 from .corpora import data_folder
 
@@ -79,7 +79,8 @@ def questions(
         judged = collection(data_folder() / name, split=split)
         for id_, text in judged.queries.items():
             gold = frozenset(doc for doc, grade in judged.qrels.get(id_, {}).items() if grade > 0)
-            answers = tuple(judged.query_meta.get(id_, {}).get("answers") or ())
+            told = judged.query_meta.get(id_, {}).get("answers")
+            answers = tuple(each for each in told if isinstance(each, str)) if isinstance(told, list) else ()
             if gold and any(answers):
                 asked[id_] = (text, answers, gold)
     ids = list(asked)
@@ -90,7 +91,7 @@ def questions(
         if dense:
             with open_encoder("minilm", precision="int8", threads=1) as encoder:
                 rankings = _fused(rankings, queries, index, Vectors(cache, encoder, until))
-        passages = {}
+        passages: dict[int, Passage] = {}
         for ordinals in (ranking.ids for ranking in rankings):
             new = [int(each) for each in ordinals if int(each) not in passages]
             passages.update(zip(new, index.passages.get(new), strict=True))
