@@ -6,10 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from contracts.llm_simulator import LlmSimulator, simulating
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 SAYS = {
-    "answer_with_citations.py": ["characters", "citations:"],
+    "answer_with_citations.py": ["characters", "no answer:", "citations:"],
     "evaluate_answers.py": ["citation-P", "AURC", "report.html"],
     "langchain_chain.py": ["context", "Cats purr."],
     "learn_a_route.py": ["always words", "as if from"],
@@ -32,6 +33,19 @@ def run(name: str, folder: Path, **environment: str) -> str:
     return done.stdout
 
 
+def test_the_example_of_an_llm_runs_against_the_simulator(tmp_path: Path) -> None:
+    with simulating(LlmSimulator()) as server:
+        printed = run("answer_with_an_llm.py", tmp_path, LLM_URL=server.url)
+    for said in ("tokens would be sent", "[1", "dropped", "'model_calls': 1"):
+        assert said in printed
+
+
+def test_the_example_of_an_llm_falls_back_where_the_server_fails(tmp_path: Path) -> None:
+    with simulating(LlmSimulator(modes=["401"])) as server:
+        printed = run("answer_with_an_llm.py", tmp_path, LLM_URL=server.url)
+    assert "the answer is extractive's" in printed
+
+
 @pytest.mark.parametrize("name", SAYS)
 def test_an_example_runs(name: str, tmp_path: Path) -> None:
     printed = run(name, tmp_path)
@@ -41,6 +55,6 @@ def test_an_example_runs(name: str, tmp_path: Path) -> None:
 
 def test_every_example_is_tested_and_listed() -> None:
     written = {path.name for path in EXAMPLES.glob("*.py")}
-    assert written == set(SAYS)
+    assert written == {*SAYS, "answer_with_an_llm.py"}
     listed = (EXAMPLES / "README.md").read_text(encoding="utf-8")
     assert all(f"`{name}`" in listed for name in written)
