@@ -140,9 +140,9 @@ class TermFeedback(Stage):
 
     def _not_common(self, counts: Sequence[Counter[str]]) -> list[dict[str, float]]:
         """The terms of each passage that few enough others hold."""
-        n = self._frequencies.n_passages
+        most = max(_COMMON * self._frequencies.n_passages, 1)  # one passage is not common in a handful either
         df = self._frequencies.of_terms([term for each in counts for term in each])
-        return [{term: float(n_) for term, n_ in each.items() if df[term] <= _COMMON * n} for each in counts]
+        return [{term: float(n) for term, n in each.items() if df[term] <= most} for each in counts]
 
     def _weighed(self, counts: Sequence[Counter[str]]) -> list[dict[str, float]]:
         """The BM25 weight of each term of each passage."""

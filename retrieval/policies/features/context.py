@@ -1,8 +1,8 @@
 """The context of a question for a routing policy: all groups of features, one vector.
 
 `query_features` puts together what the question says about itself, how rare its words are, and what searches have
-found. Every value lies in about -1..1 and the first is 1, so that linear policies need neither scaling nor a separate
-intercept. What is not given (no index, no searches) is left out, names and values alike.
+found. Every value lies in about -1..1, so that linear policies need no scaling; the constant 1 is theirs to add. What
+is not given (no index, no searches) is left out, names and values alike.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,10 +24,9 @@ def feature_names(*, frequencies: bool = False, searches: Sequence[str] = ()) ->
 
     Example:
         >>> len(feature_names()), len(feature_names(frequencies=True, searches=["bm25", "dense"]))
-        (29, 53)
+        (28, 52)
     """
     return (
-        "constant",
         *QUESTION_FEATURES,
         *(RARITY_FEATURES if frequencies else ()),
         *(f"{search}.{name}" for search in searches for name in SCORE_FEATURES),
@@ -54,7 +53,7 @@ def query_features(
     Cost: about 0.1 ms, and the searches.
     """
     found = dict(rankings or {})
-    parts = [np.ones(1), question_features(question)]
+    parts = [question_features(question)]
     if frequencies is not None:
         parts.append(rarity_features(question, frequencies))
     for search, ranking in found.items():

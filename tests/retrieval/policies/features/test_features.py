@@ -112,4 +112,3 @@ def test_overlap_is_of_every_pair() -> None:
     names, values = query_features("dams", None, lists, units={"a": 4.0}, depth=2)
     assert names == feature_names(searches=("a", "b", "c")) and names[-3:] == ("a&b", "a&c", "b&c")
     assert dict(zip(names, values, strict=True))["a.top"] == 0.5
-    assert values[0] == 1
