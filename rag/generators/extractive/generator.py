@@ -9,7 +9,8 @@ whether there is an answer at all.
 Left out on purpose: writing anything. It cannot combine, compare, count or negate; a language model can.
 """
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Literal
 
@@ -27,13 +28,16 @@ from .settings import Weights, shipped
 
 __all__ = ["Extractive"]
 
+_STOP = re.compile(r"[.!?…。！？।؟][\"'”’»)]* \[\d+\]\Z")
+
 
 class Extractive:
     """Answers with sentences of the excerpts; a `Generator`. Safe to call from several threads.
 
     Args:
         encoder: tells which sentences mean what the question means; without one, words alone do, which is faster.
-        answer: whole sentences, or only the words of the best one that answer (a name, a date, a number, a phrase).
+        answer: whole sentences; or "span", the words of the best one that answer (a name, a date, a number, a phrase),
+            with the sentence as a quotation: October 1973 [2: "The embargo began in October 1973."]
         max_sentences: of one answer.
         weights: of features and signs; by default those that come with the package, fitted on English questions.
         diversity: weight of being unlike the sentences taken already, 0 to 1.
@@ -122,15 +126,21 @@ class Extractive:
         return [reading.sentences[place] for place in places]
 
     def _written(self, reading: Reading, max_tokens: int) -> Iterator[Piece]:
-        texts, finish = self._fitting(self.chosen(reading), max_tokens)
+        texts, finish = self._fitting(reading, max_tokens)
         usage = _usage(reading, sum(map(self.count, texts)))
         for i, text in enumerate(texts):
-            yield Piece(text if i == 0 else f" {text}")
+            yield Piece(text if i == 0 else f"{_between(texts[i - 1])}{text}")
         yield Piece(finish=finish, usage=usage, confidence=reading.confidence)
 
-    def _fitting(self, best_first: Sequence[Sentence], max_tokens: int) -> tuple[list[str], Finish]:
+    def _fitting(self, reading: Reading, max_tokens: int) -> tuple[list[str], Finish]:
         """Sentences with their numbers that fit into `max_tokens` together, in source order."""
+        best_first = self.chosen(reading)
         best, left, kept = best_first[0], max_tokens, list[Sentence]()
+        if self.answer == "span":
+            # What is cited is the sentence: a number alone stands in many places.
+            quoted = f'{best.text} [{best.excerpt + 1}: "{reading.sentences[reading.best].text}"]'
+            if self.count(quoted) <= max_tokens:
+                return [quoted], "stop"
         for sentence in best_first:
             if (tokens := self.count(f" {_marked(sentence)}")) <= left:
                 kept.append(sentence)
@@ -149,6 +159,11 @@ class Extractive:
 
 def _marked(sentence: Sentence, text: str | None = None) -> str:
     return f"{sentence.text if text is None else text} [{sentence.excerpt + 1}]"
+
+
+def _between(before: str) -> str:
+    """What parts a sentence from the one before it: a line's end where that has no stop, as a heading has none."""
+    return " " if _STOP.search(before) else "\n"
 
 
 def _usage(reading: Reading | None, answer_tokens: int) -> dict[str, int]:

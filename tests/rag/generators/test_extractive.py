@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from spaniel.models.counting import estimated
+from spaniel.rag.citations.cited import cited
 from spaniel.rag.generators.extractive.generator import Extractive
 from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.prompt import Excerpt, Piece, Prompt
@@ -128,6 +129,16 @@ def test_values_out_of_range_are_named(values: dict[str, object]) -> None:
         Extractive(**values)  # type: ignore[arg-type]
 
 
+def test_every_sentence_is_cited_where_it_stands() -> None:
+    heading = "# Rotating keys\n\nRotate a key with the command rotate. Nothing else rotates a key."
+    shown = prompt("how do I rotate a key?", OIL, heading, KEYS)
+    generator = Extractive(share=0, threshold=0, diversity=0)
+    text = said(list(generator.generate(shown)))
+    checked = cited(text, shown, {"d0": OIL, "d1": heading, "d2": KEYS})
+    assert not checked.dropped and len(checked.citations) == 3
+    assert {each.text for each in checked.citations} == set(re.sub(r" \[\d\]\s?", "|", text).strip("|").split("|"))
+
+
 words = st.sampled_from(
     ["key", "keys", "rotate", "[1]", "[2,3]", "year", "1973", "Dr.", "$12", "...", "\n\n-", "。", "[9].", "\u202e", "é"]
 )
@@ -144,7 +155,7 @@ def test_every_sentence_stands_in_the_excerpt_it_names(
     assert all(not piece.finish for piece in pieces[:-1]) and pieces[-1].finish in ("stop", "length", "abstain")
     assert len(pieces) <= most + 1 and estimated(said(pieces)) <= max_tokens
     for piece in pieces[:-1]:
-        matched = re.fullmatch(r" ?(.*) \[(\d+)\]", piece.text, re.DOTALL)
+        matched = re.fullmatch(r"[ \n]?(.*) \[(\d+)\]", piece.text, re.DOTALL)
         assert matched and matched[1] in sources[int(matched[2]) - 1]
 
 
@@ -158,7 +169,10 @@ def test_every_sentence_stands_in_the_excerpt_it_names(
 )
 def test_a_short_answer_is_the_words_that_answer(question: str, text: str, expected: str) -> None:
     pieces = list(Extractive(answer="span").generate(prompt(question, KEYS, text)))
-    assert said(pieces) == f"{expected} [2]"
+    assert said(pieces).startswith(f'{expected} [2: "') and said(pieces).count(expected) == 2
+    shown = prompt(question, KEYS, text)
+    checked = cited(said(pieces), shown, {"d0": KEYS, "d1": text})
+    assert checked.text == f"{expected} [2]" and expected in checked.citations[0].text and not checked.dropped
 
 
 @settings(max_examples=60)
@@ -166,7 +180,8 @@ def test_a_short_answer_is_the_words_that_answer(question: str, text: str, expec
 def test_a_short_answer_stands_in_its_excerpt(question: str, source: str) -> None:
     pieces = list(Extractive(answer="span", threshold=0).generate(prompt(question, source)))
     if pieces[-1].finish == "stop":
-        assert said(pieces).endswith(" [1]") and said(pieces)[: -len(" [1]")] in source
+        short, _, quoted = said(pieces).partition(' [1: "')
+        assert short in quoted and quoted.removesuffix('"]') in source
 
 
 def test_the_index_says_what_a_word_weighs() -> None:
