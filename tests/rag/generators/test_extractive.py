@@ -1,5 +1,6 @@
 """The extractive generator says what its sources say, word for word, or nothing."""
 
+import doctest
 import re
 from collections.abc import Sequence
 from typing import Literal
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 
 from spaniel.models.counting import estimated
 from spaniel.rag.citations.cited import cited
+from spaniel.rag.generators.extractive import generator as module
+from spaniel.rag.generators.extractive import questions
 from spaniel.rag.generators.extractive.generator import Extractive
 from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.prompt import Excerpt, Piece, Prompt
@@ -193,3 +196,7 @@ def test_the_index_says_what_a_word_weighs() -> None:
 
     generator = Extractive(max_sentences=1, threshold=0, frequencies=Frequencies())
     assert said(list(generator.generate(prompt("rotate a key that expires", KEYS)))) == "Keys expire after a year. [1]"
+
+
+def test_examples() -> None:
+    assert doctest.testmod(module).failed == 0 == doctest.testmod(questions).failed
