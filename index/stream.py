@@ -10,12 +10,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
-from spaniel.retrieval.errors import InvalidInput
+from spaniel.retrieval.errors import InvalidInput, require
 from spaniel.retrieval.types import JSON, Document
 
 from .input import Batch, InputOptions, Position, Problem, read_documents
 from .input.ids import content_id
-from .input.sources import RECORDS, source_files
+from .input.sources import EXTRAS, RECORDS, source_files
 from .partial import sources_fingerprint
 
 __all__ = ["DocumentStream", "FileStream", "ObjectStream", "Sources", "open_stream"]
@@ -51,6 +51,7 @@ def open_stream(sources: Sources, options: InputOptions) -> DocumentStream:
 
     Raises:
         InvalidInput: a source that does not exist or cannot be read; neither paths nor documents.
+        MissingExtra: a PDF or Word document is among them, and what reads these is not installed.
     """
     if isinstance(sources, str | os.PathLike):
         return FileStream([sources], options)
@@ -75,6 +76,8 @@ class FileStream:
         for file in source_files(self._sources):
             self.total_bytes += file.size_bytes
             self.whole_files |= file.format not in RECORDS
+            if file.format in EXTRAS:  # before hours of work, not after
+                require(EXTRAS[file.format], extra="files")
 
     def batches(self, start: Position | None) -> Iterator[Batch]:
         """See `DocumentStream`."""

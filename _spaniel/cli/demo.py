@@ -156,6 +156,6 @@ def _next_steps(source: Path, path: Path) -> str:
             f"  {spaniel} ask {path} 'what does operator precedence mean?'",
             f"  {spaniel} ask {path} 'how do I remove a directory tree?' --llm http://localhost:8000/v1 --model NAME",
             f"  {spaniel} index info {path}",
-            f"  {spaniel} index build YOUR-FOLDER kb        # .jsonl, .csv, .tsv, .txt, .md, .html (see {source})",
+            f"  {spaniel} index build YOUR-FOLDER kb        # .md, .pdf, .docx, .html, .jsonl, code (see {source})",
         ]
     )

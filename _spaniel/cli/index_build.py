@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from . import values
+from .chunk_options import chunk_options, chunks_of
 from .console import Console, printable, with_console
 from .dense_options import (
     MODEL_NAMES,
@@ -76,7 +77,7 @@ def _reading_options(command: Command) -> Command:
     """Options of everything that reads documents."""
     for option in reversed(_READING_OPTIONS):
         command = option(command)
-    return command
+    return chunk_options(command)
 
 
 @click.command()
@@ -114,9 +115,9 @@ def _reading_options(command: Command) -> Command:
 def build(console: Console, sources: tuple[str, ...], index: str, vectors: bool, **options: Any) -> None:
     """Build an index from files or folders.
 
-    SOURCE is a file or folder: .jsonl, .csv, .tsv (each also .gz), .txt, .md, .html, or a BEIR folder. INDEX is the
-    folder to make. A killed or interrupted build leaves no half index behind, and the same command goes on where it
-    stopped, with what was encoded.
+    SOURCE is a file or folder: .jsonl, .csv, .tsv (each also .gz), .txt, .md, .html, .pdf, .docx, program code, or a
+    BEIR folder. Files of text are cut into passages, records are not. INDEX is the folder to make. A killed or
+    interrupted build leaves no half index behind, and the same command goes on where it stopped, with what was encoded.
     """
     if vectors:
         from spaniel.index.vectors import build_vectors
@@ -126,6 +127,7 @@ def build(console: Console, sources: tuple[str, ...], index: str, vectors: bool,
     from spaniel.index.build import build as build_index
 
     problems = _Problems(console)
+    options["chunks"] = chunks_of(options)
     with _encoder_of(console, options):
         _run(console, build_index, sources, index, {**options, "on_problem": problems.take}, problems)
 
@@ -180,6 +182,7 @@ def add(console: Console, sources: tuple[str, ...], index: str, encoder: Sequenc
         _run(console, add_vectors, sources, index, _options_of_vectors(options))
         return
     problems = _Problems(console)
+    options["chunks"] = chunks_of(options)
     with kept:
         _run(console, add_to_index, sources, index, {**options, "on_problem": problems.take}, problems)
 

@@ -40,16 +40,18 @@ class Context:
             )
         self._count(problem)
 
-    def too_long(self, file: str, line: int, byte: int, size_bytes: int) -> None:
-        """Report a record over the cap and count it. `size_bytes` is what was seen of it, at least.
+    def too_long(self, file: str, line: int, byte: int, size_bytes: int, *, packed: bool = False) -> None:
+        """Report a record over the cap and count it. `size_bytes` is what was seen of it, at least; `packed` says
+        that it is a file of a format that is unpacked.
 
         Raises:
             LimitExceeded: when malformed records are fatal.
         """
-        limit = self.options.max_record_bytes
+        limit = self.options.max_file_bytes if packed else self.options.max_record_bytes
+        option = "max_file_bytes" if packed else "max_record_bytes"
         if self.options.on_error == "fail":
             error = LimitExceeded(f"{file}:{line}: size of the record in bytes", size_bytes, limit)
-            error.hint = "raise max_record_bytes, or skip malformed records with on_error='skip' (--on-error skip)"
+            error.hint = f"raise {option}, or skip malformed records with on_error='skip' (--on-error skip)"
             raise error
         self._count(Problem(file, line, byte, f"the record has {size_bytes} bytes or more, the limit is {limit}"))
 

@@ -51,6 +51,9 @@ class InputOptions:
         delimiter: of CSV and TSV files; by default "," and a tab.
         quote: quotation mark of CSV and TSV files; empty when quotes are plain characters.
         max_record_bytes: longest record, or longest whole file where a file is one document.
+        max_file_bytes: largest PDF or Word document, and what the latter may unpack to; its text still counts as a
+            record.
+        max_pages: of a PDF.
         batch_records: documents in a batch, about.
         batch_bytes: bytes of input in a batch, about.
 
@@ -70,6 +73,8 @@ class InputOptions:
     delimiter: str | None = None
     quote: str = '"'
     max_record_bytes: int = 16 << 20
+    max_file_bytes: int = 256 << 20
+    max_pages: int = 10_000
     batch_records: int = 1000
     batch_bytes: int = 4 << 20
 
@@ -82,7 +87,7 @@ class InputOptions:
         ):
             if value not in allowed:
                 raise InvalidInput(name, f"{value!r} is not one of {', '.join(allowed)}")
-        for name in ("max_record_bytes", "batch_records", "batch_bytes"):
+        for name in ("max_record_bytes", "max_file_bytes", "max_pages", "batch_records", "batch_bytes"):
             if getattr(self, name) < 1:
                 raise InvalidInput(name, f"{getattr(self, name)}; it must be at least 1")
         if self.delimiter is not None and (len(self.delimiter) != 1 or self.delimiter in '\r\n"'):

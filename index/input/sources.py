@@ -15,11 +15,18 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from spaniel.retrieval.errors import InvalidInput
 
-__all__ = ["FORMATS", "RECORDS", "Format", "Source", "SourceFile", "source_files", "total_bytes"]
+__all__ = ["EXTRAS", "FORMATS", "RECORDS", "Format", "Source", "SourceFile", "source_files", "total_bytes"]
 
 _log = logging.getLogger(__name__)
-Format = Literal["jsonl", "csv", "tsv", "text", "markdown", "html"]
+Format = Literal["jsonl", "csv", "tsv", "text", "markdown", "html", "pdf", "docx", "code"]
 Source: TypeAlias = str | os.PathLike[str]
+
+
+def _endings(names: str) -> list[str]:
+    return [f".{name}" for name in names.split()]
+
+
+_CODE = _endings("py pyi js jsx mjs ts tsx java kt scala c h cc cpp cxx hh hpp cs go rs swift rb php lua jl r")
 FORMATS: dict[str, Format] = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
@@ -32,10 +39,15 @@ FORMATS: dict[str, Format] = {
     ".html": "html",
     ".htm": "html",
     ".xhtml": "html",
+    ".pdf": "pdf",
+    ".docx": "docx",
+    **dict.fromkeys(_CODE, "code"),
 }
 """File suffix -> format; each may have `.gz` behind it."""
 RECORDS: frozenset[Format] = frozenset({"jsonl", "csv", "tsv"})
 """Formats of files that hold many documents; of any other a file is one."""
+EXTRAS: dict[Format, str] = {"pdf": "pypdf", "docx": "docx"}
+"""Formats that need a package of the extra `files` -> what it is imported as."""
 _BEIR = ("corpus.jsonl", "corpus.jsonl.gz")
 
 

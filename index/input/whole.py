@@ -1,4 +1,4 @@
-"""Files that are one document each: plain text, Markdown, HTML."""
+"""Files that are one document each: plain text, Markdown, HTML, program code, PDF, Word."""
 
 import codecs
 import re
@@ -8,11 +8,13 @@ from spaniel.retrieval.types import Document
 
 from .batch import Piece
 from .context import Context
+from .docx import docx_text
 from .fields import MalformedRecordError, clean
 from .html import html_text
 from .ids import content_id
 from .markdown import markdown_title
-from .sources import SourceFile
+from .pdf import pdf_text
+from .sources import EXTRAS, SourceFile
 from .stream import BOM, ByteStream
 
 __all__ = ["read_whole"]
@@ -28,21 +30,23 @@ _PAGE_ENCODINGS = (
 def read_whole(file: SourceFile, context: Context) -> Iterator[Piece]:
     """The one document of a file, as one piece; an empty one when the file is malformed and that is not fatal.
 
-    Text and Markdown are kept as they are, so that offsets point into the file as it stands (without a byte order
-    mark). HTML becomes text (`html_text`).
+    Text, Markdown and code are kept as they are, so that offsets point into the file as it stands (without a byte order
+    mark). HTML becomes text (`html_text`), and so do PDF (`pdf_text`) and Word documents (`docx_text`).
 
     Raises:
         InvalidInput, LimitExceeded: the file cannot be used, when malformed records are fatal.
     """
-    name, cap = str(file.path), context.options.max_record_bytes
+    name, packed = str(file.path), file.format in EXTRAS
+    cap = context.options.max_file_bytes if packed else context.options.max_record_bytes
     documents: list[Document] = []
     data = b""
     try:
         with ByteStream(file.path, name) as stream:
-            stream.skip_bom()
+            if not packed:
+                stream.skip_bom()
             data = _read_all(stream, cap)
         if len(data) > cap:
-            context.too_long(name, 1, 0, max(len(data), file.size_bytes))
+            context.too_long(name, 1, 0, max(len(data), file.size_bytes), packed=packed)
         else:
             documents = [_document(file, data, context)]
     except MalformedRecordError as error:
@@ -62,18 +66,27 @@ def _read_all(stream: ByteStream, cap: int) -> bytes:
 
 
 def _document(file: SourceFile, data: bytes, context: Context) -> Document:
-    """Raises MalformedRecordError when the file is no text."""
-    text = _decode(data, html=file.format == "html", replace=context.replace)
-    title = ""
-    if file.format == "html":
-        title, text = html_text(text)
-    elif file.format == "markdown":
-        title = markdown_title(text)
+    """Raises MalformedRecordError when the file is no text, or none that can be read."""
+    title, text = _title_and_text(file, data, context)
     if "\0" in text or "\0" in title:
         # Also where U+FFFD may take its place a file with NULs is named: most likely it is no text at all.
         text, title = (clean(part, "text", replace=context.replace) for part in (text, title))
     ident = content_id(title, text) if context.options.ids == "hash" else file.document_id
     return Document(ident, text, title)
+
+
+def _title_and_text(file: SourceFile, data: bytes, context: Context) -> tuple[str, str]:
+    options = context.options
+    if file.format == "pdf":
+        return pdf_text(data, max_pages=options.max_pages, max_chars=options.max_record_bytes)
+    if file.format == "docx":
+        return docx_text(data, max_unpacked_bytes=options.max_file_bytes, max_chars=options.max_record_bytes)
+    text = _decode(data, html=file.format == "html", replace=context.replace)
+    if file.format == "html":
+        return html_text(text)
+    if file.format == "markdown":
+        return markdown_title(text), text
+    return (file.document_id if file.format == "code" else ""), text
 
 
 def _decode(data: bytes, *, html: bool, replace: bool) -> str:

@@ -44,6 +44,27 @@ def test_build_options_reach_the_index(spaniel: Run, tmp_path: Path) -> None:
         assert dict(kb.settings.columns) == {"jahr": "integer"}
 
 
+def test_documents_are_cut_as_asked(spaniel: Run, tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "long.txt").write_text("Some words of a sentence. " * 100)
+    source, kb = tmp_path / "docs", tmp_path / "kb"
+
+    def passages(*options: object) -> int:
+        done = spaniel("index", "build", source, kb, "--json", "--overwrite", *options)
+        assert done.code == 0 and done.data["documents"] == 1
+        return int(done.data["passages"])
+
+    assert passages("--no-chunks") == 1 < passages() < passages("--chunk-tokens", 64)
+    assert passages("--chunk-tokens", 64, "--chunk-overlap", 2) > passages("--chunk-tokens", 64)
+    assert spaniel("index", "build", source, kb, "--no-chunks", "--chunk-overlap", 1).code == 2
+    assert spaniel("index", "build", source, kb, "--overwrite", "--chunk-counter", "none-such").code == 2
+    assert spaniel("index", "add", source, kb, "--chunk-tokens", 32).code == 2
+    assert spaniel("index", "add", source, kb, "--on-duplicate", "replace").code == 0
+    done = spaniel("index", "delete", kb, "long.txt", "--json")
+    assert done.data == {"deleted": 1, "asked": 1}
+    assert spaniel("index", "info", kb, "--json").data["documents"] == 0
+
+
 def test_build_does_not_replace_unasked(spaniel: Run, kb: Path, source: Path) -> None:
     done = spaniel("index", "build", source, kb)
     assert done.code == 2
