@@ -55,7 +55,7 @@ def test_documents_are_cut_as_asked(spaniel: Run, tmp_path: Path) -> None:
         return int(done.data["passages"])
 
     assert passages("--no-chunks") == 1 < passages() < passages("--chunk-tokens", 64)
-    assert passages("--chunk-tokens", 64, "--chunk-overlap", 2) > passages("--chunk-tokens", 64)
+    assert passages("--chunk-overlap", 2, "--chunk-tokens", 64) == passages("--chunk-tokens", 64)
     assert spaniel("index", "build", source, kb, "--no-chunks", "--chunk-overlap", 1).code == 2
     assert spaniel("index", "build", source, kb, "--overwrite", "--chunk-counter", "none-such").code == 2
     assert spaniel("index", "add", source, kb, "--chunk-tokens", 32).code == 2
