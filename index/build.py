@@ -72,7 +72,7 @@ def build(
         fields: `{"title": 2.0, "text": 1.0}` scores title and text apart; by default they are one text.
         scorer: BM25 with Anserini's k1 and b by default.
         columns: `{"year": "integer"}` makes filters on `meta` fields fast.
-        chunks: how documents are cut into passages: by default files of prose and code are, to about 256 tokens, and
+        chunks: how documents are cut into passages: by default files of prose and code are, to about 128 tokens, and
             records are not. A number of tokens or True cuts both, False neither; `ChunkSettings` says more.
         dense: also encode every passage, with this model (see `open_encoder`), for semantic search.
         dense_name: of the dense part; the model's own by default.

@@ -17,7 +17,7 @@ _OPTIONS = [
         "--chunk-tokens",
         type=click.IntRange(min=8),
         metavar="N",
-        help="Cut documents, records too, into passages of about N tokens [files: 256; records: whole].",
+        help="Cut documents, records too, into passages of about N tokens [files: 128; records: whole].",
     ),
     click.option(
         "--chunk-overlap",

@@ -29,7 +29,7 @@ class ChunkSettings:
         InvalidInput: a value out of range.
     """
 
-    target_tokens: int = 256
+    target_tokens: int = 128
     max_tokens: int | None = None
     overlap_sentences: int = 0
     counter: str = "estimate"
