@@ -58,9 +58,12 @@ class Lists:
         places = np.arange(DEPTH, dtype=np.int32)
         return [Ranking(places[:n], np.ascontiguousarray(row[:n])) for row, n in zip(self.scores, lengths, strict=True)]
 
-    def judgements(self) -> list[dict[int, int]]:
-        """Grade by ordinal, for those rankings."""
-        return [{int(j): int(row[j]) for j in np.flatnonzero(row)} for row in self.grades]
+    def judgements(self, *, missing: bool = False) -> list[dict[int, int]]:
+        """Grade by ordinal, for those rankings; `missing`: what was not found too, under negative numbers."""
+        found = [{int(j): int(row[j]) for j in np.flatnonzero(row)} for row in self.grades]
+        for row, n in zip(found, self.n_relevant if missing else [], strict=False):
+            row |= dict.fromkeys(range(-int(n) + sum(grade > 0 for grade in row.values()), 0), 1)
+        return found
 
     def some(self, rows: NDArray[np.int64]) -> "Lists":
         """The same of some queries."""
