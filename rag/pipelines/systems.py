@@ -9,6 +9,7 @@ from spaniel.eval.outcome import System
 from spaniel.index.progress import Progress
 from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.pipeline import Pipeline
+from spaniel.retrieval.policies.cutting import CutPolicy
 from spaniel.retrieval.types import JSON
 
 from .indexes import BuiltIndex, cached_index, opened_index
@@ -73,14 +74,16 @@ def systems(
 
 
 def _definition(spec: PipelineSpec, pipeline: Pipeline) -> dict[str, JSON] | None:
-    """What decides the pipeline's rankings, the models of its rerankers included; None when a model does not say what
-    it is, or a budget of seconds makes them the machine's, so that nothing of it is kept."""
+    """What decides the pipeline's rankings, the models of its rerankers and what cut-offs read from files included;
+    None when a model does not say what it is, or a budget of seconds makes them the machine's, so that nothing of it is
+    kept."""
     rerankers = rerankers_of(pipeline)
     judges = [reranker.judge.identity for reranker in rerankers]
     timed = any(reranker.budget is not None and reranker.budget.seconds is not None for reranker in rerankers)
     if timed or not all(judges):
         return None
-    return spec.to_json() | ({"judges": [*judges]} if judges else {})
+    cuts: list[JSON] = [each.settings() for each in pipeline.stages if isinstance(each, CutPolicy)]
+    return spec.to_json() | ({"judges": [*judges]} if judges else {}) | ({"cuts": cuts} if cuts else {})
 
 
 def _needs(spec: PipelineSpec) -> tuple[object, ...]:

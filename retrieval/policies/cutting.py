@@ -1,6 +1,7 @@
 """What all cut-off policies share: bounds, and one way for the number and for the reasons behind it."""
 
 from abc import ABC, abstractmethod
+from dataclasses import asdict
 from typing import ClassVar
 
 import numpy as np
@@ -34,6 +35,10 @@ class CutPolicy(ABC):
     def _bounds(self) -> tuple[int, int | None]:
         """(min_k, max_k)"""
         return getattr(self, "min_k", 0), getattr(self, "max_k", None)
+
+    def settings(self) -> dict[str, JSON]:
+        """Everything that decides what it keeps: its name and its fields."""
+        return {"policy": self.name, **asdict(self)}  # type: ignore[call-overload]
 
     def cut(self, query: QueryLike, ranking: Ranking) -> int:
         """How many of the top passages stay; see `protocols.CutoffPolicy`. Of nothing, nothing stays."""

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Self
 
@@ -27,7 +27,7 @@ class FittedPolicy(CutPolicy):
 
     def to_json(self) -> dict[str, JSON]:
         """Its fields, with "policy" and "version"."""
-        return {"policy": self.name, "version": _VERSION, **asdict(self)}  # type: ignore[call-overload]
+        return {"version": _VERSION, **self.settings()}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:

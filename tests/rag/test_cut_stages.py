@@ -1,5 +1,7 @@
 """Cut-off policies as stages out of TOML."""
 
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ from contracts.small_collection import QUERIES, write
 from spaniel.eval.collections import collection
 from spaniel.index.build import build
 from spaniel.rag.pipelines.spec import read_pipeline
+from spaniel.rag.pipelines.systems import systems
 from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.policies.adaptive_k import AdaptiveK
 from spaniel.retrieval.policies.conformal import ConformalCut
@@ -74,3 +77,15 @@ def test_a_fitted_policy_comes_from_its_file(tmp_path: Path, kind: str) -> None:
     file.write_text(stage)
     with pytest.raises(InvalidInput, match="policy is missing"):
         read_pipeline(file)
+
+
+def test_a_run_is_known_by_what_the_file_holds(tmp_path: Path) -> None:
+    file, small = tmp_path / "cut.toml", collection(write(tmp_path / "small"))
+    file.write_text(f'[[stages]]\ntype = "bm25"\n[[stages]]\ntype = "priced"\npolicy = "{tmp_path / "policy.json"}"\n')
+    definitions = []
+    for price in (0.1, 0.2, 0.1):
+        replace(PRICED, price=price).save(tmp_path / "policy.json")
+        with ExitStack() as stack:
+            made = systems([read_pipeline(file)], small, stack, cache=tmp_path / "cache")
+            definitions.append(made["cut"].definition)
+    assert definitions[0] == definitions[2] != definitions[1]
