@@ -20,7 +20,7 @@ from spaniel.retrieval.types import Citation
 
 from .finding import QuoteFinder
 from .markers import Mark, Parsed, parse_markers
-from .sources import SourceReader, Stored
+from .sources import Source, SourceReader, Stored
 from .support import MIN_SUPPORT, best_support, content_terms
 
 __all__ = ["DROPPED", "Cited", "CitedSentence", "cited"]
@@ -119,6 +119,7 @@ class _Checker:
         self._parsed, self._prompt, self._sources, self._min_support = parsed, prompt, sources, min_support
         self._starts = [start for start, _ in self.sentences]
         self._finder = QuoteFinder()
+        self._stretches: dict[tuple[int, int, Source], Source] = {}
         self._known: dict[tuple[int, int, str], Cites | str] = {}
 
     def held(self, mark: Mark) -> list[_Held]:
@@ -159,13 +160,21 @@ class _Checker:
         if (
             not spans and len(content_terms(claim)) >= _COPIED_TERMS
         ):  # a copy of the source's words is its own quotation
-            spans = self._finder.find(claim, source, excerpt.spans[0][0])
+            spans = self._finder.find(claim, self._shown(excerpt, source), excerpt.spans[0][0])
         if not spans:
             support = best_support(claim, self._prompt.question, excerpt, source)
             if support is None or support.share < self._min_support:
                 return "not_supported"
             spans = [support.span]
         return tuple((span, source.text[span[0] - source.start : span[1] - source.start]) for span in spans)
+
+    def _shown(self, excerpt: Excerpt, source: Source) -> Source:
+        """The stretch of the source that the excerpt was taken from."""
+        start, end = excerpt.spans[0][0], excerpt.spans[-1][1]
+        if (start, end, source) not in self._stretches:
+            text = source.text[max(0, start - source.start) : max(0, end - source.start)]
+            self._stretches[start, end, source] = Source(text, max(start, source.start))
+        return self._stretches[start, end, source]
 
     def _sentence_of(self, mark: Mark) -> int | None:
         """The sentence in which a reference stands, or that ends before it; the next for one that leads its line."""

@@ -10,13 +10,16 @@ __all__ = ["QuoteFinder"]
 
 _ELLIPSIS = re.compile(r"\s*(?:\[\s*(?:\.{3}|…)\s*\]|\(\s*(?:\.{3}|…)\s*\)|\.{3,}|…)\s*")
 _MAX_TRIES = 1000
+_WINDOW = 1 << 15
+"""Characters from the passage on that are looked at before the whole document is folded."""
 
 
 class QuoteFinder:
-    """Finds quotations in the sources of one answer; folds each source once. Not for several threads."""
+    """Finds quotations in the sources of one answer; folds each stretch once. Not for several threads."""
 
     def __init__(self) -> None:
-        self._folded: dict[int, tuple[Source, Folded]] = {}
+        # With the sources: an id is used again when its object is gone.
+        self._folded: dict[tuple[int, int, int], tuple[Source, Folded]] = {}
 
     def find(self, quote: str, source: Source, near: int) -> list[tuple[int, int]]:
         """Where the source holds the quotation, in characters of the document.
@@ -54,32 +57,45 @@ class QuoteFinder:
         sought = folded(quote).text
         if not any(letter.isalnum() for letter in sought):
             return None
-        whole = self._of(source)
-        low = int(whole.places.searchsorted(max(0, near - source.start)))
-        for start, end, backwards in ((low, len(whole.text), False), (0, low + len(sought) - 1, True)):
-            span = _whole_words(sought, source.text, whole, start, end, backwards=backwards)
-            if span:
-                return source.start + span[0], source.start + span[1]
-        return None
+        here = max(0, near - source.start)
+        found = _whole_words(sought, source.text, *self._window(source, here))
+        if not found and here + _WINDOW < len(source.text):
+            whole, _ = self._window(source, 0, len(source.text))
+            low = int(whole.places.searchsorted(here))
+            found = _whole_words(sought, source.text, whole, 0, start=low)
+        if not found and here:
+            before, _ = self._window(source, 0, len(source.text))
+            end = int(before.places.searchsorted(here)) + len(sought) - 1
+            found = _whole_words(sought, source.text, before, 0, end=end, backwards=True)
+        return (source.start + found[0], source.start + found[1]) if found else None
 
-    def _of(self, source: Source) -> Folded:
-        known = self._folded.get(id(source))
-        if known is None:
-            known = self._folded[id(source)] = (source, folded(source.text))
-        return known[1]
+    def _window(self, source: Source, start: int, size: int = _WINDOW) -> tuple[Folded, int]:
+        """The source from a place on, folded, and that place."""
+        asked = id(source), start, size
+        if asked not in self._folded:
+            self._folded[asked] = (source, folded(source.text[start : start + size]))
+        return self._folded[asked][1], start
 
 
 def _whole_words(
-    sought: str, text: str, whole: Folded, start: int, end: int, *, backwards: bool
+    sought: str,
+    text: str,
+    whole: Folded,
+    base: int,
+    *,
+    start: int = 0,
+    end: int | None = None,
+    backwards: bool = False,
 ) -> tuple[int, int] | None:
-    """The first occurrence between places of the folded text, or the last, that cuts no word."""
+    """The first occurrence in a part of `text` that begins at `base`, or the last, that cuts no word."""
+    end = len(whole.text) if end is None else end
     for _ in range(_MAX_TRIES):
         at = whole.text.rfind(sought, start, end) if backwards else whole.text.find(sought, start, end)
         if at < 0:
             return None
-        span = whole.span(at, at + len(sought))
-        if not _cuts_word(text, span[0]) and not _cuts_word(text, span[1]):
-            return span
+        low, high = whole.span(at, at + len(sought))
+        if not _cuts_word(text, base + low) and not _cuts_word(text, base + high):
+            return base + low, base + high
         start, end = (start, at + len(sought) - 1) if backwards else (at + 1, end)
     return None
 

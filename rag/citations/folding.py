@@ -56,6 +56,12 @@ def fold(letter: str) -> str:
     return "".join(_ALIKE.get(each, each) for each in forms if not each.isspace())
 
 
+_ASCII_FORMS = [fold(chr(code)) for code in range(128)]
+_ASCII = bytes(ord(form or " ") for form in _ASCII_FORMS) + bytes(128)
+_ASCII_DROPPED = bytes(code for code, form in enumerate(_ASCII_FORMS) if not form)
+_ASCII_KEPT = np.array([bool(form) for form in _ASCII_FORMS])
+
+
 class _Table:
     """Folded forms of the characters met so far: every text is then a look-up in NumPy."""
 
@@ -95,16 +101,25 @@ def folded(text: str) -> Folded:
         >>> found.text, found.span(3, 8)
         ("the'key's'name", (4, 9))
     """
-    if not text:
-        return Folded("", np.zeros(0, np.int64))
+    if text.isascii():
+        raw = text.encode()
+        kept = np.flatnonzero(_ASCII_KEPT[np.frombuffer(raw, np.uint8)])
+        return Folded(raw.translate(_ASCII, _ASCII_DROPPED).decode(), kept)
     table = _table()
     codes = _codes(text)
     pool = table.learn(codes)
-    sizes = table.size[codes].astype(np.int64)
-    places = np.repeat(np.arange(len(codes)), sizes)
-    first = np.cumsum(sizes) - sizes
-    within = np.arange(len(places)) - first[places]
-    return Folded(_text(pool[table.start[codes[places]] + within]), places)
+    sizes = table.size[codes]
+    places = np.flatnonzero(sizes)
+    forms = pool[table.start[codes[places]]]
+    several = np.flatnonzero(sizes > 1)
+    if len(several):  # few letters have forms of several: the rest of these is put in behind the first
+        more = sizes[several].astype(np.int64) - 1
+        which = np.repeat(several, more)
+        within = np.arange(1, len(which) + 1) - np.repeat(np.cumsum(more) - more, more)
+        behind = np.searchsorted(places, which, side="right")
+        forms = np.insert(forms, behind, pool[table.start[codes[which]] + within])
+        places = np.insert(places, behind, which)
+    return Folded(_text(forms), places)
 
 
 def _table() -> _Table:

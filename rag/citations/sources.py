@@ -24,9 +24,9 @@ Stored = Documents | NamedPassages | Mapping[str, str]
 """What quotations are checked against: documents, a store of passages, or texts by document id."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Source:
-    """A stored text, and where it begins in its document, in characters."""
+    """A stored text, and where it begins in its document, in characters. Equal only to itself."""
 
     text: str
     start: int = 0
