@@ -29,6 +29,9 @@ __all__ = ["Bandit", "Common", "Floats", "check_settings", "check_size", "greedy
 Floats = NDArray[np.float64]
 _MOST_ARMS = 1000
 _MOST_NUMBERS = 1 << 26
+_STREAM = 0x62616E64
+"""Goes into the seed: a simulation that draws its world from default_rng(seed) must not meet the same numbers here,
+where an arm would be drawn by the very number that decides what it brings."""
 
 
 class Common(TypedDict, total=False):
@@ -83,7 +86,7 @@ class Bandit(ABC):
         self._settings: dict[str, JSON] = {"floor": self.floor, "seed": seed, **self.reward.to_json(), **own}
         if self.dimension is not None:
             self._settings["dimension"] = self.dimension
-        self._rng = np.random.default_rng(seed)
+        self._rng = np.random.default_rng((_STREAM, seed))
         self._lock = threading.Lock()
 
     def choose(

@@ -21,7 +21,7 @@ from spaniel.retrieval.types import JSON
 
 from .base import Bandit, Common, Floats
 from .forgetting import Forgetting
-from .state import array_of, check_number, integer_of, listed
+from .state import array_of, check_number, listed
 from .thompson import checked_range
 
 __all__ = ["EXP3"]
@@ -38,7 +38,7 @@ class EXP3(Bandit):
         arms: names, in order.
         low, high: rewards that count as 0 and 1; what lies beyond counts as its end.
         rate: multiplies the theory's rate, above 0.
-        discount: what is old counts less.
+        discount: what is old counts less; t is then what is left of the outcomes, so that the rate does not vanish.
         common: see `Common`.
     """
 
@@ -60,7 +60,7 @@ class EXP3(Bandit):
         own: dict[str, JSON] = {"low": low, "high": high, "rate": rate, "discount": discount}
         super().__init__(arms, own, **common)
         self._losses = np.zeros(len(self.arms))
-        self._outcomes = 0
+        self._outcomes = 0.0
 
     def _weigh(self, x: Floats, weights: Floats, among: NDArray[np.int64]) -> tuple[Floats, Floats]:
         losses = self._losses[among]
@@ -74,11 +74,11 @@ class EXP3(Bandit):
         loss = 1 - min(max((worth - self._low) / (self._high - self._low), 0.0), 1.0)
         self._losses *= self._discount
         self._losses[arm] += loss / max(decision.propensity, _LEAST_PROPENSITY)
-        self._outcomes += 1
+        self._outcomes = self._outcomes * self._discount + 1
 
     def _state(self) -> dict[str, JSON]:
         return {"losses": listed(self._losses), "outcomes": self._outcomes}
 
     def _restore(self, state: Mapping[str, Any]) -> None:
         self._losses = array_of(state, "losses", self._losses.shape)
-        self._outcomes = integer_of(state, "outcomes")
+        self._outcomes = max(float(array_of(state, "outcomes", ())), 0.0)

@@ -120,7 +120,10 @@ def direct(
     interval: Kind = "normal",
     seed: int = 0,
 ) -> Estimate:
-    """What a model of rewards says, as wrong as the model is. `seed` also deals the folds; the rest as `ips`."""
+    """What a model of rewards says, as wrong as the model is: its interval is of the rounds alone, and far too short.
+
+    `seed` also deals the folds; the rest as `ips`.
+    """
     wanted, weights = _weighed(rounds, target, None)
     terms = (wanted * predicted_rewards(rounds, ridge=ridge, folds=folds, seed=seed)).sum(axis=1)
     return _estimate("direct", rounds, wanted, weights, terms, np.ones(len(rounds)), confidence, interval, seed)
