@@ -5,8 +5,8 @@
 - worlds: every policy of the table in the worlds of `bandit_worlds.py`. By expected rewards, 0 is the best fixed arm
   and 1 the best arm of each round; in the flat world 0 is arms drawn evenly and 1 the best arm. Without context,
   policies cannot pass 0 in the other two. Means over seeds, with the standard error.
-- drift: the flat world, whose best arm becomes the second worst halfway; the share of the best arm's gain over even draws in the
-  second half.
+- drift: the flat world, whose best arm becomes the second worst halfway; the share of the best arm's gain over even
+  draws in the second half.
 - budget: tokens spent and quality under a mean budget, beside the best mixture of arms that keeps it.
 - offpolicy: estimates of LinUCB's value from logs of 1,000 rounds of another policy: error, width and coverage over
   logs of worlds of their own.

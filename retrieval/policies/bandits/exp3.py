@@ -21,7 +21,7 @@ from spaniel.retrieval.types import JSON
 
 from .base import Bandit, Common, Floats
 from .forgetting import Forgetting
-from .state import array_of, check_number, listed
+from .state import array_of, check_number, entry, listed
 from .thompson import checked_range
 
 __all__ = ["EXP3"]
@@ -81,4 +81,4 @@ class EXP3(Bandit):
 
     def _restore(self, state: Mapping[str, Any]) -> None:
         self._losses = array_of(state, "losses", self._losses.shape)
-        self._outcomes = max(float(array_of(state, "outcomes", ())), 0.0)
+        self._outcomes = check_number(self.name, "outcomes", entry(state, "outcomes"), 0)
