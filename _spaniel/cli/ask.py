@@ -39,6 +39,7 @@ _OF_LLM = ("model", "api_key_file", "key_env", "timeout", "seed", "price")
 )
 @click.option("--seed", type=int, metavar="N", help="Asked of the server; temperature is 0 anyway.")
 @click.option("--price", type=(_PRICE, _PRICE), metavar="IN OUT", help="Of a million tokens, for costs.")
+@click.option("--short", is_flag=True, help="Without --llm: the few words that answer, not whole sentences.")
 @click.option("--config", type=_FILE, metavar="FILE.toml", help="A pipeline and how it answers; options go before it.")
 @click.option("--fallback", is_flag=True, help="If the server fails, answer in sentences of the passages.")
 @click.option("-k", "k", type=_COUNT, metavar="N", help="Read at most N passages [10].")
@@ -91,16 +92,26 @@ def _spec(options: dict[str, Any]) -> "EngineSpec":
     }
     changed = {name: value for name, value in given.items() if value is not None}
     spec = replace(spec, answer=replace(spec.answer, **changed))
-    return spec if (generator := _generator(options)) is None else replace(spec, generator=generator)
+    return spec if (generator := _generator(spec, options)) is None else replace(spec, generator=generator)
 
 
-def _generator(options: dict[str, Any]) -> "GeneratorSpec | None":
-    """The server that the options name; None where they name none."""
+def _short(spec: "EngineSpec") -> "GeneratorSpec":
+    """The embedded generator as the file has it, giving the words alone."""
+    from spaniel.rag.engine.generator_specs import ExtractiveSpec
+
+    known = spec.generator if isinstance(spec.generator, ExtractiveSpec) else ExtractiveSpec()
+    return replace(known, answer="span")
+
+
+def _generator(spec: "EngineSpec", options: dict[str, Any]) -> "GeneratorSpec | None":
+    """The generator that the options name; None where they name none."""
     if options["llm"] is None:
         for name in _OF_LLM:
             if options[name] is not None:
                 raise click.UsageError(f"--{name.replace('_', '-')} belongs to --llm URL")
-        return None
+        return _short(spec) if options["short"] else None
+    if options["short"]:
+        raise click.UsageError("--short belongs to answers without --llm")
     if options["model"] is None:
         raise click.UsageError("--llm needs --model NAME")
     from spaniel.rag.engine.generator_specs import OpenAISpec

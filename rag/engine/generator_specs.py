@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
 from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.protocols import Generator
@@ -36,8 +36,10 @@ class ExtractiveSpec:
     """The embedded generator: sentences of the passages; see `rag/generators/extractive`.
 
     Attributes:
-        max_sentences, diversity, share, threshold: see `Extractive`.
+        answer, max_sentences, diversity, share, threshold: see `Extractive`.
         encoder: whether sentences are compared by the index's own model too, which costs encoding them.
+        index_frequencies: whether words weigh by how rare they are in the index, and not in English at large; they
+            always do in an index of another language.
     """
 
     type: ClassVar[str] = "extractive"
@@ -46,8 +48,12 @@ class ExtractiveSpec:
     share: float = 0.5
     threshold: float | None = None
     encoder: bool = False
+    answer: Literal["sentences", "span"] = "sentences"
+    index_frequencies: bool = False
 
     def __post_init__(self) -> None:
+        if self.answer not in ("sentences", "span"):
+            raise InvalidInput("extractive", f"answer is {self.answer!r}; it must be sentences or span")
         if self.max_sentences < 1:
             raise InvalidInput("extractive", f"max_sentences is {self.max_sentences}; it must be at least 1")
         for name in ("diversity", "share", "threshold"):
@@ -57,12 +63,16 @@ class ExtractiveSpec:
 
     def make(self, index: "Index") -> Generator:
         """See `GeneratorSpec`."""
+        from spaniel.index.sparse.frequencies import TermFrequencies
         from spaniel.rag.generators.extractive.generator import Extractive
 
         analyzer = index.settings.analyzer
         encoder = index.dense().encoder if self.encoder else None
+        of_index = analyzer is not None and (self.index_frequencies or analyzer.name != "english")
         return Extractive(
             encoder,
+            answer=self.answer,
+            frequencies=TermFrequencies(index.bm25()) if of_index else None,
             max_sentences=self.max_sentences,
             diversity=self.diversity,
             share=self.share,

@@ -62,6 +62,13 @@ def test_no_answer_is_code_one_and_says_why(spaniel: Run, kb: Path) -> None:
     assert done.data["reason"] == "nothing was found for the question"
 
 
+def test_short_answers_are_words_of_a_cited_sentence(spaniel: Run, kb: Path) -> None:
+    done = spaniel("ask", kb, "how often must every key be rotated?", "--short", "--json").data
+    [citation] = done["citations"]
+    said = done["answer"].partition(" [1]")[0]
+    assert said in citation["text"] == "Rotate every key once a year." and said != citation["text"]
+
+
 def test_documents_cannot_steer_the_terminal(spaniel: Run, kb: Path) -> None:
     for stream in ((), ("--stream",)):
         done = spaniel("ask", kb, "hostile text with dogs", *stream)
@@ -162,6 +169,7 @@ def test_lines_of_stdin_are_a_conversation(
     [
         (["--model", "m"], "--model belongs to --llm"),
         (["--llm", "http://localhost:1/v1"], "--llm needs --model"),
+        (["--llm", "http://localhost:1/v1", "--model", "m", "--short"], "--short belongs"),
         (["--llm", "localhost", "--model", "m"], "localhost"),
         (["--config", "nowhere.toml"], "nowhere.toml"),
         (["--where", "{"], "not JSON"),

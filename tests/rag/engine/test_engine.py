@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 from contracts.told_generator import DOCUMENTS, Told
+from hypothesis import given
+from hypothesis import strategies as st
 
 from spaniel.index.build import build
 from spaniel.index.index import Index
@@ -235,3 +237,22 @@ def test_open_closes_its_index_and_says_what_is_missing(kb: Index, tmp_path: Any
     with pytest.raises(IndexNotFound):
         Engine.open(tmp_path / "nothing")
     assert repr(Engine(kb)) == "Engine(bm25 -> top-k -> extractive)"
+
+
+SAID = st.lists(
+    st.sampled_from(
+        ["Dogs may come ", "to the office", ". ", "[1]", "[2, 9]", "[0]", '[1: "Dogs may come"]', "\n", "【2】"]
+    )
+    | st.text(max_size=6),
+    max_size=12,
+)
+
+
+@given(SAID)
+def test_whatever_a_generator_says_every_citation_is_a_span_of_a_stored_document(kb: Index, said: list[str]) -> None:
+    answer = Engine(kb, generator=Told(said)).ask("may dogs come to the office?")
+    for each in answer.citations:
+        start, end = each.source_span
+        assert each.verified and each.text and TEXTS[each.id][start:end] == each.text
+        assert 0 <= each.answer_span[0] <= each.answer_span[1] <= len(answer.text)
+    assert {each.id for each in answer.citations} <= {each.id for each in answer.passages}

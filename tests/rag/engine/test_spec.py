@@ -1,15 +1,20 @@
 """Engines as files: read, written back, refused."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from contracts.told_generator import DOCUMENTS
+from contracts.toy_encoder import ToyEncoder
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spaniel.index.build import build
 from spaniel.index.index import Index
+from spaniel.models.encoders import open as opening
 from spaniel.rag.engine.engine import Engine
-from spaniel.rag.engine.generator_specs import ExtractiveSpec
+from spaniel.rag.engine.generator_specs import ExtractiveSpec, OpenAISpec
 from spaniel.rag.engine.route_specs import RewriteSpec, RouteSpec
 from spaniel.rag.engine.spec import AnswerSpec, EngineSpec, read_engine
 from spaniel.rag.packing.top_k import TopK
@@ -65,7 +70,16 @@ ANSWERS = st.builds(
     require_citations=st.booleans(),
     fallback=st.none() | st.just("extractive"),
 )
-GENERATORS = st.builds(ExtractiveSpec, st.integers(1, 9), SHARE, SHARE, st.none() | SHARE, st.booleans())
+GENERATORS = st.builds(
+    ExtractiveSpec,
+    st.integers(1, 9),
+    SHARE,
+    SHARE,
+    st.none() | SHARE,
+    st.booleans(),
+    st.sampled_from(["sentences", "span"]),
+    st.booleans(),
+)
 ROUTES = st.builds(
     RouteSpec,
     policy=st.sampled_from(["thompson", "linucb"]),
@@ -170,3 +184,39 @@ def test_arms_that_are_not_there_are_told_when_the_engine_is_made(kb: Index) -> 
     route: Any = RouteSpec("thompson", {}, "none", None, {"a": "bm52", "b": ""})
     with pytest.raises(InvalidInput, match="bm25"):
         Engine.open(kb.path, EngineSpec(route=route))
+
+
+def test_sentences_are_compared_by_the_indexs_own_model_where_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening, "open_encoder", lambda model, **options: ToyEncoder())
+    spec = EngineSpec(generator=ExtractiveSpec(encoder=True, index_frequencies=True, threshold=0.0))
+    with build(DOCUMENTS, tmp_path / "kb", dense=ToyEncoder(), store="float32") as index:
+        engine = Engine.of_spec(index, spec)
+        answer = engine.ask("may dogs come to the office?")
+        assert answer.usage["encoded_texts"] > 0 and answer.citations
+        assert [record.name for record in answer.trace[:3]] == ["bm25", "dense", "hybrid(bm25, dense)"]
+        assert [hit.id for hit in engine.search("dogs", 3)] == [hit.id for hit in index.search("dogs", 3)]
+
+
+def test_servers_are_named_and_their_keys_are_not(tmp_path: Path, kb: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = OpenAISpec(
+        base_url="https://llm.example/v1", model="m", key_variable="MINE", prompt_price=1.0, answer_price=2.0
+    )
+    whole = EngineSpec("mine", generator=spec)
+    assert read_engine(written(tmp_path, whole.to_toml())) == whole
+    monkeypatch.setenv("MINE", "sesame")
+    made = spec.make(kb)
+    assert made.name == "m" and "sesame" not in repr(made) + whole.to_toml()
+    assert made.cost_of(1_000_000, 1_000_000) == 3.0  # type: ignore[attr-defined]
+    for wrong, said in (
+        ({"model": ""}, "model is missing"),
+        ({"answer_price": None}, "prompt_price and answer_price"),
+        ({"key_file": "k"}, "not both"),
+        ({"prompt_price": None, "answer_price": None, "max_money": 1.0}, "max_money needs"),
+    ):
+        with pytest.raises(InvalidInput, match=said):
+            replace(spec, **wrong)  # type: ignore[arg-type]
+    (tmp_path / "key").write_text("two keys")
+    with pytest.raises(InvalidInput, match="does not hold one key"):
+        replace(spec, key_variable=None, key_file=str(tmp_path / "key")).make(kb)
