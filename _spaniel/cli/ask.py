@@ -52,7 +52,7 @@ _OF_LLM = ("model", "api_key_file", "key_env", "timeout", "seed", "price")
 @click.option("--cache", metavar="FILE", help="Keep answers there, and take those that are there.")
 @with_console
 def ask(console: Console, index: str, question: str | None, **options: Any) -> int:
-    """Answer a QUESTION from an index, with citations that hold.
+    """Answer a question from an index, with citations that hold.
 
     Without --llm, answers are sentences of the passages, word for word. Without a QUESTION, questions are read from
     the terminal or stdin, one a line, as one conversation. Exits with 1 when there is no answer.

@@ -47,7 +47,7 @@ _SHOWN = 3
 @click.option("--dense/--no-dense", default=True, help="Encode it too, if a model is on this machine, or words alone.")
 @with_console
 def demo(console: Console, folder: str, dense: bool) -> int:
-    """Index the documentation inside the Python installation, search it, and ask it a question.
+    """Index the documentation inside the Python installation, search it and ask it.
 
     The documents go to FOLDER/python.jsonl, the index to FOLDER/kb; both stay, to be tried further. With vectors, which
     take most of the time, searches are hybrid; without a model on this machine they are of words alone.
