@@ -12,7 +12,8 @@ For each collection, budget and packer, over the same questions and the same 50 
 
 Settings were chosen on the first 600 questions of the seeded draw of hotpotqa-mini and squad-v1.1-dev; figures are of
 those behind them (`--skip`). With `--dense` candidates are fused with cosines, which are encoded once and kept in
-CACHE, and packers that compare vectors take part.
+CACHE, and packers that compare vectors take part. With `--read`, `answer` is about what the extractive generator writes
+from what is shown, in place of that itself.
 """
 
 import argparse
@@ -30,10 +31,13 @@ from spaniel.eval.statistics import paired_difference
 from spaniel.models.counting import estimated
 from spaniel.models.encoders.open import open_encoder
 from spaniel.models.text import passage_text
+from spaniel.rag.generators.extractive.generator import Extractive
 from spaniel.rag.packing.base import Packed, Packer
 from spaniel.rag.packing.coverage import Coverage
 from spaniel.rag.packing.table import make_packer
 from spaniel.rag.packing.vector_coverage import VectorCoverage
+from spaniel.rag.prompting import new_prompt
+from spaniel.retrieval.protocols import Generator
 
 from .packing_data import Asked, Vectors, questions
 
@@ -67,6 +71,7 @@ def main() -> None:
     parser.add_argument("--budgets", type=int, nargs="*", default=BUDGETS)
     parser.add_argument("--only", nargs="*", help="packers, beside top-k")
     parser.add_argument("--dense", action="store_true")
+    parser.add_argument("--read", action="store_true", help="judge what the extractive generator says instead")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     results = []
@@ -74,8 +79,10 @@ def main() -> None:
         asked = questions(name, options.cache, limit=options.limit, skip=options.skip, dense=options.dense)
         print(f"\n{name}: {len(asked)} questions{', candidates fused with cosines' if options.dense else ''}")
         for budget in options.budgets:
-            rows = table(asked, budget, packers(options.only, options.cache if options.dense else None))
+            made = packers(options.only, options.cache if options.dense else None)
+            rows = table(asked, budget, made, Extractive() if options.read else None)
             results.append({"collection": name, "dense": options.dense, "questions": len(asked), "budget": budget})
+            results[-1]["read"] = options.read
             results[-1]["packers"] = rows
             show(budget, rows)
     if options.out:
@@ -92,23 +99,28 @@ def packers(only: Sequence[str] | None, cache: Path | None) -> dict[str, Packer]
     return {label: packer for label, packer in made.items() if not only or label in ("top-k", *only)}
 
 
-def table(asked: Sequence[Asked], budget: int, made: dict[str, Packer]) -> dict[str, Any]:
+def table(asked: Sequence[Asked], budget: int, made: dict[str, Packer], reader: Generator | None) -> dict[str, Any]:
     """A row of figures for each packer."""
     rows: dict[str, Any] = {}
     baseline = None
     for label, packer in made.items():
-        answered, row = measured(asked, budget, packer)
+        answered, row = measured(asked, budget, packer, reader)
         baseline = answered if baseline is None else baseline
         rows[label] = row | {"gain": asdict(paired_difference(answered, baseline))}
     return rows
 
 
-def measured(asked: Sequence[Asked], budget: int, packer: Packer) -> tuple[list[float], dict[str, float]]:
+def measured(
+    asked: Sequence[Asked], budget: int, packer: Packer, reader: Generator | None
+) -> tuple[list[float], dict[str, float]]:
     """Whether the answer is there, question by question, and the means of everything."""
     started = time.perf_counter()
     shown = [packer.pack(each.text, each.found, budget_tokens=budget, count=estimated) for each in asked]
     ms = (time.perf_counter() - started) / len(asked) * 1e3
-    answered = [contains_answer(text_of(packed), each.answers) for each, packed in zip(asked, shown, strict=True)]
+    texts = [
+        said(reader, each, packed) if reader else text_of(packed) for each, packed in zip(asked, shown, strict=True)
+    ]
+    answered = [contains_answer(text, each.answers) for each, text in zip(asked, texts, strict=True)]
     evidence = [
         len({excerpt.passage.doc_id for excerpt in packed.excerpts} & each.gold) / len(each.gold)
         for each, packed in zip(asked, shown, strict=True)
@@ -126,6 +138,11 @@ def measured(asked: Sequence[Asked], budget: int, packer: Packer) -> tuple[list[
 def text_of(packed: Packed) -> str:
     """All that is shown."""
     return "\n".join(passage_text(excerpt.passage.title, excerpt.text) for excerpt in packed.excerpts)
+
+
+def said(reader: Generator, asked: Asked, packed: Packed) -> str:
+    """The reader's answer."""
+    return "".join(piece.text for piece in reader.generate(new_prompt(asked.text, packed.excerpts, seed=0)))
 
 
 def show(budget: int, rows: dict[str, Any]) -> None:

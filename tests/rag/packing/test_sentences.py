@@ -77,6 +77,17 @@ def test_top_k_cuts_at_a_sentence() -> None:
     assert [each.text for each in packed.excerpts] == ["one two three.", "nine"]
 
 
+def test_a_sentence_of_two_passages_is_shown_once() -> None:
+    first, second = KEYS[: KEYS.index(" The moat")], KEYS[KEYS.index("Nobody") :]
+    at = len(KEYS) - len(second)
+    candidates = [
+        Candidate(Passage("d#1", "d", 0, len(first), first), 2.0),
+        Candidate(Passage("d#2", "d", at, len(KEYS), second), 1.0),
+    ]
+    packed = SentencePacker().pack("Why?", candidates, budget_tokens=50, count=words)
+    assert " ".join(each.text for each in packed.excerpts) == KEYS
+
+
 def test_settings_that_cannot_be() -> None:
     for wrong, said in (
         ({"around": -1}, "around is -1; it must be at least 0"),
