@@ -3,11 +3,11 @@
     python -m benchmarks.extractive ../shared/data/squad-v2.0-dev [--speed]
 
 For the paragraph of the question alone (`given`), the five best paragraphs of BM25 (`found`), and those without the
-article (`absent`; see extractive_data.py): how often the first sentence and the whole answer hold a gold answer; the
-area under the risk-coverage curve, whose losses are 1 - "the best sentence holds an answer" or 1 - F1 of the short
-answer, beside a random order, the score of the best passage, and an order that knows the losses; SQuAD's EM and F1 with
-the threshold that the package ships and with the one that gives the best F1 on the half that was fitted. Intervals are
-95 %, of means over articles' questions (bootstrap over articles, since questions of one article stand together).
+article (`absent`; see extractive_data.py), also for questions cut down to a few words: how often the first sentence and
+the whole answer hold a gold answer; the area under the risk-coverage curve, whose losses are 1 - "the best sentence
+holds an answer" or 1 - F1 of the short answer, beside a random order, the score of the best passage, and an order that
+knows the losses; SQuAD's EM and F1 with the threshold that the package ships and with the one that gives the best F1 on
+the half that was fitted. Intervals are 95 %, bootstrap over articles, since questions of one article stand together.
 """
 
 import argparse
@@ -135,35 +135,40 @@ def main() -> None:
     if options.speed:
         speed(asked)
         return
+    short = cases(options.collection, short=True)
     for encoder in encoders():
         if options.encoder and (encoder is None) != (options.encoder == "none"):
             continue
         for answer in ("sentences", "span"):
             print(f"\n### {'with MiniLM' if encoder else 'words alone'}, answer={answer}\n")
-            report(asked, encoder, answer == "span")
+            report(asked, short, encoder, answer == "span")
 
 
-def report(asked: Sequence[Case], encoder: Kept | None, spans: bool) -> None:
+def report(asked: Sequence[Case], short: Sequence[Case], encoder: Kept | None, spans: bool) -> None:
     """The tables of one way to answer."""
     generator = Extractive(encoder, answer="span" if spans else "sentences")
     shipped, loss = generator.threshold, "f1" if spans else "first"
     fit, shown = ([case for case in asked if case.half == half] for half in (0, 1))
     tuned = best_threshold(columns(fit, "given", generator)) if spans else shipped
     table, notes = [], []
-    for where in _SETTINGS:
-        told = columns(shown, where, generator)
+    few = [case for case in short if case.half == 1]
+    for label, some, where in (
+        *((where, shown, where) for where in _SETTINGS),
+        *((f"{where}, few words", few, where) for where in _SETTINGS[1:]),
+    ):
+        told = columns(some, where, generator)
         answered = f"{(told['confidence'] >= shipped).mean():.3f}"
         if where == "absent":
-            table.append([where, *[""] * 9, answered])
+            table.append([label, *[""] * 9, answered])
             continue
         orders = [interval(told, area(order, loss)) for order in ("confidence", "passage_score", "random", "oracle")]
         scores = [interval(told, mean(name)) for name in ("random", "first", "whole", "em", "f1")]
-        table.append([where, *scores, *orders, answered])
+        table.append([label, *scores, *orders, answered])
         kept = (told["confidence"] >= shipped)[told["first"] > 0].mean()
-        notes.append(f"{where}: {kept:.3f} of the right sentences are above the shipped threshold {shipped}; ")
+        notes.append(f"{label}: {kept:.3f} of the right sentences are above the shipped threshold {shipped}; ")
         notes[-1] += f"calibration error {calibration_error(told, loss):.3f}; "
         notes[-1] += f"AURC below that by passage score {interval(told, gain(loss))}"
-        if spans:
+        if spans and some is shown:
             notes += [
                 f"{where}, {name} threshold {value:.3f}: EM {interval(told, squad(value, 'em'))}, "
                 f"F1 {interval(told, squad(value, 'f1'))}"

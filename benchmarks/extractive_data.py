@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 import spaniel as sp
 from spaniel.eval.measures.answers import contains_answer
 from spaniel.models.encoders.base import Encoder as OpenEncoder
+from spaniel.retrieval.policies.features.words import content_words
 from spaniel.retrieval.prompt import Excerpt, Prompt
 from spaniel.retrieval.types import Passage
 
-__all__ = ["Case", "Kept", "Where", "cases", "holds", "prompt_of"]
+__all__ = ["Case", "Kept", "Where", "cases", "holds", "prompt_of", "shortened"]
 
 Where = Literal["given", "found", "absent"]
 
@@ -48,23 +49,42 @@ class Case:
     half: int
 
 
-def cases(folder: str | Path, *, depth: int = 5, seed: int = 0) -> list[Case]:
-    """All questions of a collection like squad-v2.0-dev: answers.jsonl with `answers` and `context_id`."""
+def cases(folder: str | Path, *, depth: int = 5, seed: int = 0, short: bool = False) -> list[Case]:
+    """All questions of a collection like squad-v2.0-dev: answers.jsonl with `answers` and `context_id`.
+
+    Args:
+        short: of each question only one to four of its content words, drawn at random, and its first word every other
+            time: what people type. Questions that have no answer are left out: cut short they may have one.
+    """
     loaded = sp.collection(folder, all=True)
     passages = {d.id: Passage(d.id, d.id, 0, len(d.text), d.text, d.title) for d in loaded.documents()}
     articles = sorted({passage.title for passage in passages.values()})
     halves = dict(zip(articles, np.random.default_rng(seed).permutation(len(articles)) % 2, strict=True))
     meta = {id_: loaded.query_meta[id_] for id_ in loaded.queries}
     own = {id_: passages[str(meta[id_]["context_id"])] for id_ in meta}
-    found = _searched(loaded.path, list(loaded.queries.values()), passages, 200)
+    asked = {id_: question for id_, question in loaded.queries.items() if meta[id_]["answers"] or not short}
+    if short:
+        draw = np.random.default_rng(seed)
+        asked = {id_: shortened(question, draw) for id_, question in asked.items()}
+    found = _searched(loaded.path, list(asked.values()), passages, 200)
     told = []
-    for (id_, question), hits in zip(loaded.queries.items(), found, strict=True):
+    for (id_, question), hits in zip(asked.items(), found, strict=True):
         answers, article = meta[id_]["answers"], own[id_].title
         assert isinstance(answers, list)
         others = tuple(hit for hit in hits if hit[0].title != article)
         texts = tuple(str(answer) for answer in answers)
         told.append(Case(id_, question, article, texts, own[id_], hits[:depth], others[:depth], int(halves[article])))
     return told
+
+
+def shortened(question: str, draw: np.random.Generator) -> str:
+    """Some of its content words, in order; the question itself where it has none."""
+    content = content_words(question)
+    if not content:
+        return question
+    n = min(int(draw.integers(1, 5)), len(content))
+    kept = [content[i] for i in sorted(draw.permutation(len(content))[:n])]
+    return " ".join(question.split()[:1] * int(draw.integers(2)) + kept)
 
 
 def _searched(

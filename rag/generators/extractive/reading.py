@@ -122,7 +122,10 @@ class Reader:
         logits = features @ self._sentence
         best = int(np.argmax(logits))
         home = prompt.excerpts[sentences[best].excerpt]
-        signs = signs_of(asked, best, logits, features, sentences, home, self.analyzer)
+        held = frozenset(self.analyzer.tokens(home.passage.title)).union(
+            *(each.terms for each in sentences if each.excerpt == sentences[best].excerpt)
+        )
+        signs = signs_of(asked, features[best], held, home, self.analyzer)
         span = (0, len(sentences[best].text))
         if self.spans:
             start, end, signs[_SPAN] = best_span(sentences[best].text, asked, self.analyzer)
