@@ -7,7 +7,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Literal, get_args
 
-__all__ = ["KINDS", "Kind", "kind_of", "spans_of_kind"]
+from spaniel.retrieval.policies.features.words import content_words
+
+__all__ = ["KINDS", "Kind", "kind_of", "said_words", "spans_of_kind"]
 
 Kind = Literal["", "person", "place", "time", "number", "money", "name", "reason"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -36,6 +38,7 @@ _NAMES = (
     "network language religion channel"
 )
 _AMOUNTS = "number percent percentage proportion fraction amount population"
+_EXTENTS = "many|much|old|long|far|tall|high|large|big|deep|wide|heavy|fast|often|few"
 _MEASURES = "population|number|length|height|area|percentage|rate|temperature"
 
 # The first that fits decides.
@@ -43,7 +46,7 @@ _ASKED: Mapping[Kind, str] = {
     "money": r"\bhow much (?:money|(?:did|does|do)\b.*\bcost|(?:is|was)\b.*\bworth)"
     r"|\bwhat (?:is|was) the (?:price|cost|budget)\b",
     "time": rf"\bwhen\b|\bhow long ago\b|{_nouns('year date day month century decade time era season')}",
-    "number": r"\bhow (?:many|much|old|long|far|tall|high|large|big|deep|wide|heavy|fast|often|few)\b"
+    "number": rf"\bhow (?:{_EXTENTS})\b"
     rf"|{_nouns(_AMOUNTS)}|\bwhat (?:is|was) the (?:{_MEASURES})\b",
     "place": rf"\bwhere\b|{_nouns(_PLACES)}",
     "person": rf"\bwho(?:m|se)?\b|{_nouns(_PERSONS)}",
@@ -62,7 +65,10 @@ _SHOWN: Mapping[Kind, re.Pattern[str]] = {
         rf"|\b(?:(?:early|late|mid)[- ])?{_YEAR}|\b\d{{1,4}}\s*(?:BCE?|AD|CE)\b|\b{_ORDINAL}\s+centur(?:y|ies)\b"
         r"|\b(?:spring|summer|autumn|winter|Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday)\b"
     ),
-    "number": re.compile(rf"\b\d[\d,]*(?:\.\d+)?\s?(?:%|percent\b)?|\b{_NUMBER_WORD}(?:[- ]{_NUMBER_WORD})*\b"),
+    "number": re.compile(
+        rf"\b\d[\d,]*(?:\.\d+)?\s?(?:%|percent\b)?|\b{_NUMBER_WORD}(?:[- ]{_NUMBER_WORD})*\b"
+        r"|\b(?:once|daily|weekly|monthly)\b"
+    ),
     "money": re.compile(
         r"(?:US)?[$£€¥]\s?\d[\d,.]*(?:\s(?:thousand|million|billion|trillion))?"
         r"|\b\d[\d,.]*\s(?:dollars|pounds|euros|marks|francs)\b"
@@ -72,6 +78,20 @@ _SHOWN: Mapping[Kind, re.Pattern[str]] = {
     "name": _NAMED,
     "reason": re.compile(r"\b(?:because|due to|since|so that|in order to|as a result|caused by|to avoid|owing to)\b"),
 }
+
+_ASKING = re.compile(rf"\bhow (?:{_EXTENTS})\b|\b(?:what|which) (?:kind|type|sort)s? of\b", re.IGNORECASE)
+
+
+def said_words(question: str) -> str:
+    """The words of a question that a sentence with its answer may repeat; all of it where none is left.
+
+    "what", "did", "how often" and the like are rare in what is written and say nothing of what is asked about.
+
+    Example:
+        >>> said_words("How often do I rotate a key?")
+        'rotate key'
+    """
+    return " ".join(content_words(_ASKING.sub(" ", question))) or question
 
 
 def kind_of(question: str) -> Kind:

@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from spaniel.index.analysis import Analyzer
 from spaniel.retrieval.policies.features.rarity import Frequencies
-from spaniel.retrieval.policies.features.words import content_words
 from spaniel.retrieval.policies.score_calibration import sigmoid
 from spaniel.retrieval.prompt import Prompt
 from spaniel.retrieval.protocols import Encoder
@@ -16,7 +15,7 @@ from .choice import of_length_1
 from .confidence import SIGNS, signs_of
 from .features import FEATURES, Asked, features_of
 from .frequencies import Rarity, english_rarity, rarity_among, rarity_in
-from .questions import kind_of
+from .questions import kind_of, said_words
 from .sentences import Sentence, sentences_of
 from .settings import Weights
 from .spans import best_span
@@ -81,8 +80,7 @@ class Reader:
         Raises:
             ModelError: the encoder fails.
         """
-        # "what", "did" and the like are rare in what is written, and say nothing of what is asked.
-        terms = self.analyzer.tokens(" ".join(content_words(prompt.question))) or self.analyzer.tokens(prompt.question)
+        terms = self.analyzer.tokens(said_words(prompt.question)) or self.analyzer.tokens(prompt.question)
         if not terms:
             return "the question has no word to look for"
         sentences = sentences_of(prompt, self.analyzer)
