@@ -11,8 +11,8 @@ a sentence of a model that uses the words of question and source. Each is held a
 - swapped: its own paragraph, with the answer of another question of that paragraph: a claim that is wrong in the words
   of its source. What words alone cannot see shows here.
 
-Articles are parted into two halves: the threshold was chosen on `fit`, figures are those of `show`, with 95 % intervals
-of Wilson. `--speed` measures time alone, with documents of a million characters.
+Articles are parted into two halves: `fit` is for choosing a threshold, `show` for its figures, with 95 % intervals of
+Wilson. `--speed` measures time alone, with documents of a million characters.
 """
 
 import argparse
