@@ -13,7 +13,7 @@ from functools import cached_property, partial
 
 from spaniel.rag.citations import cited
 from spaniel.rag.packing.base import Candidate, Packed
-from spaniel.rag.prompting import new_prompt, refuses
+from spaniel.rag.prompting import new_prompt, refuses, without_last
 from spaniel.retrieval import fusion
 from spaniel.retrieval.composition import name_of
 from spaniel.retrieval.errors import LimitExceeded, ModelError
@@ -179,7 +179,9 @@ class Flow:
         if not last.finish:
             raise ModelError(f"{name_of(self.parts.generator)} ended without saying how its answer ended")
         text = "".join(piece.text for piece in pieces)
-        if last.finish == "abstain" or refuses(text):
+        # What the generator left out because the prompt was too long was not shown, and cannot be cited.
+        prompt = without_last(prompt, last.usage.get("excerpts_dropped", 0))
+        if last.finish == "abstain" or refuses(text) or (last.finish == "filter" and not text.strip()):
             answer = self._abstained(last.reason or NOT_ANSWERED)
         else:
             with self.clock.stage("verify citations") as step:

@@ -6,6 +6,7 @@ before its first word once more; a prompt that is too long is sent once again wi
 `ModelError`. `limit_s` holds for all of it together.
 """
 
+import json
 import math
 import re
 import time
@@ -87,6 +88,8 @@ class OpenAIGenerator:
         secret = endpoint_key(url, variable=_KEY) if key is None else key
         self._poster = Poster(url, secret, timeout_s=timeout_s, limit_s=limit_s, tries=tries, sleep=sleep)
         self._chat = EndpointChat(self._poster, model, temperature=temperature, seed=seed, extra=extra)
+        sent: dict[str, JSON] = {"temperature": temperature, "seed": seed, **(extra or {})}
+        self._identity = f"openai {url} {model} {json.dumps(sent, sort_keys=True)}"
         self._events, self._max_bytes = stream, max_bytes
         self.ledger = ledger or Ledger()
 
@@ -94,6 +97,11 @@ class OpenAIGenerator:
     def name(self) -> str:
         """The model's name."""
         return self._chat.name
+
+    @property
+    def identity(self) -> str:
+        """What decides its answers, for keys of caches: server, model, temperature, seed, further keys."""
+        return self._identity
 
     def __repr__(self) -> str:
         return f"OpenAIGenerator({self._poster.url!r}, {self.name!r})"

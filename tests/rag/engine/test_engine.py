@@ -48,6 +48,20 @@ def test_citations_that_do_not_hold_are_dropped_and_counted(kb: Index) -> None:
     assert "[9]" not in answer.text and answer.usage["model_calls"] == 1
 
 
+def test_what_the_generator_left_out_cannot_be_cited(kb: Index) -> None:
+    usage = {"model_calls": 1, "excerpts_dropped": 3}
+    told = Told(["Dogs may come to the office [1]. Cats may not [2]."], Piece(finish="stop", usage=usage))
+    answer = Engine(kb, generator=told).ask("may dogs come to the office?")
+    assert len(answer.passages) == len(told.prompts[0].excerpts) - 3
+    assert answer.dropped["no_such_excerpt"] >= 1
+
+
+def test_what_a_filter_withholds_is_an_abstention(kb: Index) -> None:
+    told = Told([], Piece(finish="filter", reason="the filter withheld it"))
+    answer = Engine(kb, generator=told).ask("may dogs come to the office?")
+    assert answer.abstained and answer.reason == "the filter withheld it"
+
+
 def test_answers_without_a_verified_citation_can_be_refused(kb: Index) -> None:
     told = Told(['Llamas may come [1: "llamas may come"].'])
     assert Engine(kb, generator=told).ask("who may come?").text

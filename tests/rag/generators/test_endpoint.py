@@ -215,6 +215,14 @@ def test_options_out_of_range(options: dict[str, Any]) -> None:
         OpenAIGenerator("http://localhost:1/v1", "m", **options)
 
 
+def test_what_decides_answers_decides_the_identity_and_the_key_does_not() -> None:
+    def identity(**options: Any) -> str:
+        return OpenAIGenerator("http://localhost:1/v1", "m", **{"key": "secret", **options}).identity
+
+    assert identity() == identity(key="another", timeout_s=3.0) and "secret" not in identity()
+    assert len({identity(), identity(seed=1), identity(temperature=1.0), identity(extra={"top_p": 0.5})}) == 4
+
+
 def test_urls_and_keys_that_are_refused() -> None:
     for url in ("ftp://x/v1", "http://user:pw@localhost/v1", "http://localhost/v1?key=x", "nothing"):
         with pytest.raises(InvalidInput):
