@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from spaniel.index.build import build as build
     from spaniel.index.build import update as update
     from spaniel.index.check import verify as verify
+    from spaniel.index.chunking.settings import ChunkSettings as ChunkSettings
     from spaniel.index.dense.add_dense import add_dense as add_dense
     from spaniel.index.dense.add_dense import drop_dense as drop_dense
     from spaniel.index.dense.settings import StoreSettings as StoreSettings
@@ -87,6 +88,7 @@ _HOME = {
     "AnswerCache": "rag.engine.cache",
     "Budget": "rerank.budget",
     "Carrot": "rag.packing.carrot",
+    "ChunkSettings": "index.chunking.settings",
     "Citation": "retrieval.types",
     "ConformalCut": "retrieval.policies.conformal",
     "CrossEncoder": "rerank.cross_encoder",
@@ -155,6 +157,7 @@ __all__ = [
     "AnswerCache",
     "Budget",
     "Carrot",
+    "ChunkSettings",
     "Citation",
     "ConformalCut",
     "CrossEncoder",

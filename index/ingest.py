@@ -10,7 +10,7 @@ whatever displaces one passage of a document displaces all of it.
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain, islice
 
@@ -23,7 +23,7 @@ from .ingest_values import Ingested, Limits, VectorDocument
 from .input import Batch, InputOptions, Position, Problem
 from .manifest import FileEntry
 from .partial import Checkpoint, Partial
-from .passage_ids import begins_document, by_document, document_of, names_of
+from .passage_ids import begins_document, by_document, displaced, document_of, names_of
 from .passages import PassageWriter
 from .progress import Progress, Reporter
 from .settings import IndexSettings
@@ -351,23 +351,6 @@ class Ingest:
         except OSError:
             self._txn.fs.rename(self._partial.passages_path, target)
         return self._txn.adopt(target, "passages")
-
-
-def displaced(documents: Iterable[list[Passage]], *, keep_first: bool) -> list[Passage]:
-    """The passages of those documents, in the order of reading, that share an id with one that is kept."""
-    kept: dict[str, list[Passage]] = {}
-    dead: list[Passage] = []
-    for document in documents:
-        names = names_of(document)
-        if keep_first and any(name in kept for name in names):
-            dead += document
-            continue
-        for older in {id(kept[name]): kept[name] for name in names if name in kept}.values():
-            dead += older
-            for name in names_of(older):
-                kept.pop(name, None)
-        kept.update(dict.fromkeys(names, document))
-    return dead
 
 
 def _next_kept(ordinal: int, end: int, gone: Set[int]) -> int:

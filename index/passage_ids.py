@@ -6,7 +6,16 @@ from typing import TypeVar
 
 from spaniel.retrieval.types import Document, Passage
 
-__all__ = ["AFTER_CUT_MARK", "CUT_MARK", "PassageOf", "begins_document", "by_document", "document_of", "names_of"]
+__all__ = [
+    "AFTER_CUT_MARK",
+    "CUT_MARK",
+    "PassageOf",
+    "begins_document",
+    "by_document",
+    "displaced",
+    "document_of",
+    "names_of",
+]
 
 T = TypeVar("T", bound=Document | Passage)
 
@@ -57,3 +66,20 @@ def names_of(items: Sequence[Document | Passage]) -> list[str]:
             names.append(doc_id)
         names += [item.id for item in group]
     return names
+
+
+def displaced(documents: Iterable[list[Passage]], *, keep_first: bool) -> list[Passage]:
+    """The passages of those documents, in the order of reading, that share an id with one that is kept."""
+    kept: dict[str, list[Passage]] = {}
+    dead: list[Passage] = []
+    for document in documents:
+        names = names_of(document)
+        if keep_first and any(name in kept for name in names):
+            dead += document
+            continue
+        for older in {id(kept[name]): kept[name] for name in names if name in kept}.values():
+            dead += older
+            for name in names_of(older):
+                kept.pop(name, None)
+        kept.update(dict.fromkeys(names, document))
+    return dead

@@ -31,7 +31,7 @@ def token_counter(name: str | Path = "estimate") -> TokenCounter:
         InvalidInput: none of these.
         ModelError: the tokenizer cannot be read.
 
-    Cost: an estimate 0.1 us a text, a tokenizer some 20 us a sentence.
+    Cost: an estimate 0.1 us a sentence, the tokenizer of minilm some 50 us.
 
     Example:
         >>> token_counter("estimate")("how do I rotate a key?")

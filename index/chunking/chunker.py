@@ -55,7 +55,7 @@ def chunks_of(text: str, settings: ChunkSettings, count: Callable[[str], int], *
         ascending spans: the first starts at 0, the last ends with the text, each starts at or before the end of the one
         before it and ends after it.
 
-    Cost: linear; with estimated tokens some 5 MB/s.
+    Cost: linear; with estimated tokens some 27 MB/s of prose, with the tokenizer of minilm 1.3 MB/s.
     """
     units = list(_units(text, blocks_of(text, kind), settings, count))
     chunks: list[Chunk] = []

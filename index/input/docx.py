@@ -26,7 +26,7 @@ def docx_text(data: bytes, *, max_unpacked_bytes: int, max_chars: int) -> tuple[
         MalformedRecordError: damaged, locked with a password, no Word document, or over a limit.
         MissingExtra: python-docx is not installed.
 
-    Cost: some 20 us a paragraph.
+    Cost: some 25 us a paragraph.
     """
     docx = require("docx", extra="files")
     _check_archive(data, max_unpacked_bytes)

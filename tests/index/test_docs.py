@@ -17,14 +17,22 @@ MODULES = [
     "ingest_values",
     "optimize",
     "partial",
+    "passage_ids",
     "passage_rows",
     "passage_writer",
 ]
 MODULES += ["passages", "progress", "segments", "settings", "stream", "vectors", "where", "where_sql", "write_segment"]
+MODULES += [f"chunking.{name}" for name in ("blocks", "chunker", "cut", "rebuilt", "sentences", "settings")]
 
 
 def test_filters_page() -> None:
     assert doctest.testfile(str(DOCS / "filters.md"), module_relative=False).failed == 0
+
+
+def test_the_example_of_the_page_of_chunks_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    example = (DOCS / "chunking.md").read_text("utf-8").split("```python\n")[1].split("```")[0]
+    exec(example, {})
+    assert capsys.readouterr().out.startswith("keys.md#2 keys.md ")
 
 
 @pytest.mark.parametrize("name", MODULES)
