@@ -29,12 +29,6 @@ def test_filters_page() -> None:
     assert doctest.testfile(str(DOCS / "filters.md"), module_relative=False).failed == 0
 
 
-def test_the_example_of_the_page_of_chunks_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    example = (DOCS / "chunking.md").read_text("utf-8").split("```python\n")[1].split("```")[0]
-    exec(example, {})
-    assert capsys.readouterr().out.startswith("keys.md#2 keys.md ")
-
-
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_and_exports(name: str) -> None:
     module = importlib.import_module(f"spaniel.index.{name}")
