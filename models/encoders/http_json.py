@@ -3,26 +3,25 @@
 The key goes to the host that was named and nowhere else: redirects are refused, and so is sending it without TLS to
 another machine; requests to this machine go through no proxy. It never stands in a message.
 
-A limit of urllib holds for one read, and a server that sends a byte now and then would keep it waiting for ever. So a
-timer closes the connection when the time for the whole is over.
+A server that sends a byte now and then does not keep it waiting for ever (`http_open.py`).
 """
 
 import http.client
 import json
-import socket
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from threading import Event, Timer
 from typing import Any, TypeVar
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from spaniel.models.text import clean
 from spaniel.retrieval.errors import InvalidInput, LimitExceeded, ModelError, SpanielError
+
+from .http_open import opening
 
 __all__ = ["LOOPBACK", "BrokenOff", "Poster", "Refused", "open_parts"]
 
@@ -66,39 +65,6 @@ class Refused(ModelError):
 
 class BrokenOff(ModelError):
     """An answer began and did not come to its end."""
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> None:
-        return None  # urllib then raises HTTPError with the 3xx
-
-
-class _Opened(urllib.request.AbstractHTTPHandler):
-    """Keeps the sockets of the connections it opens."""
-
-    sockets: list[socket.socket]
-
-    def do_open(self, http_class: Any, req: Any, **options: Any) -> Any:
-        def connection(host: str, **more: Any) -> Any:
-            made = http_class(host, **more)
-            connect = made.connect
-
-            def connected() -> None:
-                connect()
-                self.sockets.append(made.sock)
-
-            made.connect = connected
-            return made
-
-        return super().do_open(connection, req, **options)
-
-
-class _Http(_Opened, urllib.request.HTTPHandler):
-    pass
-
-
-class _Https(_Opened, urllib.request.HTTPSHandler):
-    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +209,7 @@ class Poster:
         if self.key:
             request.add_unredirected_header("Authorization", f"Bearer {self.key}")
         timeout_s = max(0.001, min(self.timeout_s, end - time.monotonic()))
-        with self._opener(end) as opener:
+        with opening(end, direct=self._here) as opener:  # a proxy would see the key
             try:
                 with opener.open(request, timeout=timeout_s) as response:
                     yield response
@@ -251,36 +217,6 @@ class Poster:
                 with error:
                     asked = _asked_wait_s(error.headers.get("Retry-After"))
                     raise Refused(self._told(error), error.code, asked) from None
-
-    @contextmanager
-    def _opener(self, end: float) -> Iterator[urllib.request.OpenerDirector]:
-        """What opens a URL; its connections are closed when the time is over, and what follows is a TimeoutError."""
-        handlers = _Http(), _Https()
-        sockets: list[socket.socket] = []
-        late = Event()
-        for handler in handlers:
-            handler.sockets = sockets
-
-        def over() -> None:
-            late.set()
-            for each in sockets:
-                with suppress(OSError):
-                    socket.socket.shutdown(each, socket.SHUT_RDWR)  # of TLS too, without its goodbye
-
-        timer = Timer(max(0.0, end - time.monotonic()), over)
-        timer.daemon = True
-        timer.start()
-        direct = [urllib.request.ProxyHandler({})] if self._here else []  # a proxy would see the key
-        try:
-            yield urllib.request.build_opener(_NoRedirects, *handlers, *direct)
-        except (OSError, http.client.HTTPException):
-            if late.is_set():
-                raise TimeoutError(f"no whole answer within {self.limit_s:g} s") from None
-            raise
-        finally:
-            timer.cancel()
-        if late.is_set():
-            raise TimeoutError(f"no whole answer within {self.limit_s:g} s")
 
     def _told(self, error: urllib.error.HTTPError) -> str:
         """Status and the beginning of what the server says."""
