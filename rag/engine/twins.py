@@ -7,6 +7,7 @@ import asyncio
 import contextvars
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from typing import TypeVar
 
 __all__ = ["called", "streamed"]
@@ -28,7 +29,7 @@ async def streamed(start: Callable[[], Iterator[T]]) -> AsyncIterator[T]:
     room, stopped = threading.Semaphore(_AHEAD), threading.Event()
 
     def tell(item: T | None, error: BaseException | None) -> None:
-        if not loop.is_closed():
+        with suppress(RuntimeError):  # the loop has ended: nobody waits any more
             loop.call_soon_threadsafe(arrived.put_nowait, (item, error))
 
     def work() -> None:
