@@ -31,7 +31,7 @@ _QUESTIONS: list[tuple[str, dict[str, Any] | None]] = [
     ("wait for several tasks to finish", {"kind": "class"}),
     ("guess what kind of file this is", None),  # words alone miss what vectors find
 ]
-_ASKED = "how do I copy a whole directory tree?"
+_ASKED = "how do I create a temporary directory?"
 _SHOWN = 3
 
 
