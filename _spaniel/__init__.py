@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from spaniel.index.index import Index as Index
     from spaniel.index.index import open_index as open
     from spaniel.index.optimize import optimize as optimize
+    from spaniel.index.sparse.feedback import TermFeedback as TermFeedback
     from spaniel.index.vectors import add_vectors as add_vectors
     from spaniel.index.vectors import build_vectors as build_vectors
     from spaniel.models.card import ModelCard as ModelCard
@@ -47,6 +48,10 @@ if TYPE_CHECKING:
     from spaniel.rag.packing.sentences import SentencePacker as SentencePacker
     from spaniel.rag.packing.table import make_packer as make_packer
     from spaniel.rag.packing.top_k import TopK as TopK
+    from spaniel.rag.routing.context import context_of as context_of
+    from spaniel.rag.routing.rewriter import Rewriter as Rewriter
+    from spaniel.rag.routing.router import Router as Router
+    from spaniel.rag.routing.steps import Several as Several
     from spaniel.rerank import rerank as rerank
     from spaniel.rerank.budget import Budget as Budget
     from spaniel.rerank.cross_encoder import CrossEncoder as CrossEncoder
@@ -123,9 +128,13 @@ _HOME = {
     "RemoteReranker": "rerank.remote",
     "Rerank": "rerank.reranker",
     "Results": "retrieval.results",
+    "Rewriter": "rag.routing.rewriter",
+    "Router": "rag.routing.router",
     "SentencePacker": "rag.packing.sentences",
+    "Several": "rag.routing.steps",
     "SpanielError": "retrieval.errors",
     "StoreSettings": "index.dense.settings",
+    "TermFeedback": "index.sparse.feedback",
     "Threshold": "retrieval.policies.threshold",
     "TopK": "rag.packing.top_k",
     "add": "index.build",
@@ -134,6 +143,7 @@ _HOME = {
     "build": "index.build",
     "build_vectors": "index.vectors",
     "collection": "eval.collections.load",
+    "context_of": "rag.routing.context",
     "delete": "index.edit",
     "drop_dense": "index.dense.add_dense",
     "evaluate": "eval.evaluation",
@@ -192,9 +202,13 @@ __all__ = [
     "RemoteReranker",
     "Rerank",
     "Results",
+    "Rewriter",
+    "Router",
     "SentencePacker",
+    "Several",
     "SpanielError",
     "StoreSettings",
+    "TermFeedback",
     "Threshold",
     "TopK",
     "add",
@@ -203,6 +217,7 @@ __all__ = [
     "build",
     "build_vectors",
     "collection",
+    "context_of",
     "delete",
     "drop_dense",
     "evaluate",

@@ -19,6 +19,7 @@ import gzip
 import json
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +55,7 @@ def main() -> None:
     parser.add_argument("what", choices=("answers", "steps", "feedback", "features"))
     parser.add_argument("collections", nargs="+")
     parser.add_argument("--cache", type=Path, required=True, help="where indexes are kept")
+    parser.add_argument("--words-only", action="store_true", help="feedback: leave vectors out")
     parser.add_argument("--ridge", type=float, default=10.0)
     options = parser.parse_args()
     for name in options.collections:
@@ -63,7 +65,8 @@ def main() -> None:
         if options.what == "answers":
             answers(judged, options.cache, options.ridge)
         else:
-            {"steps": steps, "feedback": feedback, "features": features}[options.what](judged, options.cache)
+            fed = partial(feedback, words_only=options.words_only)
+            {"steps": steps, "feedback": fed, "features": features}[options.what](judged, options.cache)
 
 
 def opened(judged: Collection, cache: Path, spec: IndexSpec) -> Index:
@@ -197,11 +200,14 @@ def whole(found: set[str], gold: set[str]) -> float:
     return float(gold <= found)
 
 
-def feedback(judged: Collection, cache: Path) -> None:
+def feedback(judged: Collection, cache: Path, *, words_only: bool = False) -> None:
     """nDCG@10 and R@1000 with and without feedback, on words and on vectors."""
-    queries = encoded(judged, cache, 5000, "fp32")
-    index = opened(judged, cache, IndexSpec(dense="minilm", store="float32"))
-    binary = opened(judged, cache, IndexSpec(dense="minilm", store="binary"))
+    if words_only:
+        queries = [Query(id_, judged.queries[id_]) for id_ in judged.qrels]
+        index = opened(judged, cache, IndexSpec())
+    else:
+        queries = encoded(judged, cache, 5000, "fp32")
+        index = opened(judged, cache, IndexSpec(dense="minilm", store="float32"))
     pairs: list[tuple[str, Retriever, Sequence[tuple[str, Retriever]]]] = [
         (
             "bm25",
@@ -209,7 +215,8 @@ def feedback(judged: Collection, cache: Path) -> None:
             [("rm3", TermFeedback(index.bm25(1000))), ("rocchio", TermFeedback(index.bm25(1000), rule="rocchio"))],
         )
     ]
-    for store, kb in (("float32", index), ("binary", binary)):
+    binary = index if words_only else opened(judged, cache, IndexSpec(dense="minilm", store="binary"))
+    for store, kb in () if words_only else (("float32", index), ("binary", binary)):
         dense = kb.dense(k=1000)
         fed = [
             ("rocchio", Feedback(dense, gate=0)),

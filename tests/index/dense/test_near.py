@@ -73,6 +73,13 @@ def test_another_ranking_feeds_it() -> None:
     assert len(fused) >= 20
 
 
+def test_the_average_rule_weighs_the_question_like_a_passage() -> None:
+    retriever = dense()
+    query = Query("q", "", vector=VECTORS[3])
+    averaged = Feedback(retriever, k=4, weight=None, gate=0.0).search([query])
+    assert averaged == Feedback(retriever, k=4, weight=0.8, gate=0.0).search([query])
+
+
 def test_options_of_feedback() -> None:
     retriever = dense()
     for options in ({"k": 0}, {"weight": 1.5}, {"gate": -1.0}, {"gate": float("nan")}):
