@@ -234,7 +234,8 @@ def terms_table(folder: Path) -> str:
     rows = sorted(((t, df) for t, df in counts.items() if df >= _LEAST_DF), key=lambda row: (-row[1], row[0]))
     head = (
         f"# Terms of English and in how many of {n:,} passages of Wikipedia they stand (title or text); of fewer than\n"
-        f"# {_LEAST_DF} none is here. Analyser english, version 1. Made by benchmarks/extractive_fit.py, 2026-11-21.\n"
+        f"# {_LEAST_DF} none is here. Analyser english, version 1. "
+        "Made by benchmarks/extractive_fit.py --terms, 2026-11-21.\n"
     )
     return f"{head}{n}\n" + "".join(f"{term}\t{df}\n" for term, df in rows)
 
