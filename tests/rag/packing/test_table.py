@@ -42,7 +42,7 @@ def test_scorers_by_name_table_or_object() -> None:
         ({"scorer": "coverge"}, "no scorer is called 'coverge'; did you mean 'coverage'"),
         ({"scorer": {"type": "coverage", "prise": 1}}, "no setting 'prise'; did you mean 'price'"),
         ({"scorer": {"type": "coverage", "price": "much"}}, "price = 'much'"),
-        ({"scorer": {"price": 1.0}}, "no scorer is called 'None'"),
+        ({"scorer": {"price": 1.0}}, "no scorer is called None"),
         ({"scorer": 3}, "scorer: is int; give a set scorer or the name of one"),
         ({"encoder": "minilm"}, "encoder is 'minilm'; it is an object, which only Python can give"),
     ):
