@@ -53,7 +53,8 @@ def make_packer(name: str, *, encoder: Encoder | None = None, judge: Judge | Non
         TopK(full='cut', max_passages=None, order='edges')
     """
     for key, part, kind in (("encoder", encoder, Encoder), ("judge", judge, Judge)):
-        if part is not None and not isinstance(part, kind):
+        # A string has a method `encode` of its own.
+        if part is not None and (isinstance(part, str) or not isinstance(part, kind)):
             raise InvalidInput(f"packer {name}", f"{key} is {part!r}; it is an object, which only Python can give")
     if "scorer" in settings:
         settings["scorer"] = make_scorer(settings["scorer"], encoder=encoder, judge=judge)
