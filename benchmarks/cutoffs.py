@@ -220,7 +220,6 @@ def plotted(parts: Sequence[Halves]) -> str:
     for name in (
         "fixed-k",
         "adaptive-k",
-        "adaptive-k, contrast 15",
         "share of the top",
         "top-p",
         "ordinal",
@@ -235,8 +234,7 @@ def plotted(parts: Sequence[Halves]) -> str:
             )
             for i in range(min(len(p.cuts[name][1]) for p in parts))
         )
-        step = max(1, len(points) // 16)
-        lines[name] = [point for point in points[::step] if 1 <= point[0] <= 30]
+        lines[name] = thinned([point for point in points if point[0] <= 30])
     fixed = range(1, 31)
     known = [[oracle(p.shown, np.minimum(k, found_of(p.shown))) for p in parts] for k in fixed]
     lines["oracle (what a fixed k finds)"] = [
@@ -244,6 +242,15 @@ def plotted(parts: Sequence[Halves]) -> str:
         for row in known
     ]
     return log_x(lines, x="passages read for a query", y="evidence recall")
+
+
+def thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Of points from left to right those that stand apart on a logarithmic axis."""
+    kept = list(points[:1])
+    for point in points[1:]:
+        if point[0] >= 1.15 * kept[-1][0]:
+            kept.append(point)
+    return kept
 
 
 def show(result: dict[str, Any]) -> None:
