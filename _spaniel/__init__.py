@@ -70,6 +70,12 @@ if TYPE_CHECKING:
     from spaniel.retrieval.pipeline import fuse as fuse
     from spaniel.retrieval.pipeline import rrf as rrf
     from spaniel.retrieval.policies.adaptive_k import AdaptiveK as AdaptiveK
+    from spaniel.retrieval.policies.bandits.budgeted import BudgetedBandit as BudgetedBandit
+    from spaniel.retrieval.policies.bandits.log import DecisionLog as DecisionLog
+    from spaniel.retrieval.policies.bandits.log import read_log as read_log
+    from spaniel.retrieval.policies.bandits.shadow import Shadow as Shadow
+    from spaniel.retrieval.policies.bandits.table import make_policy as make_policy
+    from spaniel.retrieval.policies.bandits.table import read_policy as read_policy
     from spaniel.retrieval.policies.conformal import ConformalCut as ConformalCut
     from spaniel.retrieval.policies.cumulative import CumulativeProbability as CumulativeProbability
     from spaniel.retrieval.policies.fitting import fit_calibration as fit_calibration
@@ -92,12 +98,14 @@ _HOME = {
     "Answer": "retrieval.types",
     "AnswerCache": "rag.engine.cache",
     "Budget": "rerank.budget",
+    "BudgetedBandit": "retrieval.policies.bandits.budgeted",
     "Carrot": "rag.packing.carrot",
     "ChunkSettings": "index.chunking.settings",
     "Citation": "retrieval.types",
     "ConformalCut": "retrieval.policies.conformal",
     "CrossEncoder": "rerank.cross_encoder",
     "CumulativeProbability": "retrieval.policies.cumulative",
+    "DecisionLog": "retrieval.policies.bandits.log",
     "Document": "retrieval.types",
     "Encoder": "models.encoders.base",
     "Engine": "rag.engine.engine",
@@ -132,6 +140,7 @@ _HOME = {
     "Router": "rag.routing.router",
     "SentencePacker": "rag.packing.sentences",
     "Several": "rag.routing.steps",
+    "Shadow": "retrieval.policies.bandits.shadow",
     "SpanielError": "retrieval.errors",
     "StoreSettings": "index.dense.settings",
     "TermFeedback": "index.sparse.feedback",
@@ -151,10 +160,13 @@ _HOME = {
     "fuse": "retrieval.pipeline",
     "make_generator": "rag.generators.table",
     "make_packer": "rag.packing.table",
+    "make_policy": "retrieval.policies.bandits.table",
     "open": "index.index:open_index",
     "open_encoder": "models.encoders.open",
     "open_judge": "rerank.judges.open",
     "optimize": "index.optimize",
+    "read_log": "retrieval.policies.bandits.log",
+    "read_policy": "retrieval.policies.bandits.table",
     "rerank": "rerank",
     "rrf": "retrieval.pipeline",
     "update": "index.build",
@@ -166,12 +178,14 @@ __all__ = [
     "Answer",
     "AnswerCache",
     "Budget",
+    "BudgetedBandit",
     "Carrot",
     "ChunkSettings",
     "Citation",
     "ConformalCut",
     "CrossEncoder",
     "CumulativeProbability",
+    "DecisionLog",
     "Document",
     "Encoder",
     "Engine",
@@ -206,6 +220,7 @@ __all__ = [
     "Router",
     "SentencePacker",
     "Several",
+    "Shadow",
     "SpanielError",
     "StoreSettings",
     "TermFeedback",
@@ -225,10 +240,13 @@ __all__ = [
     "fuse",
     "make_generator",
     "make_packer",
+    "make_policy",
     "open",
     "open_encoder",
     "open_judge",
     "optimize",
+    "read_log",
+    "read_policy",
     "rerank",
     "rrf",
     "update",
