@@ -4,7 +4,7 @@ The arms are those of MBA-RAG (arXiv 2412.01572) and Adaptive-RAG (NAACL 2024): 
 by one search, "several" by iterated search (`steps.py`); but any names and any pipelines will do. The policy is any
 `RoutePolicy`, contextual or not; features of the question are its context (`context.py`).
 
-    router = Router(make_policy("lin-ucb", ["none", "one"], dimension=context.dimension),
+    router = Router(make_policy("linucb", ["none", "one"], dimension=context.dimension),
                     {"none": None, "one": kb.hybrid()}, features=context)
     decision, pipeline = router.decide("when was it built?")
     router.learn(decision, {"quality": 0.8, "economy": 0.5})
@@ -44,7 +44,7 @@ class Router:
 
     @property
     def name(self) -> str:
-        """`router(lin-ucb)`."""
+        """`router(linucb)`."""
         return f"router({self.policy.name})"
 
     def decide(

@@ -80,7 +80,7 @@ class LinUCB(Linear):
         discount, window: what is old counts less, or nothing; see `Forgetting`.
         common: see `Common`.
 
-    Cost: 30 us a decision with 4 arms and 8 numbers (docs/bandits.md).
+    Cost: 20 us a decision with 4 arms and 8 numbers (docs/bandits.md).
 
     Example:
         >>> policy = LinUCB(["none", "one"], 2, seed=1)
