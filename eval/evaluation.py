@@ -27,7 +27,7 @@ from .scoring import comparisons
 if TYPE_CHECKING:
     from .collections import Collection
 
-__all__ = ["DEFAULT_MEASURES", "Evaluation", "System", "check_name", "checked_measures", "evaluate"]
+__all__ = ["DEFAULT_MEASURES", "Evaluation", "System", "check_name", "checked_measures", "evaluate", "evaluation_of"]
 
 DEFAULT_MEASURES = ("nDCG@10", "R@100", "RR@10", "AP")
 
@@ -168,16 +168,29 @@ def evaluate(
         outcomes.append(outcome(name, system, found, settings, tell))
         if on_outcome is not None:
             on_outcome(outcomes[-1])
+    return evaluation_of(found, outcomes, settings, first, all_pairs=all_pairs, command=command)
+
+
+def evaluation_of(
+    collection: "Collection",
+    outcomes: Sequence[Outcome],
+    settings: Settings,
+    baseline: str,
+    *,
+    all_pairs: bool,
+    command: Sequence[str],
+) -> Evaluation:
+    """Outcomes compared with each other, and put into figures."""
     compared = comparisons(
         {each.name: each.scores for each in outcomes},
-        first,
+        baseline,
         all_pairs=all_pairs,
-        confidence=confidence,
-        alpha=alpha,
-        seed=seed,
+        confidence=settings.confidence,
+        alpha=settings.alpha,
+        seed=settings.seed,
     )
-    results = collection_results(found, outcomes, compared, settings, list(command))
-    return Evaluation(found, results, tuple(outcomes), settings)
+    results = collection_results(collection, outcomes, compared, settings, list(command))
+    return Evaluation(collection, results, tuple(outcomes), settings)
 
 
 def checked_measures(collection: "Collection", measures: Sequence[str] | str | None = None) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .console import Console, printable, with_console
+from .eval_options import check_above, check_cache, common_options
 from .live import LiveTable
 
 if TYPE_CHECKING:
@@ -29,14 +30,6 @@ __all__ = ["answers"]
     help="Who answers: a .toml file, or a pipeline's name for the embedded generator over it; may be repeated [bm25].",
 )
 @click.option("--questions", type=click.IntRange(min=1), metavar="N", help="A sample of so many questions [all].")
-@click.option("--out", metavar="DIR", help="Folder for figures, every answer, and the report.")
-@click.option("--split", metavar="NAME", help="Which judgements of the collection [its usual ones].")
-@click.option("--baseline", metavar="NAME", help="What the others are compared with [the first one].")
-@click.option("--all-pairs", is_flag=True, help="Compare every pair instead.")
-@click.option("--index", metavar="INDEX", help="Search this index instead of one made for the collection.")
-@click.option("--cache", metavar="DIR", help="Where indexes are kept [the user's cache folder].")
-@click.option("--no-cache", is_flag=True, help="Build everything anew, and keep none of it.")
-@click.option("--offline", is_flag=True, help="Download no collection.")
 @click.option(
     "--threads",
     type=click.IntRange(min=1),
@@ -45,7 +38,7 @@ __all__ = ["answers"]
     show_default=True,
     help="Questions asked at once; several pay with a model elsewhere.",
 )
-@click.option("--seed", type=click.IntRange(min=0), metavar="N", default=0, show_default=True, help="Of resampling.")
+@common_options
 @with_console
 def answers(console: Console, collection_name: str, **options: Any) -> None:
     """Answer a collection's questions and report how good, how well cited and how sure the answers are.
@@ -53,8 +46,7 @@ def answers(console: Console, collection_name: str, **options: Any) -> None:
     COLLECTION has answers.jsonl beside its queries. F1 and exact match stand beside citations held against judgements
     and documents, the risk-coverage curve of confidences, and tokens, passages and searches for each question.
     """
-    if options["no_cache"] and options["cache"]:
-        raise click.UsageError("--cache and --no-cache exclude each other")
+    check_cache(options)
     from spaniel.eval.answering.evaluate import evaluate_answers
     from spaniel.eval.cache import cache_folder
     from spaniel.eval.collections import collection
@@ -62,7 +54,7 @@ def answers(console: Console, collection_name: str, **options: Any) -> None:
     from spaniel.eval.results_folder import check_free
     from spaniel.rag.pipelines.answerers import answerers, find_engine
 
-    from .eval_run import check_above, command_words, report_evaluations
+    from .eval_run import command_words, report_evaluations
 
     if options["out"]:
         check_free(Path(options["out"]))

@@ -12,6 +12,7 @@ import click
 
 from . import values
 from .console import Console, printable, with_console
+from .eval_options import check_above, check_cache, common_options
 from .live import LiveTable
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from spaniel.index.progress import Progress
     from spaniel.rag.pipelines.spec import PipelineSpec
 
-__all__ = ["check_above", "command_words", "report_evaluations", "run"]
+__all__ = ["command_words", "report_evaluations", "run"]
 
 _DEEPEST = 10_000_000
 
@@ -45,8 +46,6 @@ _DEEPEST = 10_000_000
     metavar="NAME",
     help="Such as nDCG@10; may be repeated [the official one...].",
 )
-@click.option("--out", metavar="DIR", help="Folder for figures, runs, every query, and the report.")
-@click.option("--split", metavar="NAME", help="Which judgements of the collection [its usual ones].")
 @click.option(
     "--depth",
     type=click.IntRange(min=1, max=_DEEPEST),
@@ -55,15 +54,9 @@ _DEEPEST = 10_000_000
     show_default=True,
     help="Documents kept of a ranking.",
 )
-@click.option("--baseline", metavar="NAME", help="What the others are compared with [the first pipeline].")
-@click.option("--all-pairs", is_flag=True, help="Compare every pair of pipelines instead.")
-@click.option("--index", metavar="INDEX", help="Search this index instead of one made for the collection.")
 @click.option(
     "--language", metavar="NAME", help="Of text analysis, where the pipeline does not say [the collection's]."
 )
-@click.option("--cache", metavar="DIR", help="Where indexes and runs are kept [the user's cache folder].")
-@click.option("--no-cache", is_flag=True, help="Build and run everything anew, and keep none of it.")
-@click.option("--offline", is_flag=True, help="Download nothing.")
 @click.option("--threads", type=click.IntRange(min=1), metavar="N", help="For building and running [all cores].")
 @click.option(
     "--timing",
@@ -75,7 +68,7 @@ _DEEPEST = 10_000_000
     show_default=True,
     help="How long single queries are timed at most; 0: not at all.",
 )
-@click.option("--seed", type=click.IntRange(min=0), metavar="N", default=0, show_default=True, help="Of resampling.")
+@common_options
 @with_console
 def run(console: Console, collections: tuple[str, ...], **options: Any) -> None:
     """Run pipelines over collections and report how good and how fast they are.
@@ -84,8 +77,7 @@ def run(console: Console, collections: tuple[str, ...], **options: Any) -> None:
     differences with paired tests. Indexes and runs are kept in a cache: interrupted, the same command goes on where it
     stopped.
     """
-    if options["no_cache"] and options["cache"]:
-        raise click.UsageError("--cache and --no-cache exclude each other")
+    check_cache(options)
     from spaniel.eval.cache import cache_folder
     from spaniel.eval.results_folder import check_free
     from spaniel.rag.pipelines.named import find_pipeline
@@ -109,13 +101,6 @@ def run(console: Console, collections: tuple[str, ...], **options: Any) -> None:
             _save(Path(options["out"]), evaluations, macro, table)
         table.show([])
         report_evaluations(console, evaluations, macro, options["out"])
-
-
-def check_above(folder: Path) -> None:
-    """Refuse a folder inside a file, before hours of work."""
-    above = next((each for each in folder.absolute().parents if each.exists()), None)
-    if above is not None and not above.is_dir():
-        raise click.BadParameter(f"{str(folder)!r} cannot be made: {str(above)!r} is a file", param_hint="--out")
 
 
 def _check_names(names: list[str]) -> None:

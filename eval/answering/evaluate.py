@@ -17,15 +17,13 @@ import numpy as np
 
 from spaniel.eval.card import machine, now, run_card
 from spaniel.eval.costs import PeakMemory
-from spaniel.eval.evaluation import Evaluation, check_name
+from spaniel.eval.evaluation import Evaluation, check_name, evaluation_of
 from spaniel.eval.execute import Executed
 from spaniel.eval.losses import Losses
 from spaniel.eval.measures import Scores
 from spaniel.eval.measures.names import ANSWER_MEASURES
 from spaniel.eval.outcome import Outcome, Settings
-from spaniel.eval.results import collection_results
 from spaniel.eval.run import Run
-from spaniel.eval.scoring import comparisons
 from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.types import JSON, Answer
 
@@ -99,16 +97,7 @@ def evaluate_answers(
         peak = PeakMemory()
         answered = ask_all(system.answerer, asked.queries, threads=threads, on_asked=tell)
         outcomes.append(_outcome(name, system, answered, asked, gold, settings, peak.size_bytes()))
-    compared = comparisons(
-        {each.name: each.scores for each in outcomes},
-        first,
-        all_pairs=all_pairs,
-        confidence=confidence,
-        alpha=alpha,
-        seed=seed,
-    )
-    results = collection_results(asked, outcomes, compared, settings, list(command))
-    return Evaluation(asked, results, tuple(outcomes), settings)
+    return evaluation_of(asked, outcomes, settings, first, all_pairs=all_pairs, command=command)
 
 
 def _outcome(

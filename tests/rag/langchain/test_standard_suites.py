@@ -72,7 +72,9 @@ class TestBinaryVectorStore(VectorStoreIntegrationTests):
         store.close()
 
 
-class TestEmbeddings(EmbeddingsIntegrationTests):
+class OfOurs:
+    """What both suites of embeddings ask for."""
+
     @property
     def embeddings_class(self) -> type[Embeddings]:
         return SpanielEmbeddings
@@ -82,11 +84,7 @@ class TestEmbeddings(EmbeddingsIntegrationTests):
         return {"model": ToyEncoder()}
 
 
-class TestEmbeddingsUnit(EmbeddingsUnitTests):
-    @property
-    def embeddings_class(self) -> type[Embeddings]:
-        return SpanielEmbeddings
+class TestEmbeddings(OfOurs, EmbeddingsIntegrationTests): ...
 
-    @property
-    def embedding_model_params(self) -> dict[str, Any]:
-        return {"model": ToyEncoder()}
+
+class TestEmbeddingsUnit(OfOurs, EmbeddingsUnitTests): ...
