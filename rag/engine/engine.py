@@ -12,7 +12,7 @@ import os
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import closing
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self, Unpack
 
 from spaniel.models.counting import TokenCounter, estimated
 from spaniel.rag.packing.base import Packer
@@ -32,7 +32,7 @@ from .flow import searched
 from .generator_specs import ExtractiveSpec
 from .keys import definition_of
 from .making import parts_of
-from .parts import Asked, History, Limits, Parts, default_pipeline, turns_of
+from .parts import Asked, AskOptions, Limits, Parts, asked_of, default_pipeline
 from .roles import QueryRewriter, Router
 from .run import Run
 from .spec import EngineSpec, read_engine
@@ -204,65 +204,38 @@ class Engine:
         asked = self._asked(question, k=k, where=where, exclude=exclude)
         return searched(self.parts, asked, [Query("", asked.question)], self.parts.pipeline)
 
-    def ask(
-        self,
-        question: str,
-        *,
-        history: History = (),
-        where: Where | None = None,
-        k: int | None = None,
-        exclude: Collection[int] | None = None,
-        preferences: Mapping[str, float] | None = None,
-    ) -> Answer:
+    def ask(self, question: str, **options: Unpack[AskOptions]) -> Answer:
         """An answer with verified citations, or why there is none.
 
         Args:
             history: earlier turns, oldest first: `Turn`, or (question, answer).
             where, exclude: as in `search`.
-            k: read at most so many passages.
+            k: read at most so many passages; by default what `Limits` says.
             preferences: weight of each metric for the router, such as {"quality": .8, "cost": .2}.
 
         Raises:
             InvalidInput, InvalidQuery: a question or filter that cannot be run.
             ModelError: the generator failed, and there is no fallback.
         """
-        with closing(
-            self.stream(question, history=history, where=where, k=k, exclude=exclude, preferences=preferences)
-        ) as events:
+        with closing(self.stream(question, **options)) as events:
             for event in events:
                 if isinstance(event, AnswerEvent):
                     return event.answer
         raise AssertionError("a stream without an answer")
 
-    def stream(
-        self,
-        question: str,
-        *,
-        history: History = (),
-        where: Where | None = None,
-        k: int | None = None,
-        exclude: Collection[int] | None = None,
-        preferences: Mapping[str, float] | None = None,
-    ) -> Events:
-        """The same, event by event: see `events.py`. Closing the iterator stops the generator.
+    def stream(self, question: str, **options: Unpack[AskOptions]) -> Events:
+        """The same, event by event: see `events.py`; options as `ask`. Closing the iterator stops the generator.
 
         What a call with wrong arguments raises, it raises here and not at the first event.
         """
-        asked = self._asked(question, history, k, where, exclude, preferences)
-        return self._events(asked)
+        return self._events(self._asked(question, **options))
 
-    def dry_run(
-        self,
-        question: str,
-        *,
-        history: History = (),
-        where: Where | None = None,
-        k: int | None = None,
-        exclude: Collection[int] | None = None,
-        preferences: Mapping[str, float] | None = None,
-    ) -> DryRun:
-        """The prompt that `ask` would send, its tokens and what it would cost; the generator is not asked."""
-        return dry_run(self.parts, self._asked(question, history, k, where, exclude, preferences))
+    def dry_run(self, question: str, **options: Unpack[AskOptions]) -> DryRun:
+        """The prompt that `ask` would send, its tokens and what it would cost; options as `ask`.
+
+        The generator is not asked.
+        """
+        return dry_run(self.parts, self._asked(question, **options))
 
     def learn(self, answer: Answer, reward: float | Mapping[str, float]) -> None:
         """Tell the router and the rewriter what an answer was worth.
@@ -299,35 +272,16 @@ class Engine:
         """`search` in a thread."""
         return await twins.called(lambda: self.search(question, k, where=where, exclude=exclude))
 
-    async def aask(
-        self,
-        question: str,
-        *,
-        history: History = (),
-        where: Where | None = None,
-        k: int | None = None,
-        exclude: Collection[int] | None = None,
-        preferences: Mapping[str, float] | None = None,
-    ) -> Answer:
-        """`ask` in a thread; cancelling the task stops the generator at its next piece."""
-        events = self.astream(question, history=history, where=where, k=k, exclude=exclude, preferences=preferences)
-        async for event in events:
+    async def aask(self, question: str, **options: Unpack[AskOptions]) -> Answer:
+        """`ask` in a thread, options too; cancelling the task stops the generator at its next piece."""
+        async for event in self.astream(question, **options):
             if isinstance(event, AnswerEvent):
                 return event.answer
         raise AssertionError("a stream without an answer")
 
-    def astream(
-        self,
-        question: str,
-        *,
-        history: History = (),
-        where: Where | None = None,
-        k: int | None = None,
-        exclude: Collection[int] | None = None,
-        preferences: Mapping[str, float] | None = None,
-    ) -> AsyncIterator[Event]:
-        """`stream` in a thread, which never runs far ahead of its reader."""
-        asked = self._asked(question, history, k, where, exclude, preferences)
+    def astream(self, question: str, **options: Unpack[AskOptions]) -> AsyncIterator[Event]:
+        """`stream` in a thread, which never runs far ahead of its reader; options as `ask`."""
+        asked = self._asked(question, **options)
         return twins.streamed(lambda: self._events(asked))
 
     def close(self) -> None:
@@ -346,18 +300,8 @@ class Engine:
     def __repr__(self) -> str:
         return f"Engine({self.parts.pipeline.name} -> {self.parts.packer.name} -> {self.parts.generator.name})"
 
-    def _asked(
-        self,
-        question: str,
-        history: History = (),
-        k: int | None = None,
-        where: Where | None = None,
-        exclude: Collection[int] | None = None,
-        preferences: Mapping[str, float] | None = None,
-    ) -> Asked:
-        limits = self.parts.limits
-        turns = turns_of(history, last=limits.history_turns)
-        return Asked(question, limits.k if k is None else k, turns, where, exclude, {**(preferences or {})})
+    def _asked(self, question: str, **options: Unpack[AskOptions]) -> Asked:
+        return asked_of(question, self.parts.limits, **options)
 
     def _events(self, asked: Asked) -> Events:
         return self._run.events(asked)

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypedDict
 
 from spaniel.models.counting import TokenCounter
 from spaniel.rag.citations import Stored
@@ -18,7 +18,7 @@ from .roles import QueryRewriter, Router
 if TYPE_CHECKING:
     from spaniel.index.index import Index
 
-__all__ = ["Asked", "History", "Limits", "Parts", "default_pipeline", "turns_of"]
+__all__ = ["AskOptions", "Asked", "History", "Limits", "Parts", "asked_of", "default_pipeline", "turns_of"]
 
 DEPTH = 200
 """How deep an engine without a pipeline searches words alone; a hybrid search is as deep on each side."""
@@ -94,6 +94,16 @@ class Parts:
             raise InvalidInput("engine", f"{self.pipeline.name} has no texts to answer from")
 
 
+class AskOptions(TypedDict, total=False):
+    """What may go with a question; `Engine.ask` says what each is."""
+
+    history: History
+    where: Where | None
+    k: int | None
+    exclude: Collection[int] | None
+    preferences: Mapping[str, float] | None
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """One question and what goes with it."""
@@ -110,6 +120,25 @@ class Asked:
             raise InvalidInput("ask", f"the question is {self.question!r}; it must be text")
         if type(self.k) is not int or self.k < 1:
             raise InvalidInput("ask", f"k is {self.k!r}; it must be at least 1")
+
+
+def asked_of(
+    question: str,
+    limits: Limits,
+    *,
+    history: History = (),
+    where: Where | None = None,
+    k: int | None = None,
+    exclude: Collection[int] | None = None,
+    preferences: Mapping[str, float] | None = None,
+) -> Asked:
+    """The question with its `AskOptions`, checked, and what was not said as by default.
+
+    Raises:
+        InvalidInput: a question that is no text, k below 1, or a turn that is none.
+    """
+    turns = turns_of(history, last=limits.history_turns)
+    return Asked(question, limits.k if k is None else k, turns, where, exclude, {**(preferences or {})})
 
 
 def turns_of(history: Iterable[Turn | tuple[str, str]], *, last: int) -> tuple[Turn, ...]:

@@ -73,6 +73,8 @@ def test_wrong_arguments_are_told_before_the_first_event(kb: Index) -> None:
         Engine(kb).stream("")
     with pytest.raises(InvalidInput):
         Engine(kb).astream("")
+    with pytest.raises(TypeError, match="depth"):
+        Engine(kb).stream(QUESTION, depth=3)  # type: ignore[call-arg]
 
 
 @given(st.lists(st.sampled_from(BITS), max_size=9).map("".join), st.lists(st.integers(1, 7), min_size=60, max_size=60))
