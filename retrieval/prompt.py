@@ -11,7 +11,7 @@ from typing import Literal
 
 from .types import Passage
 
-__all__ = ["Excerpt", "Piece", "Prompt", "Turn"]
+__all__ = ["Excerpt", "Piece", "Prompt", "Quoted", "Turn"]
 
 Finish = Literal["", "stop", "length", "abstain", "filter"]
 
@@ -71,11 +71,27 @@ class Prompt:
 
 
 @dataclass(frozen=True, slots=True)
+class Quoted:
+    """Words of an excerpt that a part of an answer rests on.
+
+    Attributes:
+        number: of the excerpt, from 1.
+        start, end: in characters of its document.
+    """
+
+    number: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
 class Piece:
     """A part of an answer as it is written. Only the last piece has a `finish`.
 
     Attributes:
-        text: what is added; "[2]" in it refers to excerpt 2.
+        text: what is added; "[2]" in it refers to excerpt 2, unless there is something in `quoted`.
+        quoted: what the text rests on, of a generator that knows: then the text is one sentence, and nothing in it is
+            a reference, whatever it looks like.
         finish: why it ended: "stop", "length" (cut at max_tokens), "abstain" (no answer is supported), "filter".
         usage: what the whole answer cost, such as {"prompt_tokens": 812, "answer_tokens": 40, "model_calls": 1}.
         confidence: that the answer is right, 0 to 1, where the generator knows.
@@ -87,3 +103,14 @@ class Piece:
     usage: Mapping[str, int] = field(default_factory=dict)
     confidence: float | None = None
     reason: str = ""
+    quoted: tuple[Quoted, ...] = ()
+
+    @property
+    def marked(self) -> str:
+        """The text with the numbers of what it quotes behind it.
+
+        Example:
+            >>> Piece("Keys expire.", quoted=(Quoted(2, 0, 12),)).marked
+            'Keys expire. [2]'
+        """
+        return self.text + "".join(f" [{number}]" for number in dict.fromkeys(each.number for each in self.quoted))

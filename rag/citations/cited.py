@@ -2,24 +2,25 @@
 
 Each reference is traced to the sentence that it stands by and to the excerpt of its number. The words that it quotes
 are looked for in the stored document, read again for this; without a quotation, the sentence of the excerpt that holds
-most of the claim's words is taken. What is cited is then cut out of the stored text, so a citation that is shown is
+most of the claim's words is taken. A generator that knows its spans hands them over (`Piece.quoted`); they are read
+again all the same. What is cited is then cut out of the stored text, so a citation that is shown is
 verbatim by construction, whatever the model wrote. References for which nothing is found are taken out of the answer
 and counted.
 """
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 
-from spaniel.index.chunking.sentences import sentence_spans
 from spaniel.retrieval.errors import InvalidInput
-from spaniel.retrieval.prompt import Excerpt, Prompt
+from spaniel.retrieval.prompt import Excerpt, Piece, Prompt
 from spaniel.retrieval.types import Citation
 
 from .finding import QuoteFinder
-from .markers import Mark, Parsed, parse_markers
+from .markers import Mark
+from .parts import Claims, claims_of
 from .sources import Source, SourceReader, Stored
 from .support import MIN_SUPPORT, best_support, content_terms
 
@@ -76,11 +77,14 @@ class _Held:
     cites: Cites
 
 
-def cited(text: str, prompt: Prompt, documents: Stored, *, min_support: float = MIN_SUPPORT) -> Cited:
+def cited(
+    text: str | Sequence[Piece], prompt: Prompt, documents: Stored, *, min_support: float = MIN_SUPPORT
+) -> Cited:
     """The answer with its citations verified.
 
     Args:
-        text: what the model wrote; for the forms of references see `markers.py`.
+        text: what the model wrote, whole or in its pieces; for the forms of references see `markers.py`. Of pieces
+            that say what they quote nothing is parsed.
         prompt: what it was shown; reference n is of `prompt.excerpts[n - 1]`.
         documents: what quotations are checked against: an index, a store of passages, or texts by document id.
         min_support: share of a sentence's content words that a sentence of the excerpt must hold where nothing is
@@ -101,26 +105,23 @@ def cited(text: str, prompt: Prompt, documents: Stored, *, min_support: float = 
     """
     if not 0 <= min_support <= 1:
         raise InvalidInput("min_support", f"is {min_support}; it must be between 0 and 1")
-    n = len(prompt.excerpts)
-    parsed = parse_markers(text, n)
-    if not parsed.text.strip():  # nothing but quotations: they are the answer
-        parsed = parse_markers(" ".join(f"“{mark.quote}” [{mark.low}]" for mark in parsed.marks if mark.quote), n)
-    checker = _Checker(parsed, prompt, SourceReader(documents), min_support)
-    held = [each for mark in parsed.marks for each in checker.held(mark)]
-    return _assembled(parsed.text, checker.sentences, held, checker.dropped)
+    claims = claims_of([Piece(text)] if isinstance(text, str) else text, len(prompt.excerpts))
+    checker = _Checker(claims, prompt, SourceReader(documents), min_support)
+    held = [each for mark in claims.marks for each in checker.held(mark)]
+    return _assembled(claims.text, claims.sentences, held, checker.dropped)
 
 
 class _Checker:
     """Holds the references of one answer against the sources."""
 
-    def __init__(self, parsed: Parsed, prompt: Prompt, sources: SourceReader, min_support: float) -> None:
-        self.sentences = sentence_spans(parsed.text)
+    def __init__(self, claims: Claims, prompt: Prompt, sources: SourceReader, min_support: float) -> None:
+        self.sentences = claims.sentences
         self.dropped: Counter[str] = Counter()
-        self._parsed, self._prompt, self._sources, self._min_support = parsed, prompt, sources, min_support
+        self._text, self._prompt, self._sources, self._min_support = claims.text, prompt, sources, min_support
         self._starts = [start for start, _ in self.sentences]
         self._finder = QuoteFinder()
         self._stretches: dict[tuple[int, int, Source], Source] = {}
-        self._known: dict[tuple[int, int, str], Cites | str] = {}
+        self._known: dict[tuple[int, int, str, Span | None], Cites | str] = {}
 
     def held(self, mark: Mark) -> list[_Held]:
         """What holds of a reference: one for each number it names."""
@@ -136,7 +137,7 @@ class _Checker:
         if sentence is None:
             self.dropped["no_claim"] += 1
             return None
-        asked = number, sentence, mark.quote
+        asked = number, sentence, mark.quote, mark.known
         if asked not in self._known:
             self._known[asked] = self._spans(mark, excerpt, sentence)
         found = self._known[asked]
@@ -150,13 +151,15 @@ class _Checker:
         source = self._sources.read(excerpt.passage)
         if source is None:
             return "no_source"
-        spans: list[Span] = []
-        if content_terms(mark.quote):  # "the" is no quotation of anything
+        spans = _handed_over(mark, excerpt, source)
+        if not spans and content_terms(mark.quote):  # "the" is no quotation of anything
             spans = self._finder.find(mark.quote, source, excerpt.spans[0][0])
             if not spans and not mark.beside:
                 return "not_verbatim"
+        if mark.known is not None and not spans:
+            return "not_verbatim"
         start, end = self.sentences[sentence]
-        claim = self._parsed.text[start:end]
+        claim = self._text[start:end]
         if (
             not spans and len(content_terms(claim)) >= _COPIED_TERMS
         ):  # a copy of the source's words is its own quotation
@@ -181,9 +184,21 @@ class _Checker:
         place = bisect_left(self._starts, mark.at) - 1
         if place + 1 == len(self.sentences):
             return place if self.sentences else None
-        behind = self._parsed.text[self.sentences[place][1] : mark.at] if place >= 0 else "\n"
-        leads = "\n" in behind and "\n" not in self._parsed.text[mark.at : self._starts[place + 1]]
+        behind = self._text[self.sentences[place][1] : mark.at] if place >= 0 else "\n"
+        leads = "\n" in behind and "\n" not in self._text[mark.at : self._starts[place + 1]]
         return place + 1 if leads or place < 0 else place
+
+
+def _handed_over(mark: Mark, excerpt: Excerpt, source: Source) -> list[Span]:
+    """The span that the generator says it took, if it was shown it and it still stands in the source; else none."""
+    if mark.known is None:
+        return []
+    start, end = mark.known
+    passage = excerpt.passage
+    shown = passage.text[max(0, start - passage.start) : max(0, end - passage.start)]
+    stored = source.text[max(0, start - source.start) : max(0, end - source.start)]
+    held = any(low <= start < end <= high for low, high in excerpt.spans)
+    return [(start, end)] if held and shown.strip() and shown == stored else []
 
 
 def _assembled(text: str, sentences: list[Span], held: list[_Held], dropped: Mapping[str, int]) -> Cited:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-__all__ = ["Mark", "Parsed", "parse_markers"]
+__all__ = ["Mark", "Parsed", "parse_markers", "unreferring"]
 
 _OPEN, _CLOSE = "\"“”«»„‟'‘’「『", "\"“”«»‟'‘’」』"
 _QUOTE = rf"[{_OPEN}](?P<quote>.{{1,2000}}?)[{_CLOSE}](?=\s*\.?\s*(?:\]|】|[;,&]\s*\d|and\s+\d))"
@@ -28,6 +28,7 @@ _START = re.compile(r"(?P<code>```.*?```|`[^`\n]*`)|[\[【]|[⁰¹²³⁴⁵⁶�
 _LINK = re.compile(r"\((?:https?:|#)[^()\s]{0,500}\)")
 _SUPERSCRIPT = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 _PLAIN = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹[]【】", "0123456789()()")
+_ROUND = str.maketrans("[]【】", "()()")
 # Words in quotation marks right before a reference: "its words" [1]
 _QUOTED_BEFORE = re.compile(r"(?:\"([^\"]{1,2000})\"|“([^“”]{1,2000})”|«([^«»]{1,2000})»)[.,;]?\s*\Z", re.DOTALL)
 _QUOTED_WINDOW = 2010
@@ -44,6 +45,7 @@ class Mark:
         quote: the words that it says stand there; empty for none.
         beside: the quoted words belong to the text: they are shown, and may be quoted for another reason.
         glued: no space stood before it.
+        known: (start, end) of what it cites, in characters of the document, where the generator says so.
     """
 
     at: int
@@ -52,6 +54,7 @@ class Mark:
     quote: str = ""
     beside: bool = False
     glued: bool = False
+    known: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,20 @@ def parse_markers(text: str, n: int) -> Parsed:
     if next(_found(bare, n), None):  # what stood around a reference makes one of its own
         bare = bare.translate(_PLAIN)
     return Parsed(bare, tuple(marks))
+
+
+def unreferring(text: str) -> str:
+    """Words of a source, in which nothing is a reference of ours: what reads as one gets round brackets.
+
+    Example:
+        >>> unreferring("Dogs bark [3], `argv[1]` does not.")
+        'Dogs bark (3), `argv[1]` does not.'
+    """
+    pieces, place = list[str](), 0
+    for start, end, _ in _found(text, 0):
+        pieces += [text[place:start], text[start:end].translate(_ROUND)]
+        place = end
+    return "".join([*pieces, text[place:]])
 
 
 def _found(text: str, n: int) -> Iterator[tuple[int, int, list[tuple[int, int, str]]]]:

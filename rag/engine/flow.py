@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import cached_property, partial
 
 from spaniel.rag.citations import cited
+from spaniel.rag.citations.markers import unreferring
 from spaniel.rag.packing.base import Candidate, Packed
 from spaniel.rag.prompting import new_prompt, refuses, without_last
 from spaniel.retrieval import fusion
@@ -102,7 +103,8 @@ class Flow:
                 yield event
                 continue
             pieces.append(event)
-            if text := shown.more(event.text):
+            text = f"{shown.end()}{unreferring(event.text)}" if event.quoted else shown.more(event.text)
+            if text:
                 yield PieceEvent(text)
         if text := shown.end():
             yield PieceEvent(text)
@@ -181,11 +183,13 @@ class Flow:
         text = "".join(piece.text for piece in pieces)
         # What the generator left out because the prompt was too long was not shown, and cannot be cited.
         prompt = without_last(prompt, last.usage.get("excerpts_dropped", 0))
-        if last.finish == "abstain" or refuses(text) or (last.finish == "filter" and not text.strip()):
+        # Words of a source that read like a refusal are none.
+        refused = refuses(text) and not any(piece.quoted for piece in pieces)
+        if last.finish == "abstain" or refused or (last.finish == "filter" and not text.strip()):
             answer = self._abstained(last.reason or NOT_ANSWERED)
         else:
             with self.clock.stage("verify citations") as step:
-                checked = cited(text, prompt, self.parts.documents)
+                checked = cited(pieces, prompt, self.parts.documents)
                 step.n_in = len(checked.citations) + sum(checked.dropped.values())
                 step.n_out = len(checked.citations)
             answer = Answer(checked.text, tuple(checked.citations), dropped={**checked.dropped}, finish=last.finish)

@@ -66,4 +66,4 @@ class GeneratorContract:
 
 
 def _text(pieces: list[Piece]) -> str:
-    return "".join(each.text for each in pieces)
+    return "".join(each.marked for each in pieces)

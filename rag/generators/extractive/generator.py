@@ -18,7 +18,7 @@ from spaniel.index.analysis import Analyzer, AnalyzerSpec
 from spaniel.models.counting import TokenCounter, estimated
 from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.policies.features.rarity import Frequencies
-from spaniel.retrieval.prompt import Finish, Piece, Prompt
+from spaniel.retrieval.prompt import Finish, Piece, Prompt, Quoted
 from spaniel.retrieval.protocols import Encoder
 
 from .choice import best_sentences
@@ -28,7 +28,7 @@ from .settings import Weights, shipped
 
 __all__ = ["Extractive"]
 
-_STOP = re.compile(r"[.!?…。！？।؟][\"'”’»)]* \[\d+\]\Z")
+_STOP = re.compile(r"[.!?…。！？।؟][\"'”’»)]*\Z")
 
 
 class Extractive:
@@ -36,8 +36,8 @@ class Extractive:
 
     Args:
         encoder: tells which sentences mean what the question means; without one, words alone do, which is faster.
-        answer: whole sentences; or "span", the words of the best one that answer (a name, a date, a number, a phrase),
-            with the sentence as a quotation: October 1973 [2: "The embargo began in October 1973."]
+        answer: whole sentences; or "span", the words of the best one that answer (a name, a date, a number, a phrase);
+            what is quoted is the sentence.
         max_sentences: of one answer.
         weights: of features and signs; by default those that come with the package, fitted on English questions.
         diversity: weight of being unlike the sentences taken already, 0 to 1.
@@ -56,7 +56,7 @@ class Extractive:
         >>> from spaniel.retrieval.types import Passage
         >>> text = "Keys expire after a year. Rotate a key with the command rotate."
         >>> prompt = Prompt("how do I rotate a key?", (Excerpt.whole(Passage("a", "a", 0, len(text), text)),))
-        >>> "".join(piece.text for piece in Extractive(max_sentences=1).generate(prompt))
+        >>> "".join(piece.marked for piece in Extractive(max_sentences=1).generate(prompt))
         'Rotate a key with the command rotate. [1]'
     """
 
@@ -126,39 +126,44 @@ class Extractive:
         return [reading.sentences[place] for place in places]
 
     def _written(self, reading: Reading, max_tokens: int) -> Iterator[Piece]:
-        texts, finish = self._fitting(reading, max_tokens)
-        usage = _usage(reading, sum(map(self.count, texts)))
-        for i, text in enumerate(texts):
-            yield Piece(text if i == 0 else f"{_between(texts[i - 1])}{text}")
+        said, finish = self._fitting(reading, max_tokens)
+        usage = _usage(reading, sum(self.count(each.marked) for each in said))
+        for i, each in enumerate(said):
+            yield each if i == 0 else replace(each, text=f"{_between(said[i - 1].text)}{each.text}")
         yield Piece(finish=finish, usage=usage, confidence=reading.confidence)
 
-    def _fitting(self, reading: Reading, max_tokens: int) -> tuple[list[str], Finish]:
-        """Sentences with their numbers that fit into `max_tokens` together, in source order."""
+    def _fitting(self, reading: Reading, max_tokens: int) -> tuple[list[Piece], Finish]:
+        """Sentences that fit into `max_tokens` together with their numbers, in source order."""
         best_first = self.chosen(reading)
         best, left, kept = best_first[0], max_tokens, list[Sentence]()
         if self.answer == "span":
             # What is cited is the sentence: a number alone stands in many places.
-            quoted = f'{best.text} [{best.excerpt + 1}: "{reading.sentences[reading.best].text}"]'
-            if self.count(quoted) <= max_tokens:
-                return [quoted], "stop"
+            short = _said(reading.sentences[reading.best], best.text)
+            return ([short], "stop") if self.count(short.marked) <= max_tokens else ([], "length")
         for sentence in best_first:
-            if (tokens := self.count(f" {_marked(sentence)}")) <= left:
+            if (tokens := self.count(f" {_said(sentence).marked}")) <= left:
                 kept.append(sentence)
                 left -= tokens
             elif sentence is best:
                 return self._cut(best, max_tokens), "length"
-        return [_marked(each) for each in sorted(kept, key=lambda each: (each.excerpt, each.start))], "stop"
+        return [_said(each) for each in sorted(kept, key=lambda each: (each.excerpt, each.start))], "stop"
 
-    def _cut(self, sentence: Sentence, max_tokens: int) -> list[str]:
+    def _cut(self, sentence: Sentence, max_tokens: int) -> list[Piece]:
         """About as many of the sentence's first words as fit; nothing where not one does."""
         words = sentence.text.split(" ")
-        while words and self.count(f" {_marked(sentence, ' '.join(words))}") > max_tokens:
+        while words:
+            text = " ".join(words)
+            cut = _said(replace(sentence, end=sentence.start + len(text), text=text))
+            if text and self.count(f" {cut.marked}") <= max_tokens:
+                return [cut]
             words = words[: len(words) * 3 // 4]
-        return [_marked(sentence, " ".join(words))] if words else []
+        return []
 
 
-def _marked(sentence: Sentence, text: str | None = None) -> str:
-    return f"{sentence.text if text is None else text} [{sentence.excerpt + 1}]"
+def _said(sentence: Sentence, text: str | None = None) -> Piece:
+    """The sentence, or a text that stands in it, with where it stands."""
+    quoted = Quoted(sentence.excerpt + 1, sentence.start, sentence.end)
+    return Piece(sentence.text if text is None else text, quoted=(quoted,))
 
 
 def _between(before: str) -> str:

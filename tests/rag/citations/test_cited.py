@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from spaniel.rag.citations import DROPPED, Cited, cited
 from spaniel.rag.citations.folding import folded
 from spaniel.retrieval.errors import InvalidInput
-from spaniel.retrieval.prompt import Excerpt, Prompt
+from spaniel.retrieval.prompt import Excerpt, Piece, Prompt, Quoted
 from spaniel.retrieval.types import Passage
 
 KEYS = "Rotate keys every year. Keep them safe, in a vault. It’s  “really”  quite – important since 2024."
@@ -154,6 +154,41 @@ def test_a_store_of_passages_is_read_again() -> None:
     check(found)
     assert [each.text for each in found.citations] == ["quite – important"]
     assert dict(found.dropped) == {"no_source": 1}
+
+
+def test_spans_that_a_generator_hands_over_are_read_again() -> None:
+    pieces = [Piece("Yearly.", quoted=(Quoted(1, 0, 23),)), Piece(" So [2: \"Keep them dry\"]."), Piece(finish="stop")]
+    found = cited(pieces, PROMPT, STORED)
+    check(found)
+    assert found.text == "Yearly. [1] So [2]." and [each.text for each in found.citations] == [KEYS[:23], "Keep them dry"]
+    assert [found.text[slice(*line.span)] for line in found.sentences] == ["Yearly.", "So [2]."]
+
+
+@pytest.mark.parametrize(
+    ("quoted", "why"),
+    [
+        (Quoted(0, 0, 23), "no_such_excerpt"),
+        (Quoted(4, 0, 23), "no_such_excerpt"),
+        (Quoted(1, 40, 60), "not_verbatim"),  # beyond what was shown
+        (Quoted(1, 5, 5), "not_verbatim"),
+        (Quoted(1, 23, 24), "not_verbatim"),  # a space
+        (Quoted(1, -3, 5), "not_verbatim"),
+    ],
+)
+def test_spans_that_were_not_shown_do_not_count(quoted: Quoted, why: str) -> None:
+    found = cited([Piece("Keys are rotated each year.", quoted=(quoted,))], PROMPT, STORED)
+    assert not found.citations and dict(found.dropped) == {why: 1} and found.text == "Keys are rotated each year."
+
+
+def test_spans_of_a_document_that_has_changed_do_not_count() -> None:
+    pieces = [Piece("Keys are rotated each year.", quoted=(Quoted(1, 0, 23),))]
+    assert dict(cited(pieces, PROMPT, {"keys": KEYS.upper()}).dropped) == {"not_verbatim": 1}
+    assert dict(cited(pieces, PROMPT, {}).dropped) == {"no_source": 1}
+
+
+def test_what_is_quoted_knowingly_refers_to_nothing() -> None:
+    found = cited([Piece('"No" [2], 【3: "said"】 `a[1]` ².', quoted=(Quoted(1, 0, 23),))], PROMPT, STORED)
+    assert found.text == '"No" (2), (3: "said") `a[1]` ². [1]' and len(found.citations) == 1
 
 
 def test_what_is_refused() -> None:

@@ -4,12 +4,14 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from contracts.told_generator import Told
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spaniel.index.build import build
 from spaniel.index.index import Index
 from spaniel.rag.citations.markers import parse_markers
 from spaniel.rag.engine.engine import Engine
@@ -22,6 +24,7 @@ from spaniel.rag.engine.events import (
     PieceEvent,
 )
 from spaniel.rag.engine.unmarked import Unmarked
+from spaniel.rag.generators.extractive.generator import Extractive
 from spaniel.retrieval.errors import InvalidInput, ModelError
 from spaniel.retrieval.prompt import Piece, Prompt
 
@@ -175,3 +178,14 @@ def test_leaving_an_async_stream_stops_the_generator(kb: Index) -> None:
         assert await asyncio.to_thread(waiting.closed.wait, 10)
 
     asyncio.run(left())
+
+
+def test_words_of_a_source_are_streamed_as_they_are(tmp_path: Path) -> None:
+    """They look like a refusal and like references, and are neither."""
+    text = "The documents do not answer this [2]."
+    with build([{"id": "a", "text": text}], tmp_path / "kb") as index:
+        events = list(Engine(index, generator=Extractive(threshold=0)).stream("which documents answer?"))
+    answer = events[-1].answer if isinstance(events[-1], AnswerEvent) else None
+    assert answer is not None and answer.text == f"{text.replace('[2]', '(2)')} [1]" and not answer.dropped
+    assert [each.text for each in answer.citations] == [text]
+    assert [each.text for each in events if isinstance(each, PieceEvent)] == [text.replace("[2]", "(2)")]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from spaniel.models.counting import estimated
-from spaniel.rag.citations.cited import cited
+from spaniel.rag.citations.cited import Cited, cited
 from spaniel.rag.generators.extractive import generator as module
 from spaniel.rag.generators.extractive import questions
 from spaniel.rag.generators.extractive.generator import Extractive
@@ -38,7 +38,7 @@ def prompt(question: str, *texts: str, max_tokens: int = 512) -> Prompt:
 
 
 def said(pieces: Sequence[Piece]) -> str:
-    return "".join(piece.text for piece in pieces)
+    return "".join(piece.marked for piece in pieces)
 
 
 def test_it_is_a_generator() -> None:
@@ -136,10 +136,44 @@ def test_every_sentence_is_cited_where_it_stands() -> None:
     heading = "# Rotating keys\n\nRotate a key with the command rotate. Nothing else rotates a key."
     shown = prompt("how do I rotate a key?", OIL, heading, KEYS)
     generator = Extractive(share=0, threshold=0, diversity=0)
-    text = said(list(generator.generate(shown)))
-    checked = cited(text, shown, {"d0": OIL, "d1": heading, "d2": KEYS})
-    assert not checked.dropped and len(checked.citations) == 3
-    assert {each.text for each in checked.citations} == set(re.sub(r" \[\d\]\s?", "|", text).strip("|").split("|"))
+    pieces = list(generator.generate(shown))
+    checked = cited(pieces, shown, {"d0": OIL, "d1": heading, "d2": KEYS})
+    assert len(checked.citations) == 3 and cites_itself(checked, pieces, shown)
+
+
+ODD = (
+    'He said "the key expires" and left "for good" [2].',
+    "The key is `argv[1]`, not “argv[2]” (see [3: \"the key\"]).",
+    "best = KeyReranker(open_key(\"gte\"), alpha=0.4)\n```",
+    "```\nkeys = rows[1]\n```",
+    "| key | year |\n|---|---|\n| rotate | 1973 [1] |",
+    "- rotate the key\n- keep the key ² ¹²\n1. the key 【2】",
+    "key",
+    "key",
+    "The key expires after a year.",
+    "Der Schlüssel «key» … „key“ it’s",
+)
+
+
+@pytest.mark.parametrize("asked", ["which key expires?", "rotate key 1973", "argv keys"])
+def test_odd_sentences_are_cited_where_they_stand(asked: str) -> None:
+    for most in range(1, len(ODD) + 1):
+        for sources in (ODD, ODD[::-1], ODD[most:] + ODD[:most]):
+            shown = prompt(asked, *sources[:most])
+            pieces = list(Extractive(share=0, threshold=0, diversity=0, max_sentences=30).generate(shown))
+            stored = {f"d{i}": text for i, text in enumerate(sources)}
+            assert cites_itself(cited(pieces, shown, stored), pieces, shown)
+
+
+def cites_itself(checked: Cited, pieces: Sequence[Piece], shown: Prompt) -> bool:
+    """Whether each sentence cites the very span that it was taken from, and nothing else is cited."""
+    taken = [[(each.number, (each.start, each.end)) for each in piece.quoted] for piece in pieces if piece.text]
+    numbers = {excerpt.passage.id: i + 1 for i, excerpt in enumerate(shown.excerpts)}
+    cites = [
+        [(numbers[each.passage_id], each.source_span) for each in map(checked.citations.__getitem__, line.citations)]
+        for line in checked.sentences
+    ]
+    return cites == taken and not checked.dropped
 
 
 words = st.sampled_from(
@@ -154,12 +188,14 @@ def test_every_sentence_stands_in_the_excerpt_it_names(
     question: str, sources: list[str], encoded: bool, max_tokens: int, most: int
 ) -> None:
     generator = Extractive(Letters() if encoded else None, threshold=0, share=0.1, max_sentences=most)
-    pieces = list(generator.generate(prompt(question, *sources, max_tokens=max_tokens)))
+    shown = prompt(question, *sources, max_tokens=max_tokens)
+    pieces = list(generator.generate(shown))
+    assert cites_itself(cited(pieces, shown, {f"d{i}": text for i, text in enumerate(sources)}), pieces, shown)
     assert all(not piece.finish for piece in pieces[:-1]) and pieces[-1].finish in ("stop", "length", "abstain")
     assert len(pieces) <= most + 1 and estimated(said(pieces)) <= max_tokens
     for piece in pieces[:-1]:
-        matched = re.fullmatch(r"[ \n]?(.*) \[(\d+)\]", piece.text, re.DOTALL)
-        assert matched and matched[1] in sources[int(matched[2]) - 1]
+        (quoted,) = piece.quoted
+        assert piece.text.strip() and piece.text.lstrip(" \n") == sources[quoted.number - 1][quoted.start : quoted.end]
 
 
 @pytest.mark.parametrize(
@@ -172,9 +208,9 @@ def test_every_sentence_stands_in_the_excerpt_it_names(
 )
 def test_a_short_answer_is_the_words_that_answer(question: str, text: str, expected: str) -> None:
     pieces = list(Extractive(answer="span").generate(prompt(question, KEYS, text)))
-    assert said(pieces).startswith(f'{expected} [2: "') and said(pieces).count(expected) == 2
+    assert said(pieces) == f"{expected} [2]"
     shown = prompt(question, KEYS, text)
-    checked = cited(said(pieces), shown, {"d0": KEYS, "d1": text})
+    checked = cited(pieces, shown, {"d0": KEYS, "d1": text})
     assert checked.text == f"{expected} [2]" and expected in checked.citations[0].text and not checked.dropped
 
 
@@ -183,8 +219,8 @@ def test_a_short_answer_is_the_words_that_answer(question: str, text: str, expec
 def test_a_short_answer_stands_in_its_excerpt(question: str, source: str) -> None:
     pieces = list(Extractive(answer="span", threshold=0).generate(prompt(question, source)))
     if pieces[-1].finish == "stop":
-        short, _, quoted = said(pieces).partition(' [1: "')
-        assert short in quoted and quoted.removesuffix('"]') in source
+        (quoted,) = pieces[0].quoted
+        assert pieces[0].text in source[quoted.start : quoted.end]
 
 
 def test_the_index_says_what_a_word_weighs() -> None:

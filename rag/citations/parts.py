@@ -1,0 +1,66 @@
+"""An answer taken apart: its text without references, its sentences, and what each reference says."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+from spaniel.index.chunking.sentences import sentence_spans
+from spaniel.retrieval.prompt import Piece
+
+from .markers import Mark, Parsed, parse_markers, unreferring
+
+__all__ = ["Claims", "claims_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What an answer claims, and by which references.
+
+    Attributes:
+        text: without references.
+        sentences: (start, end) in it, ascending.
+        marks: in their order; `Mark.at` is a place in the text.
+    """
+
+    text: str
+    sentences: list[tuple[int, int]]
+    marks: list[Mark]
+
+
+def claims_of(pieces: Sequence[Piece], n: int) -> Claims:
+    """The claims of an answer over excerpts 1 to n.
+
+    Pieces without `quoted` that follow on each other are parsed as one text. A piece with it is a sentence of its own;
+    what reads as a reference in it is none and gets round brackets.
+    """
+    told = Claims("", [], [])
+    for part in _parts(pieces, n):
+        begin = len(told.text)
+        told.marks.extend(replace(mark, at=mark.at + begin) for mark in part.marks)
+        told.sentences.extend((begin + start, begin + end) for start, end in part.sentences)
+        told = Claims(told.text + part.text, told.sentences, told.marks)
+    return told
+
+
+def _parts(pieces: Sequence[Piece], n: int) -> Iterator[Claims]:
+    for knows, some in groupby(pieces, key=lambda piece: bool(piece.quoted)):
+        if knows:
+            yield from map(_known, some)
+        else:
+            parsed = _parsed("".join(piece.text for piece in some), n)
+            yield Claims(parsed.text, sentence_spans(parsed.text), list(parsed.marks))
+
+
+def _parsed(text: str, n: int) -> Parsed:
+    parsed = parse_markers(text, n)
+    if parsed.text.strip():
+        return parsed
+    # Nothing but quotations: they are the answer.
+    return parse_markers(" ".join(f"“{mark.quote}” [{mark.low}]" for mark in parsed.marks if mark.quote), n)
+
+
+def _known(piece: Piece) -> Claims:
+    text = unreferring(piece.text)
+    start, end = len(text) - len(text.lstrip()), len(text.rstrip())
+    marks = [Mark(end, each.number, each.number, known=(each.start, each.end)) for each in piece.quoted]
+    return Claims(text, [(start, end)] if start < end else [], marks)
