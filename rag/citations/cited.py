@@ -77,9 +77,7 @@ class _Held:
     cites: Cites
 
 
-def cited(
-    text: str | Sequence[Piece], prompt: Prompt, documents: Stored, *, min_support: float = MIN_SUPPORT
-) -> Cited:
+def cited(text: str | Sequence[Piece], prompt: Prompt, documents: Stored, *, min_support: float = MIN_SUPPORT) -> Cited:
     """The answer with its citations verified.
 
     Args:

@@ -157,10 +157,11 @@ def test_a_store_of_passages_is_read_again() -> None:
 
 
 def test_spans_that_a_generator_hands_over_are_read_again() -> None:
-    pieces = [Piece("Yearly.", quoted=(Quoted(1, 0, 23),)), Piece(" So [2: \"Keep them dry\"]."), Piece(finish="stop")]
+    pieces = [Piece("Yearly.", quoted=(Quoted(1, 0, 23),)), Piece(' So [2: "Keep them dry"].'), Piece(finish="stop")]
     found = cited(pieces, PROMPT, STORED)
     check(found)
-    assert found.text == "Yearly. [1] So [2]." and [each.text for each in found.citations] == [KEYS[:23], "Keep them dry"]
+    assert found.text == "Yearly. [1] So [2]."
+    assert [each.text for each in found.citations] == [KEYS[:23], "Keep them dry"]
     assert [found.text[slice(*line.span)] for line in found.sentences] == ["Yearly.", "So [2]."]
 
 

@@ -27,6 +27,7 @@ from spaniel.rag.engine.unmarked import Unmarked
 from spaniel.rag.generators.extractive.generator import Extractive
 from spaniel.retrieval.errors import InvalidInput, ModelError
 from spaniel.retrieval.prompt import Piece, Prompt
+from spaniel.retrieval.types import Document
 
 QUESTION = "may dogs come to the office?"
 BITS = [
@@ -183,7 +184,7 @@ def test_leaving_an_async_stream_stops_the_generator(kb: Index) -> None:
 def test_words_of_a_source_are_streamed_as_they_are(tmp_path: Path) -> None:
     """They look like a refusal and like references, and are neither."""
     text = "The documents do not answer this [2]."
-    with build([{"id": "a", "text": text}], tmp_path / "kb") as index:
+    with build([Document("a", text)], tmp_path / "kb") as index:
         events = list(Engine(index, generator=Extractive(threshold=0)).stream("which documents answer?"))
     answer = events[-1].answer if isinstance(events[-1], AnswerEvent) else None
     assert answer is not None and answer.text == f"{text.replace('[2]', '(2)')} [1]" and not answer.dropped

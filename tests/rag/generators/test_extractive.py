@@ -143,8 +143,8 @@ def test_every_sentence_is_cited_where_it_stands() -> None:
 
 ODD = (
     'He said "the key expires" and left "for good" [2].',
-    "The key is `argv[1]`, not “argv[2]” (see [3: \"the key\"]).",
-    "best = KeyReranker(open_key(\"gte\"), alpha=0.4)\n```",
+    'The key is `argv[1]`, not “argv[2]” (see [3: "the key"]).',
+    'best = KeyReranker(open_key("gte"), alpha=0.4)\n```',
     "```\nkeys = rows[1]\n```",
     "| key | year |\n|---|---|\n| rotate | 1973 [1] |",
     "- rotate the key\n- keep the key ² ¹²\n1. the key 【2】",
