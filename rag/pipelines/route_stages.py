@@ -19,42 +19,46 @@ if TYPE_CHECKING:
 __all__ = ["Rm3", "Rocchio", "Several"]
 
 
-@stage("rm3")
 @dataclass(frozen=True, slots=True)
-class Rm3:
-    """The first of `sources`, a `bm25`, with terms of what the second finds, or itself where there is none, by RM3."""
+class _Feedback:
+    """Feedback on words by one rule; see `index/sparse/feedback.py`."""
 
     kind: ClassVar[Literal["source", "later"]] = "source"
+    rule: ClassVar[Rule]
     sources: tuple[StageSpec, ...] = (Bm25(),)
     k: int = 10
     n_terms: int = 10
     weight: float = 0.5
 
     def __post_init__(self) -> None:
-        _check("rm3", self)
+        check_sources(self.rule, self.sources)
+        if len(self.sources) > 2 or not isinstance(self.sources[0], Bm25):
+            raise InvalidInput(self.rule, "takes a bm25 source, and perhaps one more that feeds it")
+        check_feedback(self.rule, self.k, self.n_terms, self.weight)
 
     def make(self, index: "Index", depth: int) -> object:
         """See `StageSpec`."""
-        return _made("rm3", self, index, depth)
+        words, *feeding = [source.make(index, depth) for source in self.sources]
+        assert isinstance(words, Bm25Retriever)
+        first = next(iter(feeding), None)
+        assert first is None or isinstance(first, Retriever)
+        return TermFeedback(words, first, rule=self.rule, k=self.k, n_terms=self.n_terms, weight=self.weight)
+
+
+@stage("rm3")
+@dataclass(frozen=True, slots=True)
+class Rm3(_Feedback):
+    """The first of `sources`, a `bm25`, with terms of what the second finds, or itself where there is none, by RM3."""
+
+    rule: ClassVar[Rule] = "rm3"
 
 
 @stage("rocchio")
 @dataclass(frozen=True, slots=True)
-class Rocchio:
+class Rocchio(_Feedback):
     """The first of `sources`, a `bm25`, with terms of what the second finds, or itself, by Rocchio's rule."""
 
-    kind: ClassVar[Literal["source", "later"]] = "source"
-    sources: tuple[StageSpec, ...] = (Bm25(),)
-    k: int = 10
-    n_terms: int = 10
-    weight: float = 0.5
-
-    def __post_init__(self) -> None:
-        _check("rocchio", self)
-
-    def make(self, index: "Index", depth: int) -> object:
-        """See `StageSpec`."""
-        return _made("rocchio", self, index, depth)
+    rule: ClassVar[Rule] = "rocchio"
 
 
 @stage("several")
@@ -79,18 +83,3 @@ class Several:
         searched = self.sources[0].make(index, depth)
         assert isinstance(searched, Retriever)
         return SeveralSteps(searched, k=self.k, n_leads=self.n_leads, weight=self.weight)
-
-
-def _check(rule: Rule, spec: Rm3 | Rocchio) -> None:
-    check_sources(rule, spec.sources)
-    if len(spec.sources) > 2 or not isinstance(spec.sources[0], Bm25):
-        raise InvalidInput(rule, "takes a bm25 source, and perhaps one more that feeds it")
-    check_feedback(rule, spec.k, spec.n_terms, spec.weight)
-
-
-def _made(rule: Rule, spec: Rm3 | Rocchio, index: "Index", depth: int) -> TermFeedback:
-    words, *feeding = [source.make(index, depth) for source in spec.sources]
-    assert isinstance(words, Bm25Retriever)
-    first = next(iter(feeding), None)
-    assert first is None or isinstance(first, Retriever)
-    return TermFeedback(words, first, rule=rule, k=spec.k, n_terms=spec.n_terms, weight=spec.weight)
