@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Sequence
 
 from .errors import InvalidInput, SpanielError
-from .protocols import CutoffPolicy, Metered, Reranker, Retriever
+from .protocols import CutoffPolicy, Exclude, Metered, Reranker, Retriever
 from .types import Query, Ranking
 
-__all__ = ["added_usage", "as_later_stage", "as_source", "floor_of", "name_of", "require_one_each"]
+__all__ = ["added_usage", "as_later_stage", "as_source", "floor_of", "name_of", "require_one_each", "require_sets_each"]
 
 
 def as_source(source: object, place: str) -> Retriever:
@@ -46,6 +46,16 @@ def require_one_each(name: str, queries: list[Query], rankings: list[Ranking]) -
     """A part from elsewhere may break its promise; better here, by name, than three stages later."""
     if len(rankings) != len(queries):
         raise SpanielError(f"{name} returned {len(rankings)} rankings for {len(queries)} queries")
+
+
+def require_sets_each(exclude: Exclude | None, n_queries: int) -> None:
+    """Refuse sets to exclude that are not one for each query.
+
+    Raises:
+        InvalidInput: they are more, or fewer.
+    """
+    if exclude is not None and len(exclude) != n_queries:
+        raise InvalidInput("exclude", f"{len(exclude)} sets for {n_queries} queries; there must be one for each")
 
 
 def added_usage(stages: Sequence[object]) -> dict[str, int]:

@@ -21,7 +21,7 @@ from .results import Results
 from .side_by_side import side_by_side
 from .types import Query, QueryLike, Ranking, StageRecord, as_queries
 
-__all__ = ["Fuse", "FusePerQuery", "Pipeline", "Stage", "Traced", "convex", "fuse", "rrf"]
+__all__ = ["Around", "Fuse", "FusePerQuery", "Pipeline", "Stage", "Traced", "convex", "fuse", "rrf"]
 
 _THREAD_MS = 0.25
 """Searching side by side has to save more than this; a thread costs about 0.1 ms."""
@@ -50,6 +50,23 @@ class Stage:
         """
         before = self if isinstance(self, Pipeline) else Pipeline(self)
         return Pipeline(before.source, (*before.stages, then))
+
+
+class Around(Stage):
+    """A stage that has another retriever search: as deep as that one, over the same passages."""
+
+    def __init__(self, within: Retriever) -> None:
+        self._within = within
+
+    @property
+    def depth(self) -> int:
+        """That of the retriever within."""
+        return self._within.depth
+
+    @property
+    def passages(self) -> PassageStore | None:
+        """Those of the retriever within."""
+        return self._within.passages
 
 
 @dataclass(slots=True)
@@ -85,7 +102,7 @@ class Traced:
         self.sources += other.sources
 
 
-class Pipeline(Stage):
+class Pipeline(Around):
     """A source and the stages after it; itself a retriever.
 
     `k` only cuts what comes out: the source always searches at the depth it was made with, so that a smaller k gives
@@ -106,6 +123,7 @@ class Pipeline(Stage):
             stages = (*source.stages, *stages)
             source = source.source
         self.source = as_source(source, "stage 1")
+        super().__init__(self.source)
         checked = [as_later_stage(place, stage, self.source) for place, stage in enumerate(stages, 2)]
         self.stages = tuple(checked)
 
@@ -113,16 +131,6 @@ class Pipeline(Stage):
     def name(self) -> str:
         """The names of its stages in order."""
         return " >> ".join([self.source.name, *map(name_of, self.stages)])
-
-    @property
-    def depth(self) -> int:
-        """How many passages its source finds."""
-        return self.source.depth
-
-    @property
-    def passages(self) -> PassageStore | None:
-        """The texts its ordinals point into."""
-        return self.source.passages
 
     def search(
         self,

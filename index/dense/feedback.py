@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spaniel.retrieval.errors import InvalidInput
-from spaniel.retrieval.pipeline import Stage
-from spaniel.retrieval.protocols import Exclude, PassageStore, Retriever, Where
+from spaniel.retrieval.pipeline import Around
+from spaniel.retrieval.protocols import Exclude, Retriever, Where
 from spaniel.retrieval.types import Query, QueryLike, Ranking, as_queries
 
 from .retriever import DenseRetriever, for_those_that_ask, says_something
@@ -47,7 +47,7 @@ def rocchio(
     return result
 
 
-class Feedback(Stage):
+class Feedback(Around):
     """A dense retriever whose queries are moved towards what a first search finds.
 
     Args:
@@ -78,6 +78,7 @@ class Feedback(Stage):
             raise InvalidInput("feedback", f"k {k}, weight {weight}, gate {gate}; they must be >= 1, 0 to 1, and >= 0")
         if first is not None and first.passages is not dense.passages:
             raise InvalidInput("feedback", f"{first.name} searches another index than {dense.name}")
+        super().__init__(dense)
         self.dense, self.first, self.k, self.weight = dense, first, k, weight
         self.gate = gate if first is None else 0.0
         self._clear: float | None = None
@@ -86,16 +87,6 @@ class Feedback(Stage):
     def name(self) -> str:
         """`dense+feedback`."""
         return f"{self.dense.name}+feedback"
-
-    @property
-    def depth(self) -> int:
-        """That of the dense retriever."""
-        return self.dense.depth
-
-    @property
-    def passages(self) -> PassageStore | None:
-        """Those of the dense retriever."""
-        return self.dense.passages
 
     def search(
         self,

@@ -22,6 +22,7 @@ from spaniel.index.sparse.retriever import Matching, checked_k
 from spaniel.models.card import ModelCard, check_same
 from spaniel.models.encoders.base import LARGEST, Encoder
 from spaniel.retrieval.calibration import SPREADS
+from spaniel.retrieval.composition import require_sets_each
 from spaniel.retrieval.errors import IndexCorrupt, InvalidInput, InvalidQuery
 from spaniel.retrieval.pipeline import Stage
 from spaniel.retrieval.protocols import Exclude, PassageStore, Where
@@ -154,8 +155,7 @@ class DenseRetriever(Stage):
         """
         k = self.depth if k is None else checked_k(k)
         asked = as_queries(queries)
-        if exclude is not None and len(exclude) != len(asked):
-            raise InvalidInput("exclude", f"{len(exclude)} sets for {len(asked)} queries; there must be one for each")
+        require_sets_each(exclude, len(asked))
         ordinals = None if where is None or where == {} else self._ordinals(where)
         if not all(map(says_something, asked)):
             return for_those_that_ask(

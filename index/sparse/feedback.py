@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from spaniel.retrieval import feedback
 from spaniel.retrieval.errors import InvalidInput
-from spaniel.retrieval.pipeline import Stage
-from spaniel.retrieval.protocols import Exclude, PassageStore, Retriever, Where
+from spaniel.retrieval.pipeline import Around
+from spaniel.retrieval.protocols import Exclude, Retriever, Where
 from spaniel.retrieval.types import Passage, Query, QueryLike, Ranking, as_queries
 
 from .frequencies import TermFrequencies
@@ -34,7 +34,7 @@ _COMMON = 0.1  # RM3 takes no term that more of the passages hold
 _LENGTHS = range(2, 21)
 
 
-class TermFeedback(Stage):
+class TermFeedback(Around):
     """BM25 with terms that a first search has brought up.
 
     Args:
@@ -72,6 +72,7 @@ class TermFeedback(Stage):
             raise InvalidInput(rule, f"{words.name} has no texts or no analyser to take terms with")
         if first is not None and first.passages is not words.passages:
             raise InvalidInput(rule, f"{first.name} searches another index than {words.name}")
+        super().__init__(words)
         self.words, self.first, self.rule = words, first or words, rule
         self.k, self.n_terms, self.weight = k, n_terms, weight
         self._analyzer, self._store = words.analyzer, words.passages
@@ -82,16 +83,6 @@ class TermFeedback(Stage):
     def name(self) -> str:
         """`bm25+rm3`."""
         return f"{self.words.name}+{self.rule}"
-
-    @property
-    def depth(self) -> int:
-        """That of BM25."""
-        return self.words.depth
-
-    @property
-    def passages(self) -> PassageStore | None:
-        """Those of BM25."""
-        return self.words.passages
 
     def search(
         self,

@@ -31,6 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spaniel.index.analysis import Analyzer
+from spaniel.retrieval.composition import require_sets_each
 from spaniel.retrieval.errors import InvalidInput, InvalidQuery
 from spaniel.retrieval.pipeline import Stage
 from spaniel.retrieval.protocols import Exclude, PassageStore, Where
@@ -164,8 +165,7 @@ class LikelihoodRetriever(Stage):
         """
         k = self.depth if k is None else checked_k(k)
         asked = as_queries(queries)
-        if exclude is not None and len(exclude) != len(asked):
-            raise InvalidInput("exclude", f"{len(exclude)} sets for {len(asked)} queries; there must be one for each")
+        require_sets_each(exclude, len(asked))
         allowed = self._allowed(where)
         return [self._one(query, k, allowed, exclude[i] if exclude else ()) for i, query in enumerate(asked)]
 

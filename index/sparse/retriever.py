@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from spaniel.index.analysis import Analyzer
 from spaniel.index.kernels import _native
+from spaniel.retrieval.composition import require_sets_each
 from spaniel.retrieval.errors import InvalidInput, InvalidQuery, LimitExceeded
 from spaniel.retrieval.pipeline import Stage
 from spaniel.retrieval.protocols import Exclude, PassageStore, Where
@@ -125,8 +126,7 @@ class Bm25Retriever(Stage):
         asked = [self._terms(query) for query in as_queries(queries)]
         if exclude is None:
             return self._rankings(asked, k, where)
-        if len(exclude) != len(asked):
-            raise InvalidInput("exclude", f"{len(exclude)} sets for {len(asked)} queries; there must be one for each")
+        require_sets_each(exclude, len(asked))
         most = max((len(set(ids)) for ids in exclude), default=0)
         found = self._rankings(asked, min(k + most, MAX_K), where)
         return [_without(ranking, ids, k) for ranking, ids in zip(found, exclude, strict=True)]

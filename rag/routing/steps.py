@@ -16,10 +16,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from spaniel.retrieval.composition import require_sets_each
 from spaniel.retrieval.errors import InvalidInput
-from spaniel.retrieval.pipeline import Stage
+from spaniel.retrieval.pipeline import Around
 from spaniel.retrieval.policies.features.words import content_words, entities, words
-from spaniel.retrieval.protocols import Exclude, PassageStore, Retriever, Where
+from spaniel.retrieval.protocols import Exclude, Retriever, Where
 from spaniel.retrieval.types import Passage, Query, QueryLike, Ranking, as_queries
 
 __all__ = ["Several", "check_steps", "leads"]
@@ -31,7 +32,7 @@ _HEAD = 5
 """So many passages of each search of the second step count."""
 
 
-class Several(Stage):
+class Several(Around):
     """A retriever that searches again for what its best passages speak of.
 
     Args:
@@ -48,13 +49,10 @@ class Several(Stage):
     """
 
     def __init__(self, retriever: Retriever, *, k: int = 1, n_leads: int = 3, weight: float = 0.5) -> None:
-        if k < 1 or n_leads < 1 or not 0 < weight <= 1:
-            raise InvalidInput(
-                "several",
-                f"k {k}, n_leads {n_leads}, weight {weight}; they must be at least 1, at least 1, above 0 to 1",
-            )
+        check_steps(k, n_leads, weight)
         if retriever.passages is None:
             raise InvalidInput("several", f"{retriever.name} has no texts to read")
+        super().__init__(retriever)
         self.retriever, self.k, self.n_leads, self.weight = retriever, k, n_leads, weight
         self._store = retriever.passages
 
@@ -62,16 +60,6 @@ class Several(Stage):
     def name(self) -> str:
         """`several(bm25)`."""
         return f"several({self.retriever.name})"
-
-    @property
-    def depth(self) -> int:
-        """That of its retriever."""
-        return self.retriever.depth
-
-    @property
-    def passages(self) -> PassageStore | None:
-        """Those of its retriever."""
-        return self.retriever.passages
 
     def search(
         self,
@@ -88,9 +76,8 @@ class Several(Stage):
         if k is not None and k < 1:
             raise InvalidInput("search", f"k is {k}; it must be at least 1")
         asked = as_queries(queries)
+        require_sets_each(exclude, len(asked))
         hidden = [set(each) for each in exclude] if exclude is not None else [set() for _ in asked]
-        if len(hidden) != len(asked):
-            raise InvalidInput("exclude", f"{len(hidden)} sets for {len(asked)} queries; there must be one for each")
         room = self.depth + max(map(len, hidden), default=0)
         first = self.retriever.search(asked, k=room, where=where)
         made = [self._followed(query, ranking, where) for query, ranking in zip(asked, first, strict=True)]
