@@ -286,6 +286,8 @@ def costs_table(results: CollectionResults) -> Table:
         for place, pipeline in enumerate(results.pipelines)
     ]
     caption = "Latency is of single queries on one thread after a warm-up; throughput of a batch, with its threads."
+    if answered:
+        caption = "Latency is of every question, answered under the load of all threads, without a warm-up."
     if absent:
         caption += f" Not measured: {', '.join(absent)}."
     return Table("costs", "Costs", columns, rows if cells else [], caption)

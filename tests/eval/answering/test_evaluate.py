@@ -64,7 +64,7 @@ def test_figures_comparisons_and_costs(small: Collection) -> None:
     [lost] = [one for one in report.results.comparisons if one.measure == "F1"]
     assert (lost.baseline, lost.system, lost.difference) == ("silent", "talks", -0.25)
     text = str(report)
-    for said in ("citation-P", "AURC", "Searches/question", "3 of 4"):
+    for said in ("citation-P", "AURC", "Searches/question", "3 of 4", "without a warm-up"):
         assert said in text
 
 
