@@ -24,7 +24,7 @@ from spaniel.retrieval.types import JSON
 from .reward import COSTS, Reward
 from .state import check_number, entry, generator_of, generator_state, integer_of, opened, wrapped, write_json
 
-__all__ = ["Bandit", "Common", "Floats", "check_settings", "check_size", "greedy"]
+__all__ = ["Bandit", "Common", "Floats", "Saved", "check_settings", "check_size", "greedy"]
 
 Floats = NDArray[np.float64]
 _MOST_ARMS = 1000
@@ -50,7 +50,19 @@ class Common(TypedDict, total=False):
     scales: Mapping[str, float]
 
 
-class Bandit(ABC):
+class Saved(ABC):
+    """What a file can hold."""
+
+    @abstractmethod
+    def to_json(self) -> dict[str, JSON]:
+        """Settings and state."""
+
+    def save(self, path: str | Path) -> None:
+        """Write it as JSON, whole or not at all; `table.read_policy` reads it."""
+        write_json(path, self.to_json())
+
+
+class Bandit(Saved):
     """A `RoutePolicy` that learns. Safe to call from several threads.
 
     Attributes:
@@ -183,10 +195,6 @@ class Bandit(ABC):
         policy._rng = generator_of(entry(state, "rng"))
         policy._restore(state)
         return policy
-
-    def save(self, path: str | Path) -> None:
-        """Write it as JSON, whole or not at all; `table.read_policy` reads it."""
-        write_json(path, self.to_json())
 
     @abstractmethod
     def _weigh(self, x: Floats, weights: Floats, among: NDArray[np.int64]) -> tuple[Floats, Floats]:

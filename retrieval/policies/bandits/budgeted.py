@@ -13,7 +13,6 @@ price / rate: a mean overrun that vanishes with the number of outcomes, and that
 import threading
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -23,17 +22,16 @@ from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.policies.decision import Decision
 from spaniel.retrieval.types import JSON
 
-from .base import Bandit, Floats, check_settings
-from .exp3 import EXP3
-from .state import array_of, check_number, integer_of, listed, opened, wrapped, write_json
-from .thompson import BetaThompson
+from .base import Bandit, Floats, Saved, check_settings
+from .ranged import Ranged
+from .state import array_of, check_number, integer_of, listed, opened, wrapped
 
 __all__ = ["BudgetedBandit"]
 
 _MOST_PRICE = 1e6
 
 
-class BudgetedBandit:
+class BudgetedBandit(Saved):
     """A `RoutePolicy` that keeps to budgets on average. Safe to call from several threads.
 
     Args:
@@ -60,7 +58,7 @@ class BudgetedBandit:
     name: ClassVar[str] = "budgeted"
 
     def __init__(self, policy: Bandit, budgets: Mapping[str, float], *, rate: float = 0.05) -> None:
-        if not isinstance(policy, Bandit) or isinstance(policy, EXP3 | BetaThompson):
+        if not isinstance(policy, Bandit) or isinstance(policy, Ranged):
             found = getattr(policy, "name", type(policy).__name__)
             raise InvalidInput(self.name, f"{found} does not keep metrics apart; take thompson, ucb1 or linucb")
         if not isinstance(budgets, Mapping) or not budgets:
@@ -163,10 +161,6 @@ class BudgetedBandit:
         budgeted._spent = array_of(state, "spent", (n,))
         budgeted._outcomes = integer_of(state, "outcomes")
         return budgeted
-
-    def save(self, path: str | Path) -> None:
-        """Write it as JSON, whole or not at all; `table.read_policy` reads it."""
-        write_json(path, self.to_json())
 
     def _priced(self, preferences: Mapping[str, float] | None) -> dict[str, float]:
         """The weights asked for, prices added."""

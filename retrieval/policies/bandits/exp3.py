@@ -19,20 +19,19 @@ from numpy.typing import NDArray
 from spaniel.retrieval.policies.decision import Decision
 from spaniel.retrieval.types import JSON
 
-from .base import Bandit, Common, Floats
-from .forgetting import Forgetting
+from .base import Common, Floats
+from .ranged import Ranged
 from .state import array_of, check_number, entry, listed
-from .thompson import checked_range
 
 __all__ = ["EXP3"]
 
 _LEAST_PROPENSITY = 1e-9
 
 
-class EXP3(Bandit):
+class EXP3(Ranged):
     """Exponential weights over estimated losses.
 
-    Preferences weigh the metrics when an outcome is learned, as with `BetaThompson`.
+    Preferences weigh the metrics when an outcome is learned; see `Ranged`.
 
     Args:
         arms: names, in order.
@@ -54,11 +53,8 @@ class EXP3(Bandit):
         discount: float = 1.0,
         **common: Unpack[Common],
     ) -> None:
-        self._low, self._high = checked_range(self.name, low, high)
         self._rate = check_number(self.name, "rate", rate, 1e-9)
-        self._discount = Forgetting(discount).discount
-        own: dict[str, JSON] = {"low": low, "high": high, "rate": rate, "discount": discount}
-        super().__init__(arms, own, **common)
+        super().__init__(arms, {"rate": rate}, low=low, high=high, discount=discount, **common)
         self._losses = np.zeros(len(self.arms))
         self._outcomes = 0.0
 
@@ -70,8 +66,7 @@ class EXP3(Bandit):
         return odds / odds.sum(), -losses
 
     def _take(self, arm: int, x: Floats, outcome: Floats, decision: Decision) -> None:
-        worth = float(self.reward.weights(decision.preferences) @ outcome)
-        loss = 1 - min(max((worth - self._low) / (self._high - self._low), 0.0), 1.0)
+        loss = 1 - self._share(outcome, decision)
         self._losses *= self._discount
         self._losses[arm] += loss / max(decision.propensity, _LEAST_PROPENSITY)
         self._outcomes = self._outcomes * self._discount + 1

@@ -29,7 +29,8 @@ _ONE = np.ones(1)
 
 
 class Linear(Bandit):
-    """Ridge regressions over features of the context; a kind says how it plays them."""
+    """Ridge regressions over features of the context; a kind says how it plays them, and how many features there are
+    if not the context's numbers and a constant."""
 
     contextual: ClassVar[bool] = True
 
@@ -39,13 +40,16 @@ class Linear(Bandit):
         dimension: int,
         own: Mapping[str, JSON],
         *,
-        n_features: int,
         ridge: float,
-        forgetting: Forgetting,
+        discount: float,
+        window: int | None,
+        n_features: int | None = None,
         **common: Unpack[Common],
     ) -> None:
         check_number(self.name, "ridge", ridge, 1e-9)
+        forgetting = Forgetting(discount, window)
         super().__init__(arms, {**own, "ridge": ridge, **forgetting.to_json()}, dimension=dimension, **common)
+        n_features = dimension + 1 if n_features is None else n_features
         check_size(len(self.arms), n_features)
         n_metrics = len(self.reward.metrics)
         self._ridges = ArmRidges(len(self.arms), n_features, n_metrics, ridge=ridge, forgetting=forgetting)
@@ -105,11 +109,7 @@ class LinUCB(Linear):
         **common: Unpack[Common],
     ) -> None:
         self._alpha = check_number(self.name, "alpha", alpha, 0)
-        forgetting = Forgetting(discount, window)
-        n_features = _with_one(dimension)
-        super().__init__(
-            arms, dimension, {"alpha": alpha}, n_features=n_features, ridge=ridge, forgetting=forgetting, **common
-        )
+        super().__init__(arms, dimension, {"alpha": alpha}, ridge=ridge, discount=discount, window=window, **common)
 
     def _weigh(self, x: Floats, weights: Floats, among: NDArray[np.int64]) -> tuple[Floats, Floats]:
         values, widths = self._expected(x, weights, among)
@@ -138,16 +138,9 @@ class LinearThompson(Linear):
         **common: Unpack[Common],
     ) -> None:
         self._deviation = check_number(self.name, "deviation", deviation, 0)
-        forgetting = Forgetting(discount, window)
-        n_features = _with_one(dimension)
-        own: dict[str, JSON] = {"deviation": deviation}
-        super().__init__(arms, dimension, own, n_features=n_features, ridge=ridge, forgetting=forgetting, **common)
+        own = {"deviation": deviation}
+        super().__init__(arms, dimension, own, ridge=ridge, discount=discount, window=window, **common)
 
     def _weigh(self, x: Floats, weights: Floats, among: NDArray[np.int64]) -> tuple[Floats, Floats]:
         values, widths = self._expected(x, weights, among)
         return probability_greatest(values, self._deviation * widths), values
-
-
-def _with_one(dimension: int) -> int:
-    """The features of so many numbers and a constant; what is no number of them is refused later, by name."""
-    return dimension + 1 if type(dimension) is int and dimension > 0 else 1

@@ -19,13 +19,13 @@ from .base import Bandit, Common, Floats, greedy
 from .forgetting import Forgetting
 from .state import check_number
 
-__all__ = ["UCB1", "EpsilonGreedy"]
+__all__ = ["UCB1", "EpsilonGreedy", "OfMeans"]
 
 _UNPLAYED = 1e-9
 """Counts below this are of arms that were never played, or so long ago that nothing is left of it."""
 
 
-class _OfMeans(Bandit):
+class OfMeans(Bandit):
     """Mean rewards; a kind says how it plays them."""
 
     def __init__(
@@ -33,6 +33,19 @@ class _OfMeans(Bandit):
     ) -> None:
         super().__init__(arms, {**own, **forgetting.to_json()}, **common)
         self._means = ArmMeans(len(self.arms), len(self.reward.metrics), forgetting)
+
+    def _take(self, arm: int, x: Floats, outcome: Floats, decision: Decision) -> None:
+        self._means.add(arm, outcome)
+
+    def _state(self) -> dict[str, JSON]:
+        return self._means.state()
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        self._means.restore(state)
+
+
+class _Greatest(OfMeans):
+    """Every arm once, then the one with the greatest mean and bonus."""
 
     def _weigh(self, x: Floats, weights: Floats, among: NDArray[np.int64]) -> tuple[Floats, Floats]:
         values = self._means.means()[among] @ weights
@@ -45,17 +58,8 @@ class _OfMeans(Bandit):
         """What is added to means of so many outcomes."""
         return np.zeros(len(counts))
 
-    def _take(self, arm: int, x: Floats, outcome: Floats, decision: Decision) -> None:
-        self._means.add(arm, outcome)
 
-    def _state(self) -> dict[str, JSON]:
-        return self._means.state()
-
-    def _restore(self, state: Mapping[str, Any]) -> None:
-        self._means.restore(state)
-
-
-class EpsilonGreedy(_OfMeans):
+class EpsilonGreedy(_Greatest):
     """The arm with the best mean, and now and then any arm.
 
     Args:
@@ -86,7 +90,7 @@ class EpsilonGreedy(_OfMeans):
         return max(self.floor, self._epsilon / (1 + self._decay * self.step))
 
 
-class UCB1(_OfMeans):
+class UCB1(_Greatest):
     """The arm with the greatest mean + c sqrt(ln t / n), after t outcomes, n of them the arm's.
 
     Args:

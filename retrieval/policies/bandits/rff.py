@@ -22,7 +22,6 @@ from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.types import JSON
 
 from .base import Common, Floats, greedy
-from .forgetting import Forgetting
 from .linear import Linear
 from .state import array_of, check_number, listed
 
@@ -62,8 +61,9 @@ class RffUcb(Linear):
         if type(n_features) is not int or not 1 <= n_features <= 4096:
             raise InvalidInput(self.name, f"n_features is {n_features!r}; it must be a whole number, 1 to 4096")
         own: dict[str, JSON] = {"alpha": alpha, "n_features": n_features, "bandwidth": bandwidth}
-        forgetting = Forgetting(discount, window)
-        super().__init__(arms, dimension, own, n_features=n_features, ridge=ridge, forgetting=forgetting, **common)
+        super().__init__(
+            arms, dimension, own, ridge=ridge, discount=discount, window=window, n_features=n_features, **common
+        )
         width = math.sqrt(2 * dimension) if bandwidth is None else check_number(self.name, "bandwidth", bandwidth, 1e-9)
         self._frequencies = self._rng.normal(size=(n_features, dimension)) / width
         self._phases = self._rng.uniform(0, 2 * math.pi, n_features)

@@ -6,7 +6,6 @@ served has probability 1, and is logged so too.
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, ClassVar
 
 from numpy.typing import ArrayLike
@@ -15,15 +14,15 @@ from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.policies.decision import Decision
 from spaniel.retrieval.types import JSON
 
-from .base import Bandit, check_settings
+from .base import Bandit, Saved, check_settings
 from .budgeted import BudgetedBandit
 from .log import DecisionLog
-from .state import opened, wrapped, write_json
+from .state import opened, wrapped
 
 __all__ = ["Shadow"]
 
 
-class Shadow:
+class Shadow(Saved):
     """A `RoutePolicy` that always serves one arm. Safe to call from several threads.
 
     The policy learns what the served arm was worth, which does not tell it of the others.
@@ -100,7 +99,3 @@ class Shadow:
         _, settings, _ = opened(value)
         check_settings(cls, settings)
         return cls(policy, settings.get("serve", ""))
-
-    def save(self, path: str | Path) -> None:
-        """Write it as JSON, whole or not at all; `table.read_policy` reads it."""
-        write_json(path, self.to_json())

@@ -14,10 +14,11 @@ from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.policies.decision import Decision
 from spaniel.retrieval.types import JSON
 
-from .arm_means import ArmMeans
-from .base import Bandit, Common, Floats
+from .base import Common, Floats
 from .best_arm import probability_greatest
 from .forgetting import Forgetting
+from .means import OfMeans
+from .ranged import Ranged
 from .state import array_of, check_number, listed
 
 __all__ = ["BetaThompson", "Thompson"]
@@ -25,7 +26,7 @@ __all__ = ["BetaThompson", "Thompson"]
 _DRAWS = 256
 
 
-class Thompson(Bandit):
+class Thompson(OfMeans):
     """Normal posteriors of the mean reward of each arm; the default where there is no context.
 
     Args:
@@ -61,15 +62,8 @@ class Thompson(Bandit):
         self._deviation = check_number(self.name, "deviation", deviation, 1e-9)
         self._prior_mean = check_number(self.name, "prior_mean", prior_mean, -1e9, 1e9)
         self._prior_deviation = check_number(self.name, "prior_deviation", prior_deviation, 1e-9)
-        forgetting = Forgetting(discount, window)
-        own: dict[str, JSON] = {
-            "deviation": deviation,
-            "prior_mean": prior_mean,
-            "prior_deviation": prior_deviation,
-            **forgetting.to_json(),
-        }
-        super().__init__(arms, own, **common)
-        self._means = ArmMeans(len(self.arms), len(self.reward.metrics), forgetting)
+        own = {"deviation": deviation, "prior_mean": prior_mean, "prior_deviation": prior_deviation}
+        super().__init__(arms, own, Forgetting(discount, window), **common)
 
     def _weigh(self, x: Floats, weights: Floats, among: NDArray[np.int64]) -> tuple[Floats, Floats]:
         # The prior counts as so many outcomes of its mean.
@@ -78,24 +72,14 @@ class Thompson(Bandit):
         values = (self._means.sums[among] + prior * self._prior_mean) @ weights / counts
         return probability_greatest(values, self._deviation * np.abs(weights).sum() / np.sqrt(counts)), values
 
-    def _take(self, arm: int, x: Floats, outcome: Floats, decision: Decision) -> None:
-        self._means.add(arm, outcome)
 
-    def _state(self) -> dict[str, JSON]:
-        return self._means.state()
-
-    def _restore(self, state: Mapping[str, Any]) -> None:
-        self._means.restore(state)
-
-
-class BetaThompson(Bandit):
+class BetaThompson(Ranged):
     """Beta posteriors; a reward r between 0 and 1 counts as r successes and 1 - r failures.
 
     The probability that an arm is the best is the share of 256 draws of all posteriors in which it is (standard error
     at most 0.03). The arm is drawn from that share itself, so it is exactly the probability that was played with.
 
-    Preferences weigh the metrics when an outcome is learned: a decision for other preferences needs a policy that keeps
-    metrics apart, such as `Thompson`.
+    Preferences weigh the metrics when an outcome is learned; see `Ranged`.
 
     Args:
         arms: names, in order.
@@ -115,10 +99,7 @@ class BetaThompson(Bandit):
         discount: float = 1.0,
         **common: Unpack[Common],
     ) -> None:
-        self._low, self._high = checked_range(self.name, low, high)
-        own: dict[str, JSON] = {"low": low, "high": high, "discount": discount}
-        super().__init__(arms, own, **common)
-        self._discount = Forgetting(discount).discount
+        super().__init__(arms, {}, low=low, high=high, discount=discount, **common)
         self._outcomes = np.zeros((len(self.arms), 2))
 
     def _weigh(self, x: Floats, weights: Floats, among: NDArray[np.int64]) -> tuple[Floats, Floats]:
@@ -128,8 +109,7 @@ class BetaThompson(Bandit):
         return shares, successes / (successes + failures)
 
     def _take(self, arm: int, x: Floats, outcome: Floats, decision: Decision) -> None:
-        worth = float(self.reward.weights(decision.preferences) @ outcome)
-        share = min(max((worth - self._low) / (self._high - self._low), 0.0), 1.0)
+        share = self._share(outcome, decision)
         self._outcomes *= self._discount
         self._outcomes[arm] += share, 1 - share
 
@@ -141,15 +121,3 @@ class BetaThompson(Bandit):
         if outcomes.min() < 0:
             raise InvalidInput(self.name, "outcomes must not be negative")
         self._outcomes = outcomes
-
-
-def checked_range(where: str, low: float, high: float) -> tuple[float, float]:
-    """(low, high), the rewards that count as 0 and 1.
-
-    Raises:
-        InvalidInput: not finite, or in the wrong order.
-    """
-    least, most = check_number(where, "low", low, -1e9, 1e9), check_number(where, "high", high, -1e9, 1e9)
-    if least >= most:
-        raise InvalidInput(where, f"low is {low} and high is {high}; low must be below high")
-    return least, most
