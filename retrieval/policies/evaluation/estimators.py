@@ -18,7 +18,7 @@ An arm that the logging policy never played says nothing: see `Estimate.unsuppor
 
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Literal
+from typing import Literal, TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,7 +28,7 @@ from spaniel.retrieval.errors import InvalidInput
 from .reward_model import predicted_rewards
 from .rounds import LoggedRounds
 
-__all__ = ["Estimate", "direct", "doubly_robust", "ips", "snips"]
+__all__ = ["Estimate", "IntervalOptions", "direct", "doubly_robust", "ips", "snips"]
 
 Floats = NDArray[np.float64]
 Kind = Literal["normal", "bootstrap"]
@@ -59,22 +59,28 @@ class Estimate:
     confidence: float
 
 
+class IntervalOptions(TypedDict, total=False):
+    """How the interval of an estimate is found.
+
+    confidence: of it, above 0, below 1; 0.95 by default.
+    interval: "normal", or "bootstrap" (2,000 resamples, percentiles).
+    seed: of the bootstrap.
+    """
+
+    confidence: float
+    interval: Kind
+    seed: int
+
+
 def ips(
-    rounds: LoggedRounds,
-    target: ArrayLike,
-    *,
-    clip: float | None = None,
-    confidence: float = 0.95,
-    interval: Kind = "normal",
-    seed: int = 0,
+    rounds: LoggedRounds, target: ArrayLike, *, clip: float | None = None, **how: Unpack[IntervalOptions]
 ) -> Estimate:
     """Inverse propensity scoring.
 
     Args:
         target: float64 (n, arms), the policy's probabilities in each round; see `target_probabilities`.
         clip: weights count no more than this, which narrows and biases; by default they count as they are.
-        interval: "normal", or "bootstrap" (2,000 resamples, percentiles).
-        seed: of the bootstrap.
+        how: confidence (0.95), interval ("normal", or "bootstrap") and seed, by these names; see `IntervalOptions`.
 
     Raises:
         InvalidInput: probabilities that are none, no rounds, or another option that cannot be used.
@@ -87,17 +93,11 @@ def ips(
     """
     wanted, weights = _weighed(rounds, target, clip)
     terms = weights * rounds.rewards
-    return _estimate("ips", rounds, wanted, weights, terms, np.ones(len(rounds)), confidence, interval, seed)
+    return _estimate("ips", rounds, wanted, weights, terms, np.ones(len(rounds)), **how)
 
 
 def snips(
-    rounds: LoggedRounds,
-    target: ArrayLike,
-    *,
-    clip: float | None = None,
-    confidence: float = 0.95,
-    interval: Kind = "normal",
-    seed: int = 0,
+    rounds: LoggedRounds, target: ArrayLike, *, clip: float | None = None, **how: Unpack[IntervalOptions]
 ) -> Estimate:
     """Self-normalised inverse propensity scoring; arguments and errors as `ips`.
 
@@ -107,7 +107,7 @@ def snips(
     wanted, weights = _weighed(rounds, target, clip)
     if not weights.any():
         raise InvalidInput("snips", "the log holds no round that the policy would have played")
-    return _estimate("snips", rounds, wanted, weights, weights * rounds.rewards, weights, confidence, interval, seed)
+    return _estimate("snips", rounds, wanted, weights, weights * rounds.rewards, weights, **how)
 
 
 def direct(
@@ -116,17 +116,15 @@ def direct(
     *,
     ridge: float = 1.0,
     folds: int = 5,
-    confidence: float = 0.95,
-    interval: Kind = "normal",
-    seed: int = 0,
+    **how: Unpack[IntervalOptions],
 ) -> Estimate:
     """What a model of rewards says, as wrong as the model is: its interval is of the rounds alone, and far too short.
 
-    `seed` also deals the folds; the rest as `ips`.
+    The seed also deals the folds; the rest as `ips`.
     """
     wanted, weights = _weighed(rounds, target, None)
-    terms = (wanted * predicted_rewards(rounds, ridge=ridge, folds=folds, seed=seed)).sum(axis=1)
-    return _estimate("direct", rounds, wanted, weights, terms, np.ones(len(rounds)), confidence, interval, seed)
+    terms = (wanted * predicted_rewards(rounds, ridge=ridge, folds=folds, seed=how.get("seed", 0))).sum(axis=1)
+    return _estimate("direct", rounds, wanted, weights, terms, np.ones(len(rounds)), **how)
 
 
 def doubly_robust(
@@ -136,25 +134,22 @@ def doubly_robust(
     clip: float | None = None,
     ridge: float = 1.0,
     folds: int = 5,
-    confidence: float = 0.95,
-    interval: Kind = "normal",
-    seed: int = 0,
+    **how: Unpack[IntervalOptions],
 ) -> Estimate:
     """A model of rewards, and the weighted rest of what it missed: the one to take where contexts say something.
 
     Args:
         ridge, folds: of the model; see `predicted_rewards`.
-        target, clip, interval: as `ips`.
-        seed: of the folds, and of the bootstrap.
+        target, clip, how: as `ips`; the seed is also that of the folds.
 
     Raises:
         InvalidInput: as `ips`.
     """
     wanted, weights = _weighed(rounds, target, clip)
-    predicted = predicted_rewards(rounds, ridge=ridge, folds=folds, seed=seed)
+    predicted = predicted_rewards(rounds, ridge=ridge, folds=folds, seed=how.get("seed", 0))
     missed = rounds.rewards - predicted[np.arange(len(rounds)), rounds.played]
     terms = (wanted * predicted).sum(axis=1) + weights * missed
-    return _estimate("doubly robust", rounds, wanted, weights, terms, np.ones(len(rounds)), confidence, interval, seed)
+    return _estimate("doubly robust", rounds, wanted, weights, terms, np.ones(len(rounds)), **how)
 
 
 def _weighed(rounds: LoggedRounds, target: ArrayLike, clip: float | None) -> tuple[Floats, Floats]:
@@ -179,9 +174,10 @@ def _estimate(
     weights: Floats,
     above: Floats,
     below: Floats,
-    confidence: float,
-    interval: Kind,
-    seed: int,
+    *,
+    confidence: float = 0.95,
+    interval: Kind = "normal",
+    seed: int = 0,
 ) -> Estimate:
     """The estimate mean(above) / mean(below), float64 (n,) each."""
     if not 0 < confidence < 1 or interval not in ("normal", "bootstrap"):
