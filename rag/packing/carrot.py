@@ -75,7 +75,7 @@ class Carrot:
         """See `base.Packer`."""
         check_budget(self.name, budget_tokens)
         read = candidates[: self.depth]
-        prices = {place: price for place, price in enumerate(costs(read, count)) if price is not None}
+        prices = costs(read, count)
         tree = _Tree(self, self.scorer.of(question, read), prices, budget_tokens)
         rounds = tree.search()
         excerpts = {place: whole(read[place], prices[place]) for place in tree.best.places}

@@ -22,10 +22,10 @@ def cost(passage: Passage, text: str, count: TokenCounter) -> int:
     return count(passage_text(passage.title, text))
 
 
-def costs(candidates: Sequence[Candidate], count: TokenCounter) -> list[int | None]:
-    """Tokens of each candidate's passage; None where there is nothing to read."""
+def costs(candidates: Sequence[Candidate], count: TokenCounter) -> dict[int, int]:
+    """Place -> tokens of the candidate's passage, in order, without those where there is nothing to read."""
     passages = (candidate.passage for candidate in candidates)
-    return [cost(passage, passage.text, count) if passage.text.strip() else None for passage in passages]
+    return {place: cost(each, each.text, count) for place, each in enumerate(passages) if each.text.strip()}
 
 
 def whole(candidate: Candidate, tokens: int) -> Excerpt:

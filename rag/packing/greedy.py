@@ -60,7 +60,7 @@ class Greedy:
         """See `base.Packer`."""
         check_budget(self.name, budget_tokens)
         read = candidates[: self.depth]
-        prices = {place: price for place, price in enumerate(costs(read, count)) if price is not None}
+        prices = costs(read, count)
         chosen, worth = self._chosen(self.scorer.of(question, read), prices, budget_tokens)
         excerpts = {place: whole(read[place], prices[place]) for place in chosen}
         return packed(excerpts, candidates, self.order, {"worth": worth, "taken": list(chosen)})

@@ -65,11 +65,11 @@ class Knapsack:
         """See `base.Packer`."""
         check_budget(self.name, budget_tokens)
         prices = costs(candidates[: self.depth], count)
-        places = [place for place, price in enumerate(prices) if price is not None and price <= budget_tokens]
+        places = [place for place, price in prices.items() if price <= budget_tokens]
         read = [candidates[place] for place in places]
         worths = relevances(question, candidates[: self.depth], links=self.links)[places] ** self.sharpness
         taken = knapsack(worths, np.array([prices[place] for place in places], np.int64), budget_tokens)
-        chosen = {places[each]: whole(read[each], int(prices[places[each]] or 0)) for each in taken}
+        chosen = {places[each]: whole(read[each], prices[places[each]]) for each in taken}
         return packed(chosen, candidates, self.order, {"worth": float(worths[taken].sum()), "considered": len(places)})
 
 

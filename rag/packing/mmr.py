@@ -63,15 +63,14 @@ class MmrPacker:
         """See `base.Packer`."""
         check_budget(self.name, budget_tokens)
         prices = costs(candidates[: self.depth], count)
-        places = [place for place, price in enumerate(prices) if price is not None]
+        places = list(prices)
         read = [candidates[place] for place in places]
         taken = mmr(relevances(question, read, links=self.links), self._vectors(read), weight=self.weight)
         left, chosen = budget_tokens, dict[int, Excerpt]()
         for place in (places[each] for each in taken.tolist()):
-            price = prices[place] or 0
-            if price <= left and len(chosen) != self.max_passages:
-                chosen[place] = whole(candidates[place], price)
-                left -= price
+            if prices[place] <= left and len(chosen) != self.max_passages:
+                chosen[place] = whole(candidates[place], prices[place])
+                left -= prices[place]
         numbers: dict[str, JSON] = {"taken": list(chosen), "tokens_left": left}
         return packed(chosen, candidates, self.order, numbers)
 
