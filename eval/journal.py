@@ -19,12 +19,12 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spaniel.retrieval.closing import Closing
 from spaniel.retrieval.types import JSON
 
 from .writing import UNWRITABLE, writing
@@ -45,7 +45,7 @@ class Record:
     arrays: Mapping[str, NDArray[Any]]
 
 
-class Journal:
+class Journal(Closing):
     """An open journal; a context manager.
 
     Args:
@@ -127,12 +127,6 @@ class Journal:
     def close(self) -> None:
         """Let the next one write."""
         self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.close()
 
 
 def _encoded(values: Mapping[str, Any]) -> bytes:

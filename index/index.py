@@ -11,9 +11,9 @@ import os
 import time
 from collections.abc import Collection
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Literal, Self, TypeAlias, get_args
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
+from spaniel.retrieval.closing import Closing
 from spaniel.retrieval.errors import IndexCorrupt, InvalidInput, InvalidQuery, MissingExtra, ModelError
 from spaniel.retrieval.pipeline import Pipeline
 from spaniel.retrieval.protocols import Exclude, Where
@@ -55,7 +55,7 @@ def open_index(path: str | os.PathLike[str]) -> "Index":
     return Index(path)
 
 
-class Index(Retrievers):
+class Index(Retrievers, Closing):
     """One generation of an index; a context manager, safe to read from several threads.
 
     It makes its own retrievers, `bm25`, `likelihood`, `dense` and `hybrid`: see retrievers.py.
@@ -326,14 +326,6 @@ class Index(Retrievers):
         self._encoders.close()
         for segments in (*self._older, self.passages):
             segments.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"Index({str(self.path)!r}, generation={self.generation}, passages={len(self)})"

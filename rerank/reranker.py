@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from threading import Lock
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 
+from spaniel.retrieval.closing import Closing
 from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.protocols import PassageStore
 from spaniel.retrieval.types import Passage, Query, QueryLike, Ranking, as_queries
@@ -29,7 +28,7 @@ _CHUNK = 32  # queries whose texts are fetched together
 _COUNTED = ("calls", "model_calls", "tokens", "truncated")
 
 
-class Rerank:
+class Rerank(Closing):
     """Puts the best `depth` passages of each ranking in the order that a schedule makes of a judge's answers.
 
     Plays `retrieval.protocols.Reranker` and `Metered`; safe to call from several threads. What a query gets depends on
@@ -159,14 +158,6 @@ class Rerank:
     def close(self) -> None:
         """Close the judge."""
         self.judge.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"Rerank({self.judge.name}, {written(self.schedule)}, depth={self.depth})"

@@ -25,8 +25,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
-from types import TracebackType
-from typing import Self, overload
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +33,7 @@ from numpy.typing import NDArray
 from spaniel.index.fs import FS, RealFS, WritableFile, open_regular
 from spaniel.models.card import ModelCard
 from spaniel.models.encoders.base import Encoder
+from spaniel.retrieval.closing import Closing
 from spaniel.retrieval.errors import LimitExceeded, ModelError
 
 __all__ = ["PREFIX", "CachedVectors", "EmbeddingCache", "embed", "identity_of"]
@@ -51,7 +51,7 @@ _READ_BYTES = 4 << 20
 Encode = Callable[[list[str]], NDArray[np.float32]]
 
 
-class EmbeddingCache:
+class EmbeddingCache(Closing):
     """The vectors of one model; a context manager. For one thread.
 
     Args:
@@ -122,14 +122,6 @@ class EmbeddingCache:
                 for file in (self._vectors, self._keys):
                     file.fsync()
                 self._fs.fsync_dir(self._paths[0].parent)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _opened(self, path: Path, stack: ExitStack) -> WritableFile:
         try:

@@ -15,11 +15,11 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import BinaryIO, cast
 
 import numpy as np
 
+from spaniel.retrieval.closing import Closing
 from spaniel.retrieval.errors import InvalidInput
 
 from . import varint
@@ -41,7 +41,7 @@ __all__ = ["CiffReader", "DocRecord", "Header", "PostingsList", "write_ciff"]
 PIECE = 1 << 20  # read at most so much before looking whether it came
 
 
-class CiffReader:
+class CiffReader(Closing):
     """Read a file from front to back: the header at once, then `lists()`, then `documents()`, each once.
 
     Raises:
@@ -65,14 +65,6 @@ class CiffReader:
             self.close()
             raise
         self._lists_left, self._docs_left = self.header.n_lists, self.header.n_docs
-
-    def __enter__(self) -> "CiffReader":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         self._file.close()

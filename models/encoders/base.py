@@ -9,14 +9,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
-from types import TracebackType
-from typing import Literal, Self
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spaniel.models.card import ModelCard
 from spaniel.models.text import clean, tokens_of
+from spaniel.retrieval.closing import Closing
 from spaniel.retrieval.errors import InvalidInput, ModelError
 
 __all__ = ["LARGEST", "Encoded", "Encoder", "Kind"]
@@ -47,7 +47,7 @@ class Encoded:
     lengths: Sequence[int] | None = None
 
 
-class Encoder(ABC):
+class Encoder(Closing, ABC):
     """Turns texts into vectors. Safe to call from several threads; a context manager.
 
     Attributes:
@@ -117,17 +117,6 @@ class Encoder(ABC):
         """Totals since it was opened: {"model_calls", "tokens", "truncated"}; they only grow."""
         with self._counting:
             return dict(self._counts)
-
-    def close(self) -> None:  # noqa: B027 - most have nothing to give back
-        """Give memory and connections back; what needs no giving back does nothing here."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _prompted(self, texts: Sequence[str], kind: Kind) -> list[str]:
         if kind not in ("query", "passage"):

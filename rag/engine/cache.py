@@ -10,9 +10,8 @@ import threading
 import zlib
 from collections import OrderedDict
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
+from spaniel.retrieval.closing import Closing
 from spaniel.retrieval.errors import InvalidInput
 
 __all__ = ["AnswerCache"]
@@ -21,7 +20,7 @@ _SCHEMA = "CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, value BLOB 
 _APPLICATION_ID = 0x53504143  # "SPAC"
 
 
-class AnswerCache:
+class AnswerCache(Closing):
     """A table from keys to bytes. Safe to use from several threads, and its file from several processes.
 
     Args:
@@ -90,14 +89,6 @@ class AnswerCache:
 
     def __len__(self) -> int:
         return len(self._memory)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _keep(self, key: str, value: bytes) -> None:
         self._memory[key] = value

@@ -11,13 +11,13 @@ abstains. Every part can be another one; each plays a role of `retrieval/protoco
 import os
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import closing
-from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self, Unpack
 
 from spaniel.models.counting import TokenCounter, estimated
 from spaniel.rag.packing.base import Packer
 from spaniel.rag.packing.top_k import TopK
 from spaniel.rag.pipelines.rerank_stages import rerankers_of
+from spaniel.retrieval.closing import Closing
 from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.pipeline import Pipeline
 from spaniel.retrieval.protocols import CutoffPolicy, Generator, Where
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 __all__ = ["Engine"]
 
 
-class Engine:
+class Engine(Closing):
     """Searches and answers over one index; a context manager, safe to use from several threads.
 
     Args:
@@ -288,14 +288,6 @@ class Engine:
         """Close what the engine opened itself. Repeating it does nothing."""
         while self._owned:
             self._owned.pop().close()  # type: ignore[attr-defined]
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"Engine({self.parts.pipeline.name} -> {self.parts.packer.name} -> {self.parts.generator.name})"

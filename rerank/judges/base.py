@@ -10,11 +10,11 @@ from dataclasses import dataclass, field, replace
 from math import isfinite
 from numbers import Real
 from threading import Lock
-from types import TracebackType
-from typing import NamedTuple, Self, TypeAlias, cast
+from typing import NamedTuple, TypeAlias, cast
 
 from spaniel.models.text import tokens_of
 from spaniel.rerank.questions import Kind
+from spaniel.retrieval.closing import Closing
 from spaniel.retrieval.errors import InvalidInput, ModelError
 from spaniel.retrieval.types import Passage, Query
 
@@ -111,7 +111,7 @@ class _Counts:
     lock: Lock = field(default_factory=Lock)
 
 
-class Judge(ABC):  # noqa: B024 - a subclass overrides what `kinds` says it can
+class Judge(Closing, ABC):
     """Answers questions about queries. Safe to call from several threads; a context manager.
 
     A subclass names in `kinds` what it can and overrides `_score`, `_prefer` or `_order`. The driver calls `answer`.
@@ -229,17 +229,6 @@ class Judge(ABC):  # noqa: B024 - a subclass overrides what `kinds` says it can
         """Begun when first wanted: a judge of one's own need not call this class's `__init__`."""
         counts: _Counts = self.__dict__.setdefault("_counted", _Counts())
         return counts
-
-    def close(self) -> None:  # noqa: B027 - most have nothing to give back
-        """Give memory and connections back."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _texts(call: Call) -> Iterator[str]:
