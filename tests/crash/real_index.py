@@ -1,6 +1,7 @@
 """The real writes over a small real index, with what searches find: build (fresh, resumed), add, delete, optimize.
 
-`RealIndex` with stores has a dense part of each as well; dense_index.py has the writes that are about these.
+`RealIndex` with stores has a dense part of each as well; dense_index.py has the writes that are about these. With
+`chunks` its documents are cut into passages; that is cut_index.py.
 """
 
 import contextlib
@@ -15,6 +16,7 @@ from contracts.toy_encoder import ToyEncoder
 from crash.fork_server import Write
 
 from spaniel.index.build import add, build
+from spaniel.index.chunking.settings import ChunkSettings
 from spaniel.index.dense.add_dense import add_dense
 from spaniel.index.dense.settings import StoreSettings
 from spaniel.index.edit import delete
@@ -25,7 +27,7 @@ from spaniel.index.progress import Progress
 from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.types import Document
 
-__all__ = ["WRITES", "RealIndex", "content", "found_by_vectors", "two_indexes"]
+__all__ = ["WRITES", "RealIndex", "content", "document_of", "found_by_vectors", "two_indexes"]
 
 WORDS = [
     *("index", "store", "commit", "fsync", "rename", "manifest", "segment", "posting", "block", "window", "impact"),
@@ -52,18 +54,33 @@ def documents(first: int, count: int, seed: int = 0) -> list[Document]:
 
 
 def content(path: Path) -> tuple[Any, Any]:
-    """(every living document by id, what some queries find by words and in each dense part, with exact scores)."""
+    """(every living passage by id, what some queries find by words and in each dense part, with exact scores).
+
+    Of an index of cut documents the texts of these stand beside the passages; None where one is not whole.
+    """
     with open_index(path) as index:
-        stored = {}
+        stored: dict[str, Any] = {}
         for segment in index.passages:
             rows = list(segment.passages.scan())
             alive = segment.living(np.array([ordinal for ordinal, _ in rows], dtype=np.int64))
             kept = [passage for (_, passage), lives in zip(rows, alive, strict=True) if lives]
             stored.update({p.id: (p.title, p.text, dict(p.meta)) for p in kept})
+            names = dict.fromkeys(p.doc_id for p in kept) if index.passages.cut else ()
+            stored.update({document_key(name): index.passages.document_text(name) for name in names})
         rankings = index.bm25(k=20).search(QUERIES)
         found: list[Any] = [list(zip(index.passages.ids(r.ids), r.scores.tolist(), strict=True)) for r in rankings]
         found += [found_by_vectors(index, name) for name in index.dense_names]
     return stored, found
+
+
+def document_key(doc_id: str) -> str:
+    """Where the text of a document stands in `content`; no passage has such an id."""
+    return f"document {doc_id}"
+
+
+def document_of(key: str) -> str:
+    """The id of the document that a key of `content` belongs to."""
+    return key.removeprefix("document ").partition("#")[0]
 
 
 def found_by_vectors(index: Index, name: str) -> list[list[tuple[str, float]]]:
@@ -101,13 +118,15 @@ class RealIndex:
 
     Attributes:
         stores: name -> store of its dense parts, all of one model; the first comes with the build.
+        chunks: how its documents are cut; None for not at all.
     """
 
     stores: dict[str, StoreSettings] = field(default_factory=dict)
+    chunks: ChunkSettings | None = None
 
     def make(self, path: Path, **options: Any) -> None:
         """Build from the file, with a checkpoint after every batch."""
-        options = {"input_options": InputOptions(batch_records=BATCH), "checkpoint_s": 0.0, **options}
+        options = {"input_options": InputOptions(batch_records=BATCH), "checkpoint_s": 0.0, "chunks": self.chunks, **options}
         for name, store in list(self.stores.items())[:1]:
             options |= {"dense": ENCODER, "dense_name": name, "store": store}
         build(source(path), path, **options).close()
@@ -157,7 +176,8 @@ class RealIndex:
         """One more document, which a query finds and which moves no other's place in the results by text."""
         self.add([Document("sentinel", "sentinel")], path)
         stored, found = content(path)
-        assert stored == {**seen[0], "sentinel": ("", "sentinel", {})}
+        whole = {document_key("sentinel"): "sentinel"} if self.chunks else {}
+        assert stored == {**seen[0], "sentinel": ("", "sentinel", {}), **whole}
         return stored, found
 
     def writes(self) -> dict[str, Write]:
@@ -172,7 +192,7 @@ class RealIndex:
     def two(self, folder: Path) -> tuple[Path, Path]:
         """Two indexes of the same history with other words, for the damage sweep."""
         for name, seed in (("index", 0), ("other", 3)):
-            build(documents(0, 40, seed), folder / name).close()
+            build(documents(0, 40, seed), folder / name, chunks=self.chunks).close()
             for part, store in self.stores.items():
                 add_dense(folder / name, ENCODER, name=part, store=store).close()
             self.add(documents(40, 10, seed), folder / name)

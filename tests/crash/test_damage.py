@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from crash import dense_index, real_index
+from crash import cut_index, dense_index, real_index
 from crash.figures import record
 from crash.folders import memory_folder
 from crash.small_index import add, delete
@@ -57,13 +57,17 @@ def small_indexes(folder: Path) -> tuple[Path, Path]:
 INDEXES = {
     "crash.small_index": small_indexes,
     "crash.real_index": real_index.two_indexes,
+    "crash.cut_index": cut_index.two_indexes,
     "crash.dense_index": dense_index.two_indexes,
 }
 
 
+SAMPLED = {"crash.cut_index": 200, "crash.dense_index": 400}  # only each so many-th of the many
+
+
 @pytest.mark.parametrize("module", INDEXES)
 def test_sample(module: str) -> None:
-    tally = swept(module, INDEXES[module], every=400 if module == "crash.dense_index" else 60)
+    tally = swept(module, INDEXES[module], every=SAMPLED.get(module, 60))
     assert not tally["wrong"], "\n".join(tally["wrong"][:50])
     assert tally["files"] >= 6 and sum(tally["cases"].values()) > 500
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from crash import dense_index, real_index
+from crash import cut_index, dense_index, real_index
 from crash.figures import record
 from crash.folders import memory_folder
 from crash.small_index import Step, add, content, delete, merge
@@ -60,7 +60,7 @@ def test_full_disk(tmp_path: Path, name: str, step: Step, after: list[int]) -> N
 
 
 @pytest.mark.crash
-@pytest.mark.parametrize("module", [real_index, dense_index], ids=["real", "dense"])
+@pytest.mark.parametrize("module", [real_index, cut_index, dense_index], ids=["real", "cut", "dense"])
 @pytest.mark.parametrize("name", ["build", "add", "delete", "optimize", "add-dense"])
 def test_full_disk_under_a_real_write(module: ModuleType, name: str) -> None:
     """Working files of a build may stay, so that the same command can go on when there is room again."""

@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from crash.cut_index import CUT
 from crash.dense_index import encode
 from crash.figures import record
 from crash.folders import memory_folder
 from crash.power_loss import Call, RecordingFS
-from crash.real_index import N_DOCUMENTS, PLAIN, RealIndex, content, source, tidy
+from crash.real_index import N_DOCUMENTS, PLAIN, RealIndex, content, document_of, documents, source, tidy
 from crash.replay import Next, label_of, violations
 
 from spaniel.index.dense.settings import StoreSettings
@@ -22,11 +23,20 @@ def shrink(path: Path) -> None:
 
 
 Step = Callable[[Path], object]
-HISTORY: list[Step] = [PLAIN.make, PLAIN.grow, shrink, tidy, PLAIN.grow]
+
+
+def history_of(index: RealIndex) -> list[Step]:
+    return [index.make, index.grow, shrink, tidy, index.grow]
+
+
 DENSE = RealIndex({"codes": StoreSettings("binary", codes="rotation")})
 DENSE_HISTORY: list[Step] = [DENSE.make, DENSE.grow, encode, shrink, tidy]
-CASES = [(PLAIN, HISTORY, step) for step in range(len(HISTORY))]
-CASES += [(DENSE, DENSE_HISTORY, step) for step in range(len(DENSE_HISTORY))]
+HISTORIES: dict[str, tuple[RealIndex, list[Step]]] = {
+    "real_index": (PLAIN, history_of(PLAIN)),
+    "cut_index": (CUT, history_of(CUT)),
+    "dense_index": (DENSE, DENSE_HISTORY),
+}
+CASES = [(module, step) for module, (_, history) in HISTORIES.items() for step in range(len(history))]
 
 
 def recorded(root: Path, history: list[Step], monkeypatch: pytest.MonkeyPatch, *, settled: bool) -> list[Call]:
@@ -52,7 +62,7 @@ def next_write(index: RealIndex) -> Next:
         if seen is None:
             index.make(path)
             seen = content(path)
-            assert len(seen[0]) == N_DOCUMENTS
+            assert {document_of(key) for key in seen[0]} == {d.id for d in documents(0, N_DOCUMENTS)}
         return index.add_one(path, seen)
 
     return write
@@ -60,22 +70,20 @@ def next_write(index: RealIndex) -> Next:
 
 @pytest.mark.crash
 @pytest.mark.parametrize(
-    ("index", "history", "step"),
-    CASES,
-    ids=[f"{'dense' if i.stores else 'real'}-{n}-{h[n].__name__}" for i, h, n in CASES],
+    ("module", "step"), CASES, ids=[f"{m}-{n}-{HISTORIES[m][1][n].__name__}" for m, n in CASES]
 )
-def test_every_power_loss(index: RealIndex, history: list[Step], step: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_power_loss(module: str, step: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every prefix of the calls of one write, after all the writes before it.
 
     States are laid out where the index was, so that a build which goes on finds its working files and its source.
     """
+    index, history = HISTORIES[module]
     with memory_folder() as root:
         source(root / "kb")
         calls = recorded(root, history[: step + 1], monkeypatch, settled=bool(index.stores))
         first = max(place for place, call in enumerate(calls) if call.name == "begin")
         monkeypatch.setattr("spaniel.index.store.RealFS", lambda: RecordingFS([]))
         n_states, wrong = violations(calls, root, root, content, next_write(index), stop=False, first=first)
-    module = "dense_index" if index.stores else "real_index"
     record("power loss", module=module, write=history[step].__name__, states=n_states, wrong=len(wrong))
     assert not wrong, "\n".join(wrong[:20])
     assert n_states > 30

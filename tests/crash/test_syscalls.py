@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from crash import dense_index, raw_writes, real_index, small_index
+from crash import cut_index, dense_index, raw_writes, real_index, small_index
 from crash.figures import record
 from crash.folders import memory_folder
 from crash.fork_server import Write
@@ -19,6 +19,7 @@ Module = tuple[Mapping[str, Write], Callable[[Path], Any]]
 MODULES: dict[str, Module] = {
     "raw_writes": (raw_writes.WRITES, small_index.content),
     "real_index": (real_index.WRITES, real_index.content),
+    "cut_index": (cut_index.WRITES, cut_index.content),
     "dense_index": (dense_index.WRITES, dense_index.content),
 }
 CASES = [(module, name) for module, (writes, _) in MODULES.items() for name in writes]
@@ -56,7 +57,7 @@ def test_every_call(servers: Callable[[str], Server], folder: Path, module: str,
     assert runs > 20
 
 
-@pytest.mark.parametrize(("module", "name"), [("raw_writes", "add"), ("real_index", "add"), ("dense_index", "add")])
+@pytest.mark.parametrize(("module", "name"), [(module, "add") for module in MODULES])
 def test_a_few_calls(servers: Callable[[str], Server], folder: Path, module: str, name: str) -> None:
     """The small sweep of `make test`: the calls that make a commit durable."""
     writes, content = MODULES[module]
