@@ -126,7 +126,12 @@ class RealIndex:
 
     def make(self, path: Path, **options: Any) -> None:
         """Build from the file, with a checkpoint after every batch."""
-        options = {"input_options": InputOptions(batch_records=BATCH), "checkpoint_s": 0.0, "chunks": self.chunks, **options}
+        options = {
+            "input_options": InputOptions(batch_records=BATCH),
+            "checkpoint_s": 0.0,
+            "chunks": self.chunks,
+            **options,
+        }
         for name, store in list(self.stores.items())[:1]:
             options |= {"dense": ENCODER, "dense_name": name, "store": store}
         build(source(path), path, **options).close()

@@ -38,7 +38,8 @@ def counted(self, batch, stream):
 
 Ingest._take = counted
 build(source, path, checkpoint_s=checkpoint_s, input_options=InputOptions(batch_records=100), threads=int(threads),
-      chunks=int(chunks) or None, on_progress=lambda progress: progress.note and print(progress.note, flush=True)).close()
+      chunks=int(chunks) or None,
+      on_progress=lambda progress: progress.note and print(progress.note, flush=True)).close()
 """
 
 

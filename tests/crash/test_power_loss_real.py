@@ -69,9 +69,7 @@ def next_write(index: RealIndex) -> Next:
 
 
 @pytest.mark.crash
-@pytest.mark.parametrize(
-    ("module", "step"), CASES, ids=[f"{m}-{n}-{HISTORIES[m][1][n].__name__}" for m, n in CASES]
-)
+@pytest.mark.parametrize(("module", "step"), CASES, ids=[f"{m}-{n}-{HISTORIES[m][1][n].__name__}" for m, n in CASES])
 def test_every_power_loss(module: str, step: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every prefix of the calls of one write, after all the writes before it.
 
