@@ -4,7 +4,6 @@ Each document has three to five passages, so that every write puts, replaces or 
 `content` holds the texts of the documents, put together, beside their passages.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from crash.real_index import RealIndex, content, documents
@@ -14,11 +13,8 @@ from spaniel.index.chunking.settings import ChunkSettings
 __all__ = ["CUT", "WRITES", "content", "two_indexes"]
 
 
-@dataclass(frozen=True)
 class CutIndex(RealIndex):
     """The history of an index of cut documents."""
-
-    chunks: ChunkSettings | None = ChunkSettings(8, records=True)
 
     def grow(self, path: Path) -> None:
         """Add a segment; some documents take the place of older ones, and one that of another in the same stream."""
@@ -26,6 +22,6 @@ class CutIndex(RealIndex):
         self.add(given, path, on_duplicate="replace")
 
 
-CUT = CutIndex()
+CUT = CutIndex(chunks=ChunkSettings(8, records=True))
 WRITES = CUT.writes()
 two_indexes = CUT.two
