@@ -5,13 +5,17 @@ to find good places for cuts is read, line by line; nothing of the text is chang
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
+
+from .outline import Heading
 
 __all__ = ["CODE", "Block", "blocks_of"]
 
 CODE = "code"
 """Kind of a text that is a program."""
+HTML = "html"
+"""Kind of a text that was a page, whose headings are given."""
 
 
 class Block(NamedTuple):
@@ -58,15 +62,22 @@ _ATTACHED = re.compile(r"[ \t]*(?:@|#\[|//|/\*|\*|#)")  # decorators and comment
 _MAX_LINE = 300  # beyond it a line is no heading
 
 
-def blocks_of(text: str, kind: str = "text") -> list[Block]:
+def blocks_of(text: str, kind: str = "text", headings: Sequence[Heading] = ()) -> list[Block]:
     """The blocks of a text, tiling it; none for the empty text.
 
     Args:
-        kind: "markdown", "text" or "html" (marks of Markdown are read in all of them), or "code".
+        kind: "markdown" or "text" (marks of Markdown are read in both), "html" (those of lists and tables; headings are
+            those that are given), or "code".
+        headings: of a page of HTML, ascending.
 
     Cost: linear.
     """
-    blocks = list(_code_blocks(text) if kind == CODE else _prose_blocks(text))
+    if kind == CODE:
+        blocks = list(_code_blocks(text))
+    elif kind == HTML:
+        blocks = list(_page_blocks(text, headings))
+    else:
+        blocks = list(_prose_blocks(text))
     if blocks and blocks[0].start:
         blocks[0] = blocks[0]._replace(start=0)
     return blocks or ([Block(0, len(text))] if text else [])
@@ -80,13 +91,25 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
         start += len(line)
 
 
-def _prose_blocks(text: str) -> Iterator[Block]:
+def _page_blocks(text: str, headings: Sequence[Heading]) -> Iterator[Block]:
+    """Those of a page, where a "#" begins a comment and three backquotes stand in an example."""
+    given = {heading.start: heading for heading in headings}
+    for block in _prose_blocks(text, marked=False):  # a heading stands between blank lines, and is a block
+        heading = given.get(block.start)
+        if heading is None:
+            yield block
+        else:
+            yield block._replace(level=heading.level, name=_named(text[heading.start : heading.end]))
+
+
+def _prose_blocks(text: str, *, marked: bool = True) -> Iterator[Block]:
+    """marked: headings and fences by the marks of Markdown."""
     begin, level, name, verbatim, fence = 0, 0, "", False, ""
     blank, before, before_start = True, "", 0
     for start, line in _lines(text):
         short = line if len(line) <= _MAX_LINE else ""
-        heading = None if fence else _ATX.match(short)
-        opens = _FENCE.match(short)
+        heading = _ATX.match(short) if marked and not fence else None
+        opens = _FENCE.match(short) if marked else None
         if fence:
             if opens and line.strip().startswith(fence) and not line.strip().strip(fence[0]):
                 fence, before = "", ""
@@ -108,7 +131,8 @@ def _prose_blocks(text: str) -> Iterator[Block]:
             fence = opens[1] if opens else ""
             blank = bool(heading)  # the text under a heading is a block of its own
         elif (
-            line
+            marked
+            and line
             and before
             and _UNDERLINE.match(short)
             and not level
@@ -156,4 +180,5 @@ def _code_blocks(text: str) -> Iterator[Block]:
 
 
 def _named(text: str) -> str:
-    return " ".join(text.strip().rstrip("#=").split())[:_NAME_CHARS].strip()
+    """Without marks at its end, and the signs that pages hang links to a heading on."""
+    return " ".join(text.strip().rstrip("#=¶§").lstrip("¶§").split())[:_NAME_CHARS].strip()

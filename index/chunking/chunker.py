@@ -10,16 +10,19 @@ found; the first chunk's is the document's alone. Together the chunks hold every
 `text[start:end]` to the letter, white space included.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from .blocks import Block, blocks_of
+from .outline import Heading
 from .sentences import sentence_spans
 from .settings import ChunkSettings
 
 __all__ = ["Chunk", "chunks_of"]
 
 _BETWEEN = " > "
+_SITE = re.compile(r"\Z|\s*[-–—|·•»:/]\s")
 
 
 class Chunk(NamedTuple):
@@ -31,8 +34,14 @@ class Chunk(NamedTuple):
 
     def title(self, document_title: str) -> str:
         """Title of the document and the headings, those that only repeat it left out."""
-        names = [name for name in self.headings if name != document_title]
+        names = [name for name in self.headings if not _repeats(document_title, name)]
         return _BETWEEN.join([document_title, *names] if document_title else names)
+
+
+def _repeats(title: str, heading: str) -> bool:
+    """Whether the title is the heading, or begins with it, as those of pages do: "Keys - The Manual"."""
+    title, heading = title.lower(), heading.lower()
+    return title.startswith(heading) and _SITE.match(title, len(heading)) is not None
 
 
 class _Unit(NamedTuple):
@@ -44,12 +53,20 @@ class _Unit(NamedTuple):
     verbatim: bool = False
 
 
-def chunks_of(text: str, settings: ChunkSettings, count: Callable[[str], int], *, kind: str = "text") -> list[Chunk]:
+def chunks_of(
+    text: str,
+    settings: ChunkSettings,
+    count: Callable[[str], int],
+    *,
+    kind: str = "text",
+    headings: Sequence[Heading] = (),
+) -> list[Chunk]:
     """The chunks of a text, in order; one, possibly empty, at least.
 
     Args:
         count: text to tokens, as `settings.counter` names it.
         kind: "text", "markdown", "html" or "code".
+        headings: of a page of HTML, ascending; other kinds show theirs in the text.
 
     Returns:
         ascending spans: the first starts at 0, the last ends with the text, each starts at or before the end of the one
@@ -57,15 +74,15 @@ def chunks_of(text: str, settings: ChunkSettings, count: Callable[[str], int], *
 
     Cost: linear; with estimated tokens some 27 MB/s of prose, with the tokenizer of minilm 1.3 MB/s.
     """
-    units = list(_units(text, blocks_of(text, kind), settings, count))
+    units = list(_units(text, blocks_of(text, kind, headings), settings, count))
     chunks: list[Chunk] = []
     above: list[tuple[int, str]] = []
     for some in _packed(_with_headings(units, settings.limit), settings):
         first, start = some[0], some[0].start
-        headings = tuple(name for level, name in above if first.level >= 0 and not 0 < first.level <= level)
+        path = tuple(name for level, name in above if first.level >= 0 and not 0 < first.level <= level)
         if chunks and settings.overlap_sentences and first.level == 0 and not first.verbatim:
             start = _with_overlap(text, chunks[-1], start, settings, count)
-        chunks.append(Chunk(start, some[-1].end, headings))
+        chunks.append(Chunk(start, some[-1].end, path))
         for unit in some:
             _enter(above, unit)
     return chunks or [Chunk(0, len(text))]

@@ -7,6 +7,7 @@ from spaniel.models.counting import token_counter
 from spaniel.retrieval.types import Document
 
 from .chunker import chunks_of
+from .outline import Outlined
 from .settings import ChunkSettings
 
 __all__ = ["Cutter"]
@@ -36,7 +37,8 @@ class Cutter:
 
     def cut(self, document: Document, kind: str) -> list[Document]:
         """The passages of one document; itself where it has one alone."""
-        chunks = chunks_of(document.text, self._settings, self._count, kind=kind)
+        headings = document.headings if isinstance(document, Outlined) else ()
+        chunks = chunks_of(document.text, self._settings, self._count, kind=kind, headings=headings)
         if len(chunks) == 1:
             return [document]
         return [

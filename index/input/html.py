@@ -1,28 +1,25 @@
-"""HTML to title and text, in linear time.
+"""HTML to title, text and headings, in linear time.
 
-A small tokeniser (tags, comments, raw text, character references) feeds a writer that keeps block breaks and leaves
-out what is not the page's own text: scripts, styles, navigation, footers and other boilerplate, by element and by
-ARIA role. Where the page marks its `<main>` part, only that is kept. Malformed pages are read as browsers would
-roughly read them; nothing is an error.
-
-It is our own rather than the standard library's parser for two reasons. That parser takes quadratic time on crafted
-input (a megabyte of `<!--` keeps it busy for minutes) in many Python releases; and its output changes between them,
-while stored texts and content hashes must not.
+A small tokeniser (html_tokens.py) feeds a writer that keeps block breaks and leaves out what is not the page's own
+text: scripts, styles, navigation, footers and other boilerplate, by element and by ARIA role. Where the page marks its
+`<main>` part, only that is kept. Where headings stand is told beside the text, which is that of the page and holds no
+marks. Malformed pages are read as browsers would roughly read them; nothing is an error.
 """
 
 import re
-from collections.abc import Iterator
-from html import unescape
 from typing import NamedTuple
 
-__all__ = ["html_text"]
+from spaniel.index.chunking.outline import Heading
+
+from .html_tokens import attributes_of, tokens_of
+
+__all__ = ["Page", "html_text"]
 
 
 def _words(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-_RAW_TEXT = _words("script style textarea title xmp noembed noframes")
 _VOID = _words("area base br col embed hr img input link meta param source track wbr")
 _ALWAYS_DROPPED = _words("script style template svg iframe object textarea noembed noframes datalist")
 _DROPPED = _ALWAYS_DROPPED | _words("noscript nav footer aside button select dialog xmp audio video canvas")
@@ -33,23 +30,20 @@ _PARAGRAPH_BREAK = _words(
     "fieldset figure details body head"
 )
 _OPTIONAL_END = _words("p li dt dd tr td th thead tbody tfoot option optgroup colgroup rt rp")
-_NAME = re.compile(r"[a-zA-Z][^\s/>]*")
-# The rest of a tag. A ">" inside a quoted attribute value does not end it. Possessive, so that nothing is tried twice.
-_TAG_REST = re.compile(r"""(?:[^>=]++|=\s*+(?:"[^"]*+"|'[^']*+')?+)*+>""")
-_ATTRIBUTE = re.compile(r"""([a-zA-Z-]++)(?:\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s>"']++)))?+""")
+_HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _SPACES = re.compile(r"[ \t\r\n\f]+")
 
 
-class _Token(NamedTuple):
-    """`kind` is "text", "open" or "close"; `value` the text or the tag's name in lower case."""
+class Page(NamedTuple):
+    """What a page holds; `headings` say where in `text` its h1 to h6 stand, ascending."""
 
-    kind: str
-    value: str
-    attributes: str = ""
+    title: str
+    text: str
+    headings: tuple[Heading, ...] = ()
 
 
-def html_text(page: str) -> tuple[str, str]:
-    """(title, text) of a page.
+def html_text(page: str) -> Page:
+    """Title, text and headings of a page.
 
     The title is the `<title>`, else the first `<h1>`. In the text paragraphs are set apart by blank lines, list items
     and rows by line ends; other white space is one blank, except inside `<pre>`.
@@ -57,20 +51,25 @@ def html_text(page: str) -> tuple[str, str]:
     Cost: linear in the page.
 
     Example:
-        >>> html_text("<title>Dogs</title><nav>Home</nav><p>A <b>spaniel</b> is<br>a dog.<p>It's&nbsp;kind.")
-        ('Dogs', "A spaniel is\\na dog.\\n\\nIt's\\xa0kind.")
+        >>> page = html_text("<title>Dogs</title><nav>Home</nav><h2>Spaniels</h2><p>They<br>are<p>kind&nbsp;dogs.")
+        >>> page.title, page.text
+        ('Dogs', 'Spaniels\\n\\nThey\\nare\\n\\nkind\\xa0dogs.')
+        >>> page.headings
+        (Heading(start=0, end=8, level=2),)
     """
     writer = _read(page, _DROPPED)
-    text = writer.main_text or writer.text
+    text, headings = writer.main.stripped()
+    if not text:
+        text, headings = writer.all.stripped()
     if not text:
         # All of it stood inside what should be boilerplate, or behind a boilerplate tag that was never closed.
-        text = _read(page, _ALWAYS_DROPPED, roles=False).text
-    return writer.title, text
+        text, headings = _read(page, _ALWAYS_DROPPED, roles=False).all.stripped()
+    return Page(writer.title, text, headings)
 
 
 def _read(page: str, dropped: frozenset[str], *, roles: bool = True) -> "_Writer":
     writer = _Writer(dropped, roles=roles)
-    for token in _tokens(page):
+    for token in tokens_of(page):
         if token.kind == "text":
             writer.write(token.value)
         elif token.kind == "open":
@@ -80,40 +79,43 @@ def _read(page: str, dropped: frozenset[str], *, roles: bool = True) -> "_Writer
     return writer
 
 
-def _tokens(page: str) -> Iterator[_Token]:
-    """Tags and the text between them; comments, doctypes and processing instructions are left out."""
-    at, end = 0, len(page)
-    while at < end:
-        mark = page.find("<", at)
-        if mark < 0:
-            yield _Token("text", unescape(page[at:]))
-            return
-        if mark > at:
-            yield _Token("text", unescape(page[at:mark]))
-        if page.startswith("<!--", mark):
-            close = page.find("-->", mark + 2)  # "<!-->" is a whole comment
-            at = end if close < 0 else close + 3
-        elif page.startswith(("<!", "<?"), mark):
-            close = page.find(">", mark)
-            at = end if close < 0 else close + 1
-        elif name := _NAME.match(page, mark + 2 if page.startswith("</", mark) else mark + 1):
-            rest = _TAG_REST.match(page, name.end())
-            if rest is None:  # the file ends inside a tag, which then is none
-                return
-            at = rest.end()
-            tag = name.group().lower()
-            if page.startswith("</", mark):
-                yield _Token("close", tag)
-                continue
-            yield _Token("open", tag, rest.group()[:-1])
-            if tag in _RAW_TEXT:
-                close_tag = re.compile(rf"</{tag}(?=[\s/>])", re.IGNORECASE).search(page, at)
-                stop = close_tag.start() if close_tag else end
-                yield _Token("text", unescape(page[at:stop]) if tag in ("title", "textarea") else page[at:stop])
-                at = stop
-        else:
-            yield _Token("text", "<")
-            at = mark + 1
+class _Text:
+    """A text that grows, with the white space that goes before its next word, and its headings."""
+
+    def __init__(self) -> None:
+        self._pieces: list[str] = []
+        self._pending = ""
+        self._n_chars = 0
+        self._level = 0  # of the heading that is being written
+        self._headings: list[Heading] = []
+
+    def space(self, space: str) -> None:
+        """White space before the next word; of several the strongest stays."""
+        self._pending = _stronger(self._pending, space)
+
+    def add(self, body: str, trailing: str) -> None:
+        before = self._pending if self._pieces else ""
+        start = self._n_chars + len(before)
+        self._pieces += [before, body]
+        self._n_chars = start + len(body)
+        self._pending = trailing
+        if self._level > 0:
+            self._headings.append(Heading(start, self._n_chars, self._level))
+            self._level = -self._level  # it is there, and grows
+        elif self._level < 0:
+            self._headings[-1] = self._headings[-1]._replace(end=self._n_chars)
+
+    def head(self, level: int) -> None:
+        """A heading of this level begins; 0: it is over."""
+        self._level = level
+
+    def stripped(self) -> tuple[str, tuple[Heading, ...]]:
+        """The text without white space at its ends, and its headings that are more than white space."""
+        text = "".join(self._pieces)
+        cut = len(text) - len(text.lstrip())
+        text = text.strip()
+        moved = (Heading(max(start - cut, 0), min(end - cut, len(text)), level) for start, end, level in self._headings)
+        return text, tuple(heading for heading in moved if text[heading.start : heading.end].strip())
 
 
 class _Writer:
@@ -125,24 +127,13 @@ class _Writer:
 
     def __init__(self, dropped: frozenset[str], *, roles: bool) -> None:
         self._dropped, self._roles = dropped, roles
-        self._out: list[str] = []
-        self._main: list[str] = []
-        self._pending = ""  # white space that goes before the next word
-        self._pending_main = ""
+        self.all, self.main = _Text(), _Text()
         self._dropping = ""
         self._inside: dict[str, int] = {}
         self._in_main = self._in_article = self._in_pre = self._in_svg = 0
         self._title: list[str] = []
         self._heading: list[str] = []
         self._in_title = self._in_heading = False
-
-    @property
-    def text(self) -> str:
-        return "".join(self._out).strip()
-
-    @property
-    def main_text(self) -> str:
-        return "".join(self._main).strip()
 
     @property
     def title(self) -> str:
@@ -159,7 +150,7 @@ class _Writer:
             self._break(tag)
             return
         self._break(tag)
-        if tag == "main" or (self._roles and _attributes(attributes).get("role") == "main"):
+        if tag == "main" or (self._roles and attributes_of(attributes).get("role") == "main"):
             self._in_main = max(self._in_main, 1)
         elif tag == "article":
             self._in_article += 1
@@ -167,8 +158,10 @@ class _Writer:
             self._in_pre += 1
         elif tag == "title":
             self._in_title = not self._title
-        elif tag == "h1":
-            self._in_heading = not self._heading
+        elif tag in _HEADINGS:
+            self._in_heading = tag == "h1" and not self._heading
+            if not self._in_pre:  # there it would begin no line
+                self._head(_HEADINGS[tag])
 
     def close(self, tag: str) -> None:
         if self._dropping:
@@ -211,25 +204,30 @@ class _Writer:
         else:
             body = text.strip(" ")
             leading, trailing = (" " if text.startswith(" ") else ""), (" " if text.endswith(" ") else "")
-        self._pending = _stronger(self._pending, leading)
-        self._pending_main = _stronger(self._pending_main, leading)
+        self._space(leading)
         if not body:
             return
-        self._out += [self._pending if self._out else "", body]
-        self._pending = trailing
+        self.all.add(body, trailing)
         if self._in_main:
-            self._main += [self._pending_main if self._main else "", body]
-            self._pending_main = trailing
+            self.main.add(body, trailing)
 
     def _break(self, tag: str) -> None:
         if tag in _PARAGRAPH_BREAK:
             space = "\n\n"
+            self._head(0)
         elif tag in _LINE_BREAK:
             space = "\n"
         else:
             space = " " if tag in ("td", "th") else ""
-        self._pending = _stronger(self._pending, space)
-        self._pending_main = _stronger(self._pending_main, space)
+        self._space(space)
+
+    def _space(self, space: str) -> None:
+        self.all.space(space)
+        self.main.space(space)
+
+    def _head(self, level: int) -> None:
+        self.all.head(level)
+        self.main.head(level)
 
     def _is_dropped(self, tag: str, attributes: str) -> bool:
         if tag in self._dropped:
@@ -238,15 +236,8 @@ class _Writer:
             return False
         if tag == "header" and not self._in_main and not self._in_article:
             return True
-        given = _attributes(attributes) if attributes else {}
+        given = attributes_of(attributes) if attributes else {}
         return "hidden" in given or given.get("aria-hidden") == "true" or given.get("role") in _DROPPED_ROLES
-
-
-def _attributes(source: str) -> dict[str, str]:
-    return {
-        match[1].lower(): next((value.strip().lower() for value in match.groups()[1:] if value), "")
-        for match in _ATTRIBUTE.finditer(source)
-    }
 
 
 def _stronger(a: str, b: str) -> str:

@@ -4,6 +4,7 @@ import codecs
 import re
 from collections.abc import Iterator
 
+from spaniel.index.chunking.outline import Heading, Outlined
 from spaniel.retrieval.types import Document
 
 from .batch import Piece
@@ -31,7 +32,8 @@ def read_whole(file: SourceFile, context: Context) -> Iterator[Piece]:
     """The one document of a file, as one piece; an empty one when the file is malformed and that is not fatal.
 
     Text, Markdown and code are kept as they are, so that offsets point into the file as it stands (without a byte order
-    mark). HTML becomes text (`html_text`), and so do PDF (`pdf_text`) and Word documents (`docx_text`).
+    mark). HTML becomes text with its headings beside it (`html_text`); PDF (`pdf_text`) and Word documents
+    (`docx_text`) become text.
 
     Raises:
         InvalidInput, LimitExceeded: the file cannot be used, when malformed records are fatal.
@@ -67,12 +69,19 @@ def _read_all(stream: ByteStream, cap: int) -> bytes:
 
 def _document(file: SourceFile, data: bytes, context: Context) -> Document:
     """Raises MalformedRecordError when the file is no text, or none that can be read."""
-    title, text = _title_and_text(file, data, context)
+    title, text, headings = _read(file, data, context)
     if "\0" in text or "\0" in title:
         # Also where U+FFFD may take its place a file with NULs is named: most likely it is no text at all.
         text, title = (clean(part, "text", replace=context.replace) for part in (text, title))
     ident = content_id(title, text) if context.options.ids == "hash" else file.document_id
-    return Document(ident, text, title)
+    return Outlined(ident, text, title, headings=headings) if headings else Document(ident, text, title)
+
+
+def _read(file: SourceFile, data: bytes, context: Context) -> tuple[str, str, tuple[Heading, ...]]:
+    """Title, text and, where the text does not show them, headings."""
+    if file.format == "html":
+        return html_text(_decode(data, html=True, replace=context.replace))
+    return *_title_and_text(file, data, context), ()
 
 
 def _title_and_text(file: SourceFile, data: bytes, context: Context) -> tuple[str, str]:
@@ -81,9 +90,7 @@ def _title_and_text(file: SourceFile, data: bytes, context: Context) -> tuple[st
         return pdf_text(data, max_pages=options.max_pages, max_chars=options.max_record_bytes)
     if file.format == "docx":
         return docx_text(data, max_unpacked_bytes=options.max_file_bytes, max_chars=options.max_record_bytes)
-    text = _decode(data, html=file.format == "html", replace=context.replace)
-    if file.format == "html":
-        return html_text(text)
+    text = _decode(data, html=False, replace=context.replace)
     if file.format == "markdown":
         return markdown_title(text), text
     return (file.document_id if file.format == "code" else ""), text

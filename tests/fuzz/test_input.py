@@ -163,6 +163,6 @@ def test_csv_for_long(data: bytes, folder: Path, block: int) -> None:
     )
 )
 def test_html_for_long(page: str) -> None:
-    title, text = html_text(page)
+    title, text, _ = html_text(page)
     assert title == title.strip()
     assert text == text.strip()

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from spaniel.index.chunking.blocks import blocks_of
 from spaniel.index.chunking.chunker import Chunk, chunks_of
 from spaniel.index.chunking.settings import ChunkSettings, chunk_settings
+from spaniel.index.input.html import html_text
 from spaniel.models.counting import estimated
 from spaniel.retrieval.errors import InvalidInput
 
@@ -67,12 +68,37 @@ def cut(text: str, target: int, kind: str = "markdown", **settings: int) -> list
     return [(chunk.title("Keys"), text[chunk.start : chunk.end].strip()) for chunk in chunks]
 
 
+PAGE = """<title>Keys - The Manual</title><h1>Keys</h1><p>How keys are kept. They are secret.</p>
+<h2>Rotation<a href="#rotation">¶</a></h2><p>Keys are rotated every month. Nobody is told.</p>
+<pre>```
+# rotate all of them now, and then wait
+rotate --all</pre>
+<h3>By hand</h3><p>Run the command twice. Wait between the runs.
+<h2>Loss</h2><p>A lost key is revoked at once, and nobody knows it."""
+
+
 def test_headings_begin_chunks_and_stand_in_their_titles() -> None:
     assert [(title, text.splitlines()[0]) for title, text in cut(MARKDOWN, 12)] == [
         ("Keys", "# Keys"),
         ("Keys", "## Rotation"),
         ("Keys > Rotation", "### By hand"),
         ("Keys", "## Loss"),
+    ]
+
+
+def test_headings_of_a_page_begin_chunks_and_stand_in_their_titles() -> None:
+    """Told beside the text, in which `#` and three backquotes mark nothing."""
+    page = html_text(PAGE)
+    settings = ChunkSettings(8, max_tokens=12)
+    chunks = chunks_of(page.text, settings, words, kind="html", headings=page.headings)
+    assert [
+        (chunk.title("Keys - The Manual"), page.text[chunk.start : chunk.end].split("\n")[0]) for chunk in chunks
+    ] == [
+        ("Keys - The Manual", "Keys"),
+        ("Keys - The Manual", "Rotation¶"),
+        ("Keys - The Manual > Rotation", "```"),
+        ("Keys - The Manual > Rotation", "By hand"),
+        ("Keys - The Manual", "Loss"),
     ]
 
 
@@ -183,3 +209,5 @@ def test_what_callers_may_say() -> None:
 def test_a_title_repeats_nothing() -> None:
     assert Chunk(0, 1, ("Keys", "Loss")).title("Keys") == "Keys > Loss"
     assert Chunk(0, 1, ("Loss",)).title("") == "Loss"
+    assert Chunk(0, 1, ("KEYS", "Loss")).title("Keys | The Manual") == "Keys | The Manual > Loss"
+    assert Chunk(0, 1, ("Key", "Loss")).title("Keys and locks") == "Keys and locks > Key > Loss"

@@ -153,6 +153,24 @@ def test_without_the_packages_a_build_says_so_before_it_reads(tmp_path: Path, mo
     assert "spaniel[files]" in caught.value.hint and not (tmp_path / "kb").exists()
 
 
+def test_passages_of_pages_and_of_word_files_are_under_their_headings(tmp_path: Path) -> None:
+    words = " ".join(f"word{n}" for n in range(80))
+    (tmp_path / "docs").mkdir()
+    page = f"<title>Keys - The Manual</title><h1>Keys</h1><p>{words}<h2>Loss</h2><p>{words}<p>{words}"
+    (tmp_path / "docs" / "a.html").write_text(page)
+    file = docx.Document()
+    file.core_properties.title = "Keys"
+    for heading in ("Keys", "Loss"):
+        file.add_heading(heading, 1 + (heading == "Loss"))
+        file.add_paragraph(words)
+    file.add_paragraph(words)
+    file.save(str(tmp_path / "docs" / "b.docx"))
+    with sp.build(tmp_path / "docs", tmp_path / "kb") as kb:
+        assert kb.get("a.html#3").title == "Keys - The Manual > Loss"
+        assert kb.get("b.docx#3").title == "Keys > Loss"
+        assert kb.document_text("a.html") == f"Keys\n\n{words}\n\nLoss\n\n{words}\n\n{words}"
+
+
 def test_what_was_read_is_quoted_from_the_index(tmp_path: Path) -> None:
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "a.docx").write_bytes(word_bytes())

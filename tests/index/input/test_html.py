@@ -2,11 +2,13 @@
 
 import re
 from html import escape
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spaniel.index.chunking.outline import Heading
 from spaniel.index.input.html import html_text
 
 PAGES = {
@@ -69,15 +71,35 @@ def test_the_title_of_a_page(page: str, title: str) -> None:
 
 
 def test_the_title_is_no_part_of_the_text_and_a_heading_is() -> None:
-    assert html_text("<title>T</title><h1>H</h1><p>x") == ("T", "H\n\nx")
+    assert html_text("<title>T</title><h1>H</h1><p>x") == ("T", "H\n\nx", (Heading(0, 1, 1),))
 
 
 @given(st.lists(st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1), min_size=1))
 def test_escaped_words_come_back(words: list[str]) -> None:
-    assert html_text("<p>" + " ".join(f"<i>{escape(word)}</i>" for word in words)) == ("", " ".join(words))
+    assert html_text("<p>" + " ".join(f"<i>{escape(word)}</i>" for word in words)) == ("", " ".join(words), ())
 
 
-TAG_NAMES = "p div nav main article pre title h1 script li td svg footer header b textarea select"
+HEADED = {
+    "<h1>A</h1><p>x<h2>B <em>b</em></h2>y<h6>C": [(1, "A"), (2, "B b"), (6, "C")],
+    "<h2>never closed<p>x<h3>C<div>c</div></h3>": [(2, "never closed"), (3, "C\nc")],
+    "<h2> <a href=x>#</a> A<br>B </h2>x": [(2, "# A\nB")],
+    "<h2></h2><h3> </h3><h4>&nbsp;</h4>x": [],
+    "<nav><h2>Menu</h2></nav><h2>A</h2>x<footer><h2>Links</h2></footer>": [(2, "A")],
+    "<h1>out</h1><main>a<h2>in</h2>b</main><h3>out</h3>": [(2, "in")],
+    "<p>text</p> &nbsp; <h2>A</h2>": [(2, "A")],
+    "<table><tr><td>a<td><h3>B</h3></table>": [(3, "B")],
+    "<pre>code <h2>no</h2></pre><h2 hidden>no</h2>": [],
+    "<nav><h2>all of it</h2></nav>": [(2, "all of it")],
+}
+
+
+@pytest.mark.parametrize(("page", "headings"), HEADED.items(), ids=map(repr, HEADED))
+def test_headings_are_told_beside_the_text(page: str, headings: list[tuple[int, str]]) -> None:
+    read = html_text(page)
+    assert [(level, read.text[start:end]) for start, end, level in read.headings] == headings
+
+
+TAG_NAMES = "p div nav main article pre title h1 h2 h3 script li td svg footer header b textarea select"
 TAGS = st.sampled_from(TAG_NAMES.split())
 MARKUP = st.lists(
     st.builds("<{}>".format, TAGS)
@@ -90,8 +112,10 @@ MARKUP = st.lists(
 
 @given(MARKUP)
 def test_any_markup_gives_clean_text(page: str) -> None:
-    title, text = html_text(page)
-    assert (title, text) == html_text(page)
+    title, text, headings = html_text(page)
+    assert (title, text, headings) == html_text(page)
+    assert all(text[start:end].strip() and text[:start].endswith(("\n", "")[not start]) for start, end, _ in headings)
+    assert all(a.end < b.start for a, b in pairwise(headings))
     assert text == text.strip()
     assert "\n" not in title
     if not re.search("<pre", page, re.IGNORECASE):
@@ -110,6 +134,8 @@ def test_any_markup_gives_clean_text(page: str) -> None:
         "<title>",
         "<script>",
         "<nav>",
+        "<h2>x",
+        "<h2><br>x",
         "<p hidden>",
         "&#",
         "<",
