@@ -134,7 +134,7 @@ class AbstentionFigures(Struct, frozen=True, kw_only=True):
 
     `answered` of `n` were; `risk` is the mean loss of those. `aurc` is the area under the risk-coverage curve (lower is
     better) with its interval, `excess` what it lies above that of the best confidences for the same losses, `random`
-    that of confidences without meaning. `curve` holds points (coverage, risk).
+    that of confidences without meaning. `silence` is the F1 of never answering. `curve` holds points (coverage, risk).
     """
 
     n: Count
@@ -145,6 +145,7 @@ class AbstentionFigures(Struct, frozen=True, kw_only=True):
     high: float
     excess: float
     random: float
+    silence: float = 0.0
     curve: list[tuple[float, float]] = []
 
 

@@ -13,10 +13,13 @@ from pathlib import Path
 import spaniel as sp
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
+URL = os.environ.get("LLM_URL") or sys.exit(
+    "set LLM_URL to an OpenAI-compatible server, such as http://localhost:8080/v1"
+)
 QUESTION = " ".join(sys.argv[1:]) or "what must be true of an index after a crash?"
 
 with tempfile.TemporaryDirectory() as folder, sp.build(DOCS, Path(folder) / "kb") as kb:
-    llm = sp.OpenAI(os.environ["LLM_URL"], os.environ.get("LLM_MODEL", "default"))
+    llm = sp.OpenAI(URL, os.environ.get("LLM_MODEL", "default"))
     # Where the model fails, the embedded generator answers, and the answer says so.
     engine = sp.Engine(kb, generator=llm, fallback="extractive", budget_tokens=1500)
 

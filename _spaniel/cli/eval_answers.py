@@ -48,6 +48,7 @@ def answers(console: Console, collection_name: str, **options: Any) -> None:
     """
     check_cache(options)
     from spaniel.eval.answering.evaluate import evaluate_answers
+    from spaniel.eval.answering.gold import gold_of
     from spaniel.eval.cache import cache_folder
     from spaniel.eval.collections import collection
     from spaniel.eval.results import save_all
@@ -64,6 +65,7 @@ def answers(console: Console, collection_name: str, **options: Any) -> None:
         cache = cache_folder(options["cache"])
         work = Path(stack.enter_context(tempfile.TemporaryDirectory())) if options["no_cache"] else cache
         asked = collection(collection_name, split=options["split"], all=True, cache=cache, offline=options["offline"])
+        gold_of(asked)  # refuses a collection without answers before an index is built for it
         table = stack.enter_context(LiveTable(console))
         ready = answerers(
             specs,

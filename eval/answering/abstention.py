@@ -25,12 +25,13 @@ def confidence_of(answer: Answer) -> float:
 
 
 def abstention_figures(
-    answers: Sequence[Answer], f1: NDArray[np.float64], *, confidence: float, seed: int
+    answers: Sequence[Answer], f1: NDArray[np.float64], *, silence: float = 0.0, confidence: float, seed: int
 ) -> AbstentionFigures:
     """The figures of one run.
 
     Args:
         f1: float64 (n,), of each answer.
+        silence: mean F1 of never answering: the share of questions without an answer.
         confidence: of the interval, a percentile bootstrap over questions.
     """
     sure = np.array([confidence_of(each) for each in answers])
@@ -51,5 +52,6 @@ def abstention_figures(
         high=float(high),
         excess=excess_aurc(sure, loss),
         random=float(loss.mean()),
+        silence=silence,
         curve=[(float(curve.coverage[place]), float(curve.risk[place])) for place in shown],
     )

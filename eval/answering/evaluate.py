@@ -134,7 +134,11 @@ def _outcome(
         0,
     )
     figures = abstention_figures(
-        list(answers.values()), scores.values["F1"], confidence=settings.confidence, seed=settings.seed
+        list(answers.values()),
+        scores.values["F1"],
+        silence=sum(not gold[id_].answerable for id_ in answers) / n,
+        confidence=settings.confidence,
+        seed=settings.seed,
     )
     return Outcome(
         name,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spaniel.eval.collections.load import UNJUDGED
 from spaniel.retrieval.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -41,6 +42,9 @@ def gold_of(collection: "Collection") -> dict[str, Gold]:
     Raises:
         InvalidInput: the collection has no answers.
     """
+    if collection.load_parts is not None:
+        names = ", ".join(collection.info.parts[:8])
+        raise InvalidInput(collection.name, f"has several parts, each a collection of its own: {names}", "name one")
     found: dict[str, Gold] = {}
     for query_id in collection.queries:
         known = collection.query_meta.get(query_id, {})
@@ -75,5 +79,10 @@ def questions_of(
     if limit is not None and limit < len(ids):
         drawn = np.random.default_rng(seed).choice(len(ids), limit, replace=False)
         ids = [ids[place] for place in sorted(drawn.tolist())]
-    qrels = {query_id: collection.qrels.get(query_id, {}) for query_id in ids}
-    return replace(collection, queries={query_id: collection.queries[query_id] for query_id in ids}, qrels=qrels)
+    return replace(
+        collection,
+        queries={query_id: collection.queries[query_id] for query_id in ids},
+        qrels={query_id: collection.qrels.get(query_id, {}) for query_id in ids},
+        # Here questions without judgements do count: those that have no answer.
+        warnings=tuple(each for each in collection.warnings if not each.endswith(UNJUDGED)),
+    )

@@ -158,6 +158,9 @@ def _counts(
     }
 
 
+UNJUDGED = "have no judgement and do not count"
+"""How a warning ends that is not true where answers are evaluated."""
+
 _WARNINGS = {
     "judged_queries_unknown": "{n} judged queries are not in {queries}; they cannot be run and are left out",
     "absent_documents_judged": "{n} judgements of {qrels} are about documents that {corpus} does not have; "
@@ -180,5 +183,5 @@ def _warnings(counts: dict[str, int], files: Files, split: str) -> list[str]:
     found = [text.format(n=counts[key], **names) for key, text in _WARNINGS.items() if counts[key]]
     # With several splits it is the rule that a query is judged in one of them only.
     if (n := counts["queries_without_judgements"]) and len(files.splits) == 1:
-        found.append(f"{n} queries of {names['queries']} have no judgement and do not count")
+        found.append(f"{n} queries of {names['queries']} {UNJUDGED}")
     return found

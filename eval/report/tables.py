@@ -242,12 +242,13 @@ def parts_table(parts: Mapping[str, CollectionResults]) -> Table:
 
 def abstention_table(results: CollectionResults) -> Table:
     """A row an answerer: how much it answers at what risk, and whether its confidence means something."""
-    columns = [Column(name) for name in ("Answered", "Risk", "AURC", "Excess", "Random")]
+    columns = [Column(name) for name in ("Answered", "F1 of silence", "Risk", "AURC", "Excess", "Random")]
     rows = [
         Row(
             (
                 Cell(pipeline.name),
                 Cell(f"{found.answered:,} of {found.n:,}"),
+                Cell(fraction(found.silence)),
                 Cell(NOTHING if found.risk is None else fraction(found.risk)),
                 Cell(fraction(found.aurc), f"{fraction(found.low)}–{fraction(found.high)}"),
                 Cell(fraction(found.excess)),
@@ -258,7 +259,8 @@ def abstention_table(results: CollectionResults) -> Table:
         if (found := pipeline.abstention) is not None
     ]
     caption = (
-        "Loss is 1 - F1, and 1 for silence. Risk: mean loss of what was answered. AURC: area under the risk-coverage "
+        "F1 of silence: of never answering. Loss is 1 - F1, and 1 for silence. Risk: mean loss of what was "
+        "answered. AURC: area under the risk-coverage "
         "curve, lower is better; excess: above that of the best confidences for these losses; random: of confidences "
         "without meaning."
     )

@@ -1,6 +1,7 @@
 """`SpanielReranker`: any judge of ours as a document compressor of langchain-core."""
 
 from collections.abc import Sequence
+from threading import Lock
 from typing import Any
 
 from langchain_core.callbacks import Callbacks
@@ -39,6 +40,7 @@ class SpanielReranker(BaseDocumentCompressor):
     top_n: int | None = 4
     schedule: Any = None
     _opened: Any = PrivateAttr(default=None)
+    _opening: Any = PrivateAttr(default_factory=Lock)
 
     def model_post_init(self, context: Any, /) -> None:
         """Refuse a number of documents that cannot be."""
@@ -51,8 +53,9 @@ class SpanielReranker(BaseDocumentCompressor):
         """The best `top_n` of the documents, in their new order; the ones given are not changed."""
         if not documents:
             return []
-        if isinstance(self.judge, str) and self._opened is None:
-            self._opened = Rerank(self.judge, self.schedule)
+        with self._opening:
+            if isinstance(self.judge, str) and self._opened is None:
+                self._opened = Rerank(self.judge, self.schedule)
         passages = [passage_of(each, place) for place, each in enumerate(documents)]
         found = rerank(query, passages, self._opened or self.judge, schedule=self.schedule, top_n=self.top_n)
         return [_scored(documents[each.index], each.score) for each in found]

@@ -70,18 +70,10 @@ class SpanielVectorStore(VectorStore):
         self._writing = Lock()
         temporary = tempfile.TemporaryDirectory(prefix="spaniel-store-") if path is None else None
         self.path = Path(temporary.name) / "index" if temporary is not None else Path(path or "")
-        self._shared = SharedIndex()
+        self._shared = SharedIndex(self._opened)
         self._end = weakref.finalize(self, _ended, self._shared, temporary)
-        try:
-            index = open_index(self.path)
-        except IndexNotFound:
-            return
-        if _PART not in index.settings.dense:
-            index.close()
-            raise InvalidInput(str(self.path), f"is an index without vectors called {_PART!r}: no vector store made it")
-        with_this = index.dense(_PART, encoder=self._encoder)  # refuses another model
-        assert with_this is not None
-        self._shared.replace(index)
+        with self._shared.reading():  # what cannot be opened is told now
+            pass
 
     @property
     def embeddings(self) -> Embeddings:
@@ -89,7 +81,7 @@ class SpanielVectorStore(VectorStore):
         return self._embeddings
 
     def close(self) -> None:
-        """Close the index; a temporary one is removed. Repeating it does nothing."""
+        """Close the index; a temporary one is removed. Repeating it does nothing, anything else is an error then."""
         self._end()
 
     def add_texts(
@@ -213,6 +205,32 @@ class SpanielVectorStore(VectorStore):
         """Cosine, -1 to 1, to 0 to 1."""
         return lambda cosine: min(max((cosine + 1) / 2, 0.0), 1.0)
 
+    def _similarity_search_with_relevance_scores(
+        self, query: str, k: int = 4, **kwargs: Any
+    ) -> list[tuple[LangChainDocument, float]]:
+        """Of cosines alone: scores of words have no scale of their own."""
+        if kwargs.get("retriever", "dense") != "dense":
+            reason = f"{kwargs['retriever']!r} has no relevance between 0 and 1; only dense has"
+            raise InvalidInput("retriever", reason, hint="use similarity_search_with_score, without a score_threshold")
+        return super()._similarity_search_with_relevance_scores(query, k, **kwargs)
+
+    def _opened(self) -> Index | None:
+        """The index at the path, if one is there by now: another store may have made it."""
+        try:
+            index = open_index(self.path)
+        except IndexNotFound:
+            return None
+        try:
+            if _PART not in index.settings.dense:
+                raise InvalidInput(
+                    str(self.path), f"is an index without vectors called {_PART!r}: no vector store made it"
+                )
+            index.dense(_PART, encoder=self._encoder)  # refuses another model
+        except BaseException:
+            index.close()
+            raise
+        return index
+
     def _write(self, documents: list[Document]) -> None:
         if not documents:
             return
@@ -286,6 +304,6 @@ def _checked(k: int) -> int:
 
 
 def _ended(shared: SharedIndex, temporary: AbstractContextManager[str] | None) -> None:
-    shared.replace(None)
+    shared.close()
     if isinstance(temporary, tempfile.TemporaryDirectory):
         temporary.cleanup()

@@ -29,6 +29,7 @@ def test_json_is_the_results_and_every_answer_is_kept(pets: Path, spaniel: Run, 
     assert one["measures"]["F1"]["n"] == 4
     assert one["measures"]["spans"]["mean"] == 1.0
     assert one["abstention"]["n"] == 4
+    assert one["abstention"]["silence"] == 0.25
     assert one["cost"]["searches_per_query"] == 1.0
     assert done.data == json.loads((tmp_path / "out" / "results.json").read_text())
     lines = [json.loads(line) for line in (tmp_path / "out" / "per-query.jsonl").read_text().splitlines()]
@@ -66,6 +67,16 @@ def test_what_cannot_be_is_told(pets: Path, spaniel: Run, options: list[str], sa
     done = spaniel("eval", "answers", pets, *options)
     assert done.code == 2
     assert said in done.err
+
+
+def test_a_collection_of_parts_and_what_counts(pets: Path, spaniel: Run, tmp_path: Path) -> None:
+    parts = tmp_path / "languages"
+    parts.mkdir()
+    write_pets(parts / "en")
+    done = spaniel("eval", "answers", parts)
+    assert done.code == 2
+    assert "several parts" in done.err and "en" in done.err
+    assert "do not count" not in spaniel("eval", "answers", pets).err
 
 
 def test_a_collection_without_answers(pets: Path, spaniel: Run) -> None:

@@ -116,6 +116,39 @@ def test_a_temporary_index_goes_with_its_store() -> None:
     store.close()
 
 
+def test_a_closed_store_does_nothing_more() -> None:
+    store = SpanielVectorStore.from_texts(TEXTS, toy())
+    store.close()
+    for call in (
+        lambda: store.similarity_search("dogs"),
+        lambda: store.add_texts(["x"]),
+        lambda: store.delete(["x"]),
+        lambda: store.get_by_ids(["x"]),
+        lambda: store.max_marginal_relevance_search("dogs"),
+    ):
+        with pytest.raises(InvalidInput, match="has been closed"):
+            call()
+    assert not store.path.parent.exists()
+
+
+def test_two_stores_of_one_folder_see_what_the_other_made(tmp_path: Path) -> None:
+    first, second = SpanielVectorStore(toy(), tmp_path / "kb"), SpanielVectorStore(toy(), tmp_path / "kb")
+    assert second.similarity_search("dogs bark") == []
+    first.add_texts(["dogs bark"], ids=["a"])
+    assert [each.id for each in second.similarity_search("dogs bark")] == ["a"]
+    third = SpanielVectorStore(toy(), tmp_path / "other")
+    SpanielVectorStore(toy(), tmp_path / "other").add_texts(["cats purr"], ids=["b"])
+    third.add_texts(["birds sing"], ids=["c"])
+    assert {each.id for each in third.similarity_search("cats purr", k=3)} == {"b", "c"}
+
+
+def test_words_have_no_relevance_between_0_and_1() -> None:
+    store = SpanielVectorStore.from_texts(TEXTS, toy())
+    with pytest.raises(InvalidInput, match="no relevance between 0 and 1"):
+        store.similarity_search_with_relevance_scores("dogs", retriever="bm25")
+    store.close()
+
+
 def test_readers_go_on_while_a_writer_adds() -> None:
     store = SpanielVectorStore.from_texts(TEXTS, toy(), ids=["a", "b", "c"])
     failed: list[BaseException] = []
