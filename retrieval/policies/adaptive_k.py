@@ -9,16 +9,17 @@ other places to cut; here they have its names:
 - `2diff_spike`: the first gap that is larger than both of its neighbours; the largest one where there is none.
 - `ignore_below_median`: the largest gap in the upper half.
 
-What differs, and why (docs/cutoffs.md has the figures): only the first `window` passages count, because in a list as
-long as the collection the largest gap of the tail is anywhere; what is left out of the head is a number and no share,
-for the same reason; and a gap must be `contrast` times the median gap, if wanted, or `fallback_k` passages stay: the
-largest of a hundred equal gaps says nothing.
+What differs by default, and why (docs/cutoffs.md has the figures; `AdaptiveK.paper` has what was published): only the
+first `window` passages count, because in a list as long as the collection the largest gap of the tail is anywhere; what
+is left out of the head is a number and no share, for the same reason; a gap must be `contrast` times the median gap, if
+wanted, or `fallback_k` passages stay: the largest of a hundred equal gaps says nothing; and what is kept behind the gap
+is to be asked for.
 
 Left out on purpose: the buffer as a factor.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal, TypeAlias
+from typing import ClassVar, Literal, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,7 @@ from .cutting import CutPolicy, check_bounds, check_window, window_of
 __all__ = ["AdaptiveK", "GapMethod"]
 
 GapMethod: TypeAlias = Literal["largest_gap", "moving_avg", "2diff_spike", "ignore_below_median"]
+_ALL = 1 << 31  # more than any ranking holds
 _METHODS = ("largest_gap", "moving_avg", "2diff_spike", "ignore_below_median")
 
 
@@ -83,6 +85,16 @@ class AdaptiveK(CutPolicy):
             raise InvalidInput(self.name, f"tail_share is {self.tail_share}; it must be at least 0 and below 1")
         if not 0 <= self.contrast < float("inf"):
             raise InvalidInput(self.name, f"contrast is {self.contrast}; it must be finite and at least 0")
+
+    @classmethod
+    def paper(cls, max_k: int | None = None, *, method: GapMethod = "largest_gap") -> Self:
+        """As published: all that was found counts, and 5 passages behind the gap are kept.
+
+        Example:
+            >>> AdaptiveK.paper().cut("keys", Ranking.of(range(9), [0.9, 0.88, 0.4, 0.38, 0.3, 0.2, 0.15, 0.1, 0.05]))
+            7
+        """
+        return cls(max_k, method=method, buffer=5, window=_ALL)
 
     def _decided(self, query: QueryLike, ranking: Ranking) -> tuple[int, dict[str, JSON]]:
         gaps, stop = self._gaps(window_of(ranking, self.window))

@@ -10,7 +10,9 @@ alpha.
 
 The guarantee is about the average over queries and over draws of the n, not about any one query; it speaks of passages
 within the window only; and it says nothing of how many are kept: that is as good as the values are (probabilities of a
-`Calibration`, worths of a `PricedCut`, or scores as they are).
+`Calibration`, worths of a `PricedCut`, or scores as they are). Values may come from more passages than the window (a
+standing is one among all that a calibration looks at): they are made of the same head when the level is fitted and when
+it is used, so rankings must be as deep here as there.
 """
 
 from collections.abc import Mapping, Sequence
@@ -101,16 +103,17 @@ class ConformalCut(FittedPolicy):
         """Find the level on judged queries that had no part in fitting the values.
 
         Args:
-            rankings, judgements: as for `PricedCut.fit`. Queries without a relevant passage in the window count with a
-                loss of 0, in the guarantee too; leave them out to speak of the others.
+            rankings, judgements: as for `PricedCut.fit`; rankings as deep as those that will be cut. Queries without a
+                relevant passage in the window count with a loss of 0, in the guarantee too; leave them out to speak of
+                the others.
 
         Raises:
-            InvalidInput: nothing relevant, or fewer queries than alpha needs: 1 / alpha - 1.
+            InvalidInput: nothing relevant in any window, or fewer queries than alpha needs: 1 / alpha - 1.
         """
         warn_of_places(cls.name, rankings)
         if calibration is not None and calibration.depth is not None:
             window = min(window, calibration.depth)
-        judged = judged_places(cls.name, rankings, judgements, window=window, relevance=relevance)
+        judged = judged_places(cls.name, rankings, judgements, relevance=relevance)
         n = len(judged.rankings)
         policy = cls(None, alpha, loss, window, calibration, priced, min_k, n, 0.0, note)
         if 1 / (n + 1) > alpha:
@@ -118,9 +121,11 @@ class ConformalCut(FittedPolicy):
             raise InvalidInput(cls.name, f"{n} judged queries; alpha = {alpha} needs {needed} at least")
         falls: list[tuple[float, float]] = []  # (value of a relevant passage, what losing it costs)
         for ranking, relevant in zip(judged.rankings, judged.relevant, strict=True):
-            values = policy._values(ranking)[relevant]
+            values = policy._values(ranking)[relevant[:window]]
             if len(values):
                 falls += [(float(values[0]), 1.0)] if loss == "miss" else [(float(v), 1 / len(values)) for v in values]
+        if not falls:
+            raise InvalidInput(cls.name, f"no relevant passage was found among the first {window}", "widen the window")
         values, costs = (np.array(each) for each in zip(*sorted(falls), strict=True))
         # At the level of the i-th value all smaller ones are lost: equal values are kept or lost together.
         lost = np.concatenate([[0.0], np.cumsum(costs)])[np.searchsorted(values, values, side="left")]
@@ -131,7 +136,7 @@ class ConformalCut(FittedPolicy):
         )
 
     def _values(self, ranking: Ranking) -> NDArray[np.float64]:
-        """float64 (min(window, n),), never rising from place to place."""
+        """float64 (min(window, n),), never rising from place to place, of a ranking as deep as the source looks."""
         if self.priced is not None:
             values = self.priced.worth(ranking)[: self.window]
         elif self.calibration is not None:

@@ -85,7 +85,7 @@ class OrdinalCutoff(FittedPolicy):
                 reading on would not help it. Ranks behind the window count as its last one.
             depth: how many scores it looks at.
             asymmetry: how much heavier a prediction below the rank weighs than one above it.
-            ridge: added to the diagonal for each query.
+            ridge: a thousandth of it is added to the diagonal for each query.
 
         Raises:
             InvalidInput: numbers that differ, no query left, or settings out of range.

@@ -95,17 +95,22 @@ class PricedCut(FittedPolicy):
             judgements: for each query grade by ordinal; relevant passages that were not found may stand there under
                 numbers of their own, and count.
             price: as it is; or
-            mean_k: the lowest price at which so many passages are kept on average at most; or
-            recall: the highest at which the mean share of what is relevant is at least so much.
+            mean_k: the lowest price at which so many passages are kept on average at most; `min_k` or more; or
+            recall: the highest at which the mean share of what is relevant is at least so much; above 0, at most 1.
             gain: of a relevant passage: "share", 1 over the number of those of its query; or "count", 1.
 
         Raises:
-            InvalidInput: not one of the three, nothing relevant, or a recall that the window does not hold.
+            InvalidInput: not one of the three, one out of range, nothing relevant, or a recall that the window does not
+                hold.
 
         Cost: 500 queries take 0.3 s, 5,000 take 2 s.
         """
         if sum(each is not None for each in (price, mean_k, recall)) != 1:
             raise InvalidInput(cls.name, "give one of price, mean_k and recall")
+        if mean_k is not None and not min_k <= mean_k < float("inf"):
+            raise InvalidInput(cls.name, f"mean_k is {mean_k}; it must be finite and at least min_k, {min_k}")
+        if recall is not None and not 0 < recall <= 1:
+            raise InvalidInput(cls.name, f"recall is {recall}; it must lie above 0 and not above 1")
         warn_of_places(cls.name, rankings)
         judged = judged_places(cls.name, rankings, judgements, window=window, relevance=relevance)
         features = [place_features(window_of(ranking, window)) for ranking in judged.rankings]

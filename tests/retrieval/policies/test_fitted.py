@@ -21,6 +21,7 @@ from spaniel.retrieval.policies.judged import first_relevant_ranks, judged_place
 from spaniel.retrieval.policies.ordinal import OrdinalCutoff
 from spaniel.retrieval.policies.place_features import PLACE_FEATURES, place_features
 from spaniel.retrieval.policies.priced import PricedCut, priced_k
+from spaniel.retrieval.policies.score_calibration import Calibration
 from spaniel.retrieval.protocols import CutoffPolicy
 
 FIT, HELD_OUT = world(300, seed=1), world(300, seed=2)
@@ -144,9 +145,34 @@ def test_the_guarantee_holds_over_draws(loss: Any, alpha: float) -> None:
         fit, tried = world(60, seed=1000 + seed, depth=30), world(40, seed=5000 + seed, depth=30)
         policy = ConformalCut.fit(fit.rankings, fit.judgements, alpha=alpha, loss=loss, min_k=0)
         losses.append(np.mean(risk(policy, tried)))
+    _near(losses, alpha)
+
+
+def _near(losses: list[Any], alpha: float) -> None:
     error = np.std(losses) / np.sqrt(len(losses))
     assert np.mean(losses) <= alpha + 2.6 * error
     assert np.mean(losses) >= alpha - 2 / 61 - 2.6 * error
+
+
+BY_HAND = [2.0 if name == "log_share" else 0.0 for name in PLACE_FEATURES]
+SOURCES: dict[str, dict[str, Any]] = {
+    "standing": {"calibration": Calibration(0.0, 0.0, 1.0)},
+    "standing, depth": {"calibration": Calibration(0.5, 0.0, 1.0, depth=25)},
+    "priced": {"priced": PRICED},
+    "share": {"priced": PricedCut(0.02, (*BY_HAND, 0.0))},
+}
+"""Values that are made of more passages than a window of 8."""
+
+
+@pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
+def test_the_guarantee_holds_whatever_the_values_are_made_of(source: Any) -> None:
+    losses = []
+    for seed in range(40):
+        fit, tried = world(60, seed=2000 + seed, depth=30), world(40, seed=7000 + seed, depth=30)
+        policy = ConformalCut.fit(fit.rankings, fit.judgements, alpha=0.2, window=8, min_k=0, **source)
+        assert policy.risk == pytest.approx(np.mean(risk(policy, fit)))
+        losses.append(np.mean(risk(policy, tried)))
+    _near(losses, 0.2)
 
 
 @given(st.integers(0, 10_000))
@@ -211,6 +237,9 @@ def test_queries_without_anything_relevant_take_no_part() -> None:
         lambda: PricedCut.fit(FIT.rankings, FIT.judgements),
         lambda: PricedCut.fit(FIT.rankings, FIT.judgements, price=0.1, mean_k=3),
         lambda: PricedCut.fit(FIT.rankings, FIT.judgements[1:], price=0.1),
+        lambda: PricedCut.fit(FIT.rankings, FIT.judgements, mean_k=0.5),
+        lambda: PricedCut.fit(FIT.rankings, FIT.judgements, mean_k=float("nan")),
+        lambda: PricedCut.fit(FIT.rankings, FIT.judgements, recall=float("nan")),
         lambda: PricedCut.fit(FIT.rankings, [{} for _ in FIT.rankings], price=0.1),
         lambda: OrdinalCutoff.fit(FIT.rankings, [None] * 300),
         lambda: OrdinalCutoff.fit(FIT.rankings, RANKS[1:]),
@@ -220,6 +249,7 @@ def test_queries_without_anything_relevant_take_no_part() -> None:
         lambda: CumulativeThreshold.fit(FIT.rankings, RANKS, coverage=0.0),
         lambda: CumulativeThreshold(1.5),
         lambda: ConformalCut.fit(FIT.rankings, FIT.judgements, alpha=0.001),
+        lambda: ConformalCut.fit([ranked([3.0, 2.0, 1.0])] * 20, [{2: 1}] * 20, window=2),
         lambda: ConformalCut.fit(FIT.rankings, FIT.judgements, loss="all"),  # type: ignore[arg-type]
         lambda: ConformalCut(1.0, 0.1, calibration=CALIBRATION, priced=PRICED),
         lambda: ConformalCut(1.0, 0.1, window=80, priced=PRICED),

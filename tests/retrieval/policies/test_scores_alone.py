@@ -48,6 +48,8 @@ def test_variants_of_the_paper() -> None:
     assert AdaptiveK(method="ignore_below_median", head_skip=2).cut("q", scores) == 3
     assert AdaptiveK(method="2diff_spike").cut("q", ranked([9.5, 8.5, 7.5, 6.5, 5.5])) == 1
     assert AdaptiveK(buffer=5).cut("q", scores) == 10
+    assert AdaptiveK.paper().cut("q", scores) == 10
+    assert AdaptiveK.paper(4, method="2diff_spike") == AdaptiveK(4, method="2diff_spike", buffer=5, window=1 << 31)
 
 
 @given(WHOLE, st.integers(2, 6))
