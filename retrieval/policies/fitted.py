@@ -1,6 +1,5 @@
 """Cut-off policies that are fitted to judged queries: kept as JSON, checked before use."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -8,11 +7,11 @@ from typing import Any, Self
 
 import msgspec
 
-from spaniel.retrieval.atomic import written_whole
 from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.types import JSON
 
 from .cutting import CutPolicy
+from .json_file import read_json, write_json
 
 __all__ = ["FittedPolicy", "check_finite"]
 
@@ -50,8 +49,7 @@ class FittedPolicy(CutPolicy):
 
     def save(self, path: str | Path) -> None:
         """Write it as JSON, whole or not at all."""
-        with written_whole(path) as stream:
-            stream.write(json.dumps(self.to_json(), indent=1, allow_nan=False) + "\n")
+        write_json(path, self.to_json(), indent=1)
 
     @classmethod
     def read(cls, path: str | Path) -> Self:
@@ -59,12 +57,9 @@ class FittedPolicy(CutPolicy):
 
         Raises:
             InvalidInput: the file is missing, or holds something else.
+            LimitExceeded: it is of more than 1 MiB.
         """
-        try:
-            with Path(path).open("rb") as stream:
-                value = json.loads(stream.read(_MOST_BYTES))
-        except (OSError, ValueError, RecursionError) as error:
-            raise InvalidInput(str(path), f"no policy can be read ({error})") from error
+        value = read_json(path, "policy", most_bytes=_MOST_BYTES)
         if not isinstance(value, dict):
             raise InvalidInput(str(path), f"holds a {type(value).__name__}, no policy")
         try:

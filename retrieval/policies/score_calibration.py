@@ -12,7 +12,6 @@ A calibration holds for the scorer, the kind of collection and the depth that it
 rarer at depth 100 than at 10.
 """
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -22,9 +21,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spaniel.retrieval.atomic import written_whole
 from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.types import JSON, Ranking
+
+from .json_file import read_json, write_json
 
 __all__ = ["Calibration", "sigmoid", "standing"]
 
@@ -111,8 +111,7 @@ class Calibration:
 
     def save(self, path: str | Path) -> None:
         """Write it as JSON, whole or not at all."""
-        with written_whole(path) as stream:
-            stream.write(json.dumps(self.to_json(), indent=1) + "\n")
+        write_json(path, self.to_json(), indent=1)
 
     @classmethod
     def read(cls, path: str | Path) -> "Calibration":
@@ -120,12 +119,9 @@ class Calibration:
 
         Raises:
             InvalidInput: the file is missing, or is none.
+            LimitExceeded: it is of more than 64 KiB.
         """
-        try:
-            with Path(path).open("rb") as stream:
-                value = json.loads(stream.read(_MOST_BYTES))
-        except (OSError, ValueError, RecursionError) as error:
-            raise InvalidInput(str(path), f"no calibration can be read ({error})") from error
+        value = read_json(path, "calibration", most_bytes=_MOST_BYTES)
         if not isinstance(value, dict):
             raise InvalidInput(str(path), f"holds a {type(value).__name__}, no calibration")
         return cls.from_json(value)

@@ -1,4 +1,4 @@
-"""What every cut-off policy promises: inherit `CutoffContract` and give it a `policy` fixture."""
+"""What every cut-off policy promises: inherit `CutoffContract` and parametrize its `policy`."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -35,11 +35,12 @@ def ranked(scores: list[float]) -> Ranking:
 
 
 class CutoffContract:
-    """The suite. `policy` must be safe to share between tests."""
+    """The suite. `policy` is parametrized indirectly; each must be safe to share between tests."""
 
     @pytest.fixture
-    def policy(self) -> CutoffPolicy:
-        raise NotImplementedError
+    def policy(self, request: pytest.FixtureRequest) -> CutoffPolicy:
+        given: CutoffPolicy = request.param
+        return given
 
     def test_plays_the_role(self, policy: CutoffPolicy) -> None:
         assert isinstance(policy, CutoffPolicy)

@@ -19,10 +19,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from spaniel.retrieval.errors import InvalidInput, LimitExceeded
 from spaniel.retrieval.policies.decision import Decision
+from spaniel.retrieval.policies.json_file import write_json
 from spaniel.retrieval.types import JSON
 
 from .reward import COSTS, Reward
-from .state import check_number, entry, generator_of, generator_state, integer_of, opened, wrapped, write_json
+from .state import check_number, entry, generator_of, generator_state, integer_of, opened, wrapped
 
 __all__ = ["Bandit", "Common", "Floats", "Saved", "check_settings", "check_size", "greedy"]
 

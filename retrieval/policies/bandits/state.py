@@ -4,17 +4,14 @@ A file is {"format", "version", "policy": its name, "settings": what it was made
 Arrays are nested lists; their shapes must be those that the settings ask for, and every number finite.
 """
 
-import json
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spaniel.retrieval.atomic import written_whole
-from spaniel.retrieval.errors import InvalidInput, LimitExceeded
+from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.types import JSON
 
 __all__ = [
@@ -26,13 +23,10 @@ __all__ = [
     "integer_of",
     "listed",
     "opened",
-    "read_json",
     "wrapped",
-    "write_json",
 ]
 
 _FORMAT, _VERSION = "spaniel-policy", 1
-_MOST_BYTES = 256 << 20
 _WHERE = "policy"
 
 
@@ -141,28 +135,3 @@ def generator_of(value: Any) -> np.random.Generator:
     rng = np.random.default_rng(0)
     rng.bit_generator.state = {"bit_generator": "PCG64", "state": numbers, "has_uint32": 0, "uinteger": 0}
     return rng
-
-
-def write_json(path: str | Path, value: Mapping[str, JSON]) -> None:
-    """Write it, whole or not at all."""
-    with written_whole(path) as stream:
-        stream.write(json.dumps(value, allow_nan=False) + "\n")
-
-
-def read_json(path: str | Path) -> Any:
-    """What stands in a file.
-
-    Raises:
-        InvalidInput: it is missing, or holds no JSON.
-        LimitExceeded: more than 256 MiB.
-    """
-    try:
-        size = Path(path).stat().st_size
-        if size > _MOST_BYTES:
-            raise LimitExceeded(f"bytes of {path}", size, _MOST_BYTES)
-        with Path(path).open("rb") as stream:
-            return json.loads(stream.read(_MOST_BYTES))
-    except (OSError, RecursionError) as error:
-        raise InvalidInput(str(path), f"no policy can be read ({error})") from error
-    except json.JSONDecodeError as error:
-        raise InvalidInput(str(path), f"no policy can be read ({error})") from error

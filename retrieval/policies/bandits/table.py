@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from spaniel.retrieval.errors import InvalidInput
+from spaniel.retrieval.policies.json_file import read_json
 
 from .base import Bandit, check_settings
 from .budgeted import BudgetedBandit
@@ -17,10 +18,12 @@ from .linear import LinearThompson, LinUCB
 from .means import UCB1, EpsilonGreedy
 from .rff import RffUcb
 from .shadow import Shadow
-from .state import entry, opened, read_json
+from .state import entry, opened
 from .thompson import BetaThompson, Thompson
 
 __all__ = ["POLICIES", "Policy", "make_policy", "policy_from_json", "read_policy"]
+
+_MOST_BYTES = 256 << 20
 
 Policy: TypeAlias = Bandit | BudgetedBandit | Shadow
 
@@ -72,7 +75,7 @@ def read_policy(path: str | Path) -> Policy:
         InvalidInput: the file is missing, or holds none.
         LimitExceeded: a file of more than 256 MiB.
     """
-    return policy_from_json(read_json(path))
+    return policy_from_json(read_json(path, "policy", most_bytes=_MOST_BYTES))
 
 
 def _nested(value: Any, around: tuple[str, ...]) -> Policy:

@@ -37,7 +37,4 @@ POLICIES: dict[str, CutoffPolicy] = {
 
 @pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES, indirect=True)
 class TestPolicies(CutoffContract):
-    @pytest.fixture
-    def policy(self, request: pytest.FixtureRequest) -> CutoffPolicy:
-        given: CutoffPolicy = request.param
-        return given
+    """The common suite."""

@@ -42,10 +42,7 @@ POLICIES: dict[str, FittedPolicy] = {
 
 @pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES, indirect=True)
 class TestPolicies(CutoffContract):
-    @pytest.fixture
-    def policy(self, request: pytest.FixtureRequest) -> CutoffPolicy:
-        given: CutoffPolicy = request.param
-        return given
+    """The common suite."""
 
 
 def recalls(policy: CutoffPolicy, of: World) -> np.ndarray[Any, np.dtype[np.float64]]:
