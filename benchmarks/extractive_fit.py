@@ -38,6 +38,7 @@ from spaniel.rag.generators.extractive.spans import SPAN_FEATURES, candidate_spa
 
 _SHARE_ABSENT = 0.9
 _LEAST_DF = 200
+_FORM = -3.0  # set by hand: SQuAD has neither code nor tables
 _SETTINGS: tuple[Where, ...] = ("given", "found", "absent")
 
 
@@ -87,9 +88,9 @@ def fit_sentences(fit: Sequence[Case], encoder: Kept | None) -> dict[str, float]
             if (good := np.array(own) * np.array(right)).any():
                 rows.append(reading.features)
                 wanted.append(good)
-    columns = [i for i, name in enumerate(FEATURES) if encoder is not None or name != "cosine"]
+    columns = [i for i, name in enumerate(FEATURES) if name != "form" and (encoder is not None or name != "cosine")]
     weights = _softmax_fit([row[:, columns] for row in rows], wanted)[0]
-    return {FEATURES[i]: round(float(weight), 3) for i, weight in zip(columns, weights, strict=True)}
+    return {FEATURES[i]: round(float(weight), 3) for i, weight in zip(columns, weights, strict=True)} | {"form": _FORM}
 
 
 def fit_spans(fit: Sequence[Case], weights: Weights) -> dict[str, NDArray[np.float64]]:

@@ -62,5 +62,7 @@ def _parsed(text: str, n: int) -> Parsed:
 def _known(piece: Piece) -> Claims:
     text = unreferring(piece.text)
     start, end = len(text) - len(text.lstrip()), len(text.rstrip())
+    if start >= end:  # says nothing, so it has nothing to cite
+        return Claims(text, [], [])
     marks = [Mark(end, each.number, each.number, known=(each.start, each.end)) for each in piece.quoted]
-    return Claims(text, [(start, end)] if start < end else [], marks)
+    return Claims(text, [(start, end)], marks)

@@ -5,7 +5,7 @@ model that need no parser (Rajpurkar et al., EMNLP 2016, sec. 5); the encoder's 
 kind of answer stand beside them. The length of a sentence and the rank of its passage were tried and added nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from spaniel.retrieval.prompt import Excerpt
 
 from .frequencies import Rarity
+from .layout import Form
 from .questions import Kind, spans_of_kind
 from .sentences import Sentence
 
 __all__ = ["FEATURES", "Asked", "features_of"]
 
-FEATURES = ("overlap", "context", "bigrams", "cosine", "share", "kind")
+FEATURES = ("overlap", "context", "bigrams", "cosine", "share", "kind", "form")
 """Names of the columns:
 
 overlap: share of the question's weight in terms that the sentence holds.
@@ -28,7 +29,9 @@ bigrams: share of the question's neighbouring terms that are neighbours in the s
 cosine: of question and sentence, by the encoder; 0 without one.
 share: its excerpt's score as a share of the best one's; 1 where scores are not above 0.
 kind: 1 where something in it that the question does not hold is of the kind asked for; 0.5 where no kind is asked for.
+form: how little it is a sentence: 0 for one, 1 for code, a heading or a line that only leads in to something.
 """
+_FORMS: Mapping[Form, float] = {"led": 0.0, "table": 0.2, "row": 0.3, "lead": 1.0, "code": 1.0, "heading": 1.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,7 @@ def features_of(
             0.0,
             shares[place],
             _has_kind(sentence.text, asked.kind, question_words),
+            _FORMS.get(sentence.form, 0.0),
         )
     return told
 

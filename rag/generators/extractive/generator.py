@@ -18,10 +18,11 @@ from spaniel.index.analysis import Analyzer, AnalyzerSpec
 from spaniel.models.counting import TokenCounter, estimated
 from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.policies.features.rarity import Frequencies
-from spaniel.retrieval.prompt import Finish, Piece, Prompt, Quoted
+from spaniel.retrieval.prompt import Finish, Piece, Prompt
 from spaniel.retrieval.protocols import Encoder
 
 from .choice import best_sentences
+from .layout import plain
 from .reading import Reader, Reading
 from .sentences import Sentence
 from .settings import Weights, shipped
@@ -129,7 +130,7 @@ class Extractive:
         said, finish = self._fitting(reading, max_tokens)
         usage = _usage(reading, sum(self.count(each.marked) for each in said))
         for i, each in enumerate(said):
-            yield each if i == 0 else replace(each, text=f"{_between(said[i - 1].text)}{each.text}")
+            yield each if i == 0 else replace(each, text=f"{_between(said[i - 1].text, each.text)}{each.text}")
         yield Piece(finish=finish, usage=usage, confidence=reading.confidence)
 
     def _fitting(self, reading: Reading, max_tokens: int) -> tuple[list[Piece], Finish]:
@@ -153,7 +154,7 @@ class Extractive:
         words = sentence.text.split(" ")
         while words:
             text = " ".join(words)
-            cut = _said(replace(sentence, end=sentence.start + len(text), text=text))
+            cut = _said(replace(sentence, end=sentence.start + len(text), shown=plain(text), head=None))
             if text and self.count(f" {cut.marked}") <= max_tokens:
                 return [cut]
             words = words[: len(words) * 3 // 4]
@@ -161,14 +162,13 @@ class Extractive:
 
 
 def _said(sentence: Sentence, text: str | None = None) -> Piece:
-    """The sentence, or a text that stands in it, with where it stands."""
-    quoted = Quoted(sentence.excerpt + 1, sentence.start, sentence.end)
-    return Piece(sentence.text if text is None else text, quoted=(quoted,))
+    """The sentence as it is shown, or a text that stands in it, with where it stands."""
+    return Piece(sentence.shown if text is None else text, quoted=sentence.quoted)
 
 
-def _between(before: str) -> str:
-    """What parts a sentence from the one before it: a line's end where that has no stop, as a heading has none."""
-    return " " if _STOP.search(before) else "\n"
+def _between(before: str, after: str) -> str:
+    """What parts a sentence from the one before it: a line's end where that has no stop, or one of them has lines."""
+    return " " if _STOP.search(before) and "\n" not in before + after else "\n"
 
 
 def _usage(reading: Reading | None, answer_tokens: int) -> dict[str, int]:

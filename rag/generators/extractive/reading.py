@@ -106,7 +106,7 @@ class Reader:
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Vectors of the sentences, and their cosines with the question."""
         asked = of_length_1(encoder.encode([question], kind="query"))
-        vectors = of_length_1(encoder.encode([sentence.text for sentence in sentences], kind="passage"))
+        vectors = of_length_1(encoder.encode([sentence.shown for sentence in sentences], kind="passage"))
         return vectors, vectors @ asked[0]
 
     def _judged(

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from spaniel.index.analysis import Analyzer
-from spaniel.index.chunking.sentences import sentence_spans
-from spaniel.retrieval.prompt import Excerpt, Prompt
+from spaniel.retrieval.prompt import Excerpt, Prompt, Quoted
+
+from .layout import Form, Part, parts_of, plain, row_text, table_text
 
 __all__ = ["MAX_SENTENCES", "Sentence", "sentences_of"]
 
@@ -27,6 +28,9 @@ class Sentence:
         start, end: in characters of the excerpt's document.
         text: the document's own text there, which stands in the excerpt's text as well.
         terms: as the analyser gives them, in order.
+        shown: the text without marks of Markdown; a row of a table with the names of its columns.
+        form: what it is.
+        head: (start, end) of the head of its table in the document, of a row that has one.
     """
 
     excerpt: int
@@ -34,6 +38,15 @@ class Sentence:
     end: int
     text: str
     terms: tuple[str, ...]
+    shown: str
+    form: Form = "prose"
+    head: tuple[int, int] | None = None
+
+    @property
+    def quoted(self) -> tuple[Quoted, ...]:
+        """Where it stands, its head first."""
+        spans = [self.head] if self.head is not None else []
+        return tuple(Quoted(self.excerpt + 1, *span) for span in [*spans, (self.start, self.end)])
 
 
 def sentences_of(prompt: Prompt, analyzer: Analyzer) -> list[Sentence]:
@@ -47,12 +60,32 @@ def sentences_of(prompt: Prompt, analyzer: Analyzer) -> list[Sentence]:
     found: list[Sentence] = []
     for place, excerpt in enumerate(prompt.excerpts):
         for offset, text in _spans(excerpt):
-            for start, end in _sentences(text):
-                if terms := tuple(analyzer.tokens(text[start:end])):
-                    found.append(Sentence(place, offset + start, offset + end, text[start:end], terms))
+            for part in _parts(text):
+                own, shown = text[part.start : part.end], _shown(text, part)
+                if (terms := tuple(analyzer.tokens(_spoken(own, shown, part.form)))) and shown:
+                    head = (offset + part.head[0], offset + part.head[1]) if part.head else None
+                    found.append(
+                        Sentence(place, offset + part.start, offset + part.end, own, terms, shown, part.form, head)
+                    )
                 if len(found) == MAX_SENTENCES:
                     return found
     return found
+
+
+def _spoken(own: str, shown: str, form: Form) -> str:
+    """The words that count: without the names of columns, which every row would hold, and without code led to."""
+    return own.partition("```")[0] if form == "led" else shown if form == "prose" else own
+
+
+def _shown(text: str, part: Part) -> str:
+    own = text[part.start : part.end]
+    if part.form == "row":
+        return row_text(own, text[slice(*part.head)] if part.head else "")
+    if part.form == "table":
+        return table_text(own)
+    if part.form in ("code", "led"):
+        return own
+    return plain(own)
 
 
 def _spans(excerpt: Excerpt) -> Iterator[tuple[int, str]]:
@@ -65,11 +98,14 @@ def _spans(excerpt: Excerpt) -> Iterator[tuple[int, str]]:
             yield start, text
 
 
-def _sentences(text: str) -> Iterator[tuple[int, int]]:
-    """(start, end) of the sentences, parted where a source's references stand after a stop, without those."""
-    for first, last in sentence_spans(text):
-        start = first
-        for mark in _MARKS_BETWEEN.finditer(text[first:last]):
-            yield start, first + mark.start()
+def _parts(text: str) -> Iterator[Part]:
+    """The parts, those of prose parted where a source's references stand after a stop, without those."""
+    for part in parts_of(text):
+        if part.form != "prose":
+            yield part
+            continue
+        start, first = part.start, part.start
+        for mark in _MARKS_BETWEEN.finditer(text[first : part.end]):
+            yield Part(start, first + mark.start())
             start = first + mark.end()
-        yield start, last
+        yield Part(start, part.end)

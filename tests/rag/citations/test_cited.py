@@ -187,6 +187,12 @@ def test_spans_of_a_document_that_has_changed_do_not_count() -> None:
     assert dict(cited(pieces, PROMPT, {}).dropped) == {"no_source": 1}
 
 
+def test_a_piece_that_says_nothing_cites_nothing() -> None:
+    said = Piece("Yearly.", quoted=(Quoted(1, 0, 23),))
+    found = cited([said, Piece(" ", quoted=(Quoted(2, 0, 15),))], PROMPT, STORED)
+    assert [each.text for each in found.citations] == [KEYS[:23]] and not found.dropped
+
+
 def test_what_is_quoted_knowingly_refers_to_nothing() -> None:
     found = cited([Piece('"No" [2], 【3: "said"】 `a[1]` ².', quoted=(Quoted(1, 0, 23),))], PROMPT, STORED)
     assert found.text == '"No" (2), (3: "said") `a[1]` ². [1]' and len(found.citations) == 1
