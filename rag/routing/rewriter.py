@@ -10,6 +10,7 @@ A rewrite changes what is searched; the reader of the passages still gets the qu
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from spaniel.retrieval import fusion
 from spaniel.retrieval.errors import InvalidInput
@@ -17,8 +18,8 @@ from spaniel.retrieval.policies.decision import Decision
 from spaniel.retrieval.protocols import Retriever, RoutePolicy, Where
 from spaniel.retrieval.types import Query, Ranking
 
+from .chooser import Chooser, Features
 from .fixed import Always
-from .router import Features, check_arms, chosen
 
 __all__ = ["Rewrite", "Rewriter", "Rewritten", "search_rewritten"]
 
@@ -53,7 +54,7 @@ Rewrite = Callable[[str], Rewritten]
 """A question in other words. Safe to call from several threads."""
 
 
-class Rewriter:
+class Rewriter(Chooser):
     """Chooses a rewrite and applies it. Safe to call from several threads, as its policy and rewrites are.
 
     Args:
@@ -65,6 +66,8 @@ class Rewriter:
         InvalidInput: several rewrites without a policy, or the policy's arms are others.
     """
 
+    role: ClassVar[str] = "rewriter"
+
     def __init__(
         self, rewrites: Mapping[str, Rewrite], policy: RoutePolicy | None = None, *, features: Features | None = None
     ) -> None:
@@ -72,13 +75,8 @@ class Rewriter:
             if len(rewrites) != 1:
                 raise InvalidInput("rewriter", f"{len(rewrites)} rewrites and no policy to choose one of them")
             policy = Always(next(iter(rewrites)))
-        check_arms("rewriter", policy, rewrites)
-        self.policy, self.rewrites, self.features = policy, dict(rewrites), features
-
-    @property
-    def name(self) -> str:
-        """`rewriter(thompson)`."""
-        return f"rewriter({self.policy.name})"
+        super().__init__(policy, rewrites, features)
+        self.rewrites = dict(rewrites)
 
     def rewrite(
         self,
@@ -97,13 +95,9 @@ class Rewriter:
             InvalidInput: an arm that is not there, or none is allowed.
             ModelError: a rewrite by an LLM that does not answer.
         """
-        decision = chosen(self.policy, self.features, question, preferences, allowed)
+        decision = self._decided(question, preferences, allowed)
         made = self.rewrites[decision.arm](question)
         return replace(made, arm=decision.arm, decision=decision)
-
-    def learn(self, decision: Decision, metrics: float | Mapping[str, float]) -> None:
-        """Take in what a decision was worth; see `reward.py` for metrics."""
-        self.policy.learn(decision, metrics)
 
 
 def search_rewritten(
