@@ -53,6 +53,13 @@ def spaniel(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
 
 
 @pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the cache, the test's own; not made yet."""
+    monkeypatch.setenv("SPANIEL_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
 def source(tmp_path: Path) -> Path:
     """Four records."""
     path = tmp_path / "records.jsonl"

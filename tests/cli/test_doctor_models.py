@@ -11,12 +11,11 @@ FOLDER = ("config.json", "tokenizer.json", "model.safetensors")
 
 
 @pytest.fixture(autouse=True)
-def nothing_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+def nothing_here(cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A machine without models; returns the folder of the cache."""
-    monkeypatch.setenv("SPANIEL_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr(registry.importlib.util, "find_spec", lambda name: None)
-    return tmp_path / "cache"
+    return cache
 
 
 def put(folder: Path) -> Path:

@@ -16,13 +16,8 @@ from spaniel.eval.results_reader import read_results
 from spaniel.rag.pipelines.named import NAMED
 
 Run = Callable[..., Any]
+pytestmark = pytest.mark.usefixtures("cache")
 QUICK = ["--timing", "0"]
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("SPANIEL_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from spaniel.rerank.schedules.table import SCHEDULES, read_schedule
 from spaniel.retrieval.trec import read_run
 
 Run = Callable[..., Any]
+pytestmark = pytest.mark.usefixtures("cache")
 RUN = """q2 Q0 d1 1 3.5 bm25
 q2 Q0 d3 2 3.5 bm25
 q2 Q0 d4 3 1.5 bm25
@@ -24,11 +25,6 @@ q1 Q0 d3 1 2 bm25
 q1 Q0 d2 2 1 bm25
 q1 Q0 d1 3 0.5 bm25
 """
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SPANIEL_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture
