@@ -9,14 +9,13 @@ abstains. Every part can be another one; each plays a role of `retrieval/protoco
 """
 
 import os
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING, Literal, Self, Unpack
 
 from spaniel.models.counting import TokenCounter, estimated
 from spaniel.rag.packing.base import Packer
 from spaniel.rag.packing.top_k import TopK
-from spaniel.rag.pipelines.rerank_stages import rerankers_of
 from spaniel.retrieval.closing import Closing
 from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.pipeline import Pipeline
@@ -26,12 +25,13 @@ from spaniel.retrieval.types import JSON, Answer, Query
 
 from . import twins
 from .cache import AnswerCache
+from .current import Current
 from .dry_run import DryRun, dry_run
 from .events import AnswerEvent, Event, Events
 from .flow import searched
 from .generator_specs import ExtractiveSpec
 from .keys import definition_of
-from .making import parts_of
+from .making import owned_by, parts_of
 from .parts import Asked, AskOptions, Limits, Parts, asked_of, default_pipeline
 from .roles import QueryRewriter, Router
 from .run import Run
@@ -46,6 +46,9 @@ __all__ = ["Engine"]
 
 class Engine(Closing):
     """Searches and answers over one index; a context manager, safe to use from several threads.
+
+    Every call answers from the generation that the index shows: after `Index.reopen` from the new one. What the caller
+    made over the old one (a pipeline, pipelines of a router) then is an error, and the engine has to be made anew.
 
     Args:
         index: an open index; it stays the caller's to close.
@@ -91,37 +94,49 @@ class Engine(Closing):
         telemetry: bool | Telemetry | None = None,
     ) -> None:
         limits = Limits(k, budget_tokens, max_answer_tokens, instructions, require_citations, history_turns)
-        parts = Parts(
-            _pipeline(index, pipeline),
-            generator if generator is not None else ExtractiveSpec().make(index),
-            packer if packer is not None else TopK(),
-            counter if counter is not None else estimated,
-            index.passages,
-            cutoff,
-            router,
-            rewriter,
-            ExtractiveSpec().make(index) if fallback == "extractive" else fallback,
-            limits,
-        )
         given = {"pipeline": pipeline, "generator": generator, "packer": packer}
         known: dict[str, JSON] = {role: "default" for role, part in given.items() if part is None}
         if fallback == "extractive":
             known["fallback"] = fallback
-        self._put_together(
-            index, parts, cache, definition_of(parts, known, version) if cache is not None else {}, telemetry
-        )
+        self._owned: list[Closing] = []
+
+        def make(before: Parts | None) -> Parts:
+            return Parts(
+                _pipeline(index, pipeline),
+                generator if generator is not None else ExtractiveSpec().make(index),
+                packer if packer is not None else TopK(),
+                counter if counter is not None else estimated,
+                index.passages,
+                cutoff,
+                router,
+                rewriter,
+                ExtractiveSpec().make(index) if fallback == "extractive" else fallback,
+                limits,
+            )
+
+        self._put_together(index, make, cache, known, version, telemetry)
 
     def _put_together(
         self,
         index: "Index",
-        parts: Parts,
+        make: Callable[[Parts | None], Parts],
         cache: AnswerCache | None,
-        definition: Mapping[str, JSON],
+        known: Mapping[str, JSON],
+        version: str,
         telemetry: bool | Telemetry | None,
     ) -> None:
-        self.index, self.parts, self.spec = index, parts, EngineSpec()
-        self._owned: list[object] = []
-        self._run = Run(parts, cache, definition, telemetry)
+        def run_of(parts: Parts) -> Run:
+            definition = definition_of(parts, known, version) if cache is not None else {}
+            return Run(parts, cache, definition, telemetry)
+
+        self.index, self.spec = index, EngineSpec()
+        self._opened: Index | None = None
+        self._current = Current(index, make, run_of)
+
+    @property
+    def parts(self) -> Parts:
+        """What the last call was run with; see `parts.py`."""
+        return self._current.last.parts
 
     @classmethod
     def open(
@@ -153,7 +168,7 @@ class Engine(Closing):
         except BaseException:
             opened.close()
             raise
-        engine._owned.append(opened)
+        engine._opened = opened
         return engine
 
     @classmethod
@@ -167,13 +182,23 @@ class Engine(Closing):
     ) -> Self:
         """An engine as a file describes it, over an open index, which stays the caller's to close."""
         engine = cls.__new__(cls)
-        parts = parts_of(index, spec)
-        engine._put_together(
-            index, parts, cache, definition_of(parts, spec.to_json(), "") if cache is not None else {}, telemetry
-        )
+        engine._owned = []
+
+        def make(before: Parts | None) -> Parts:
+            parts = parts_of(index, spec, before)
+            engine._own(parts)
+            return parts
+
+        engine._put_together(index, make, cache, spec.to_json(), "", telemetry)
         engine.spec = spec
-        engine._owned += [part for part in (parts.generator, *rerankers_of(parts.pipeline)) if hasattr(part, "close")]
         return engine
+
+    def _own(self, parts: Parts) -> None:
+        """Close with the engine what these hold, and now what only those before them did."""
+        before, self._owned = self._owned, owned_by(parts)
+        for each in before:
+            if not any(each is kept for kept in self._owned):
+                each.close()
 
     def save(self) -> list[str]:
         """Write what the policies have learned, where the engine's file names a `state`; the files written."""
@@ -201,8 +226,8 @@ class Engine(Closing):
         Raises:
             InvalidInput, InvalidQuery: a question or filter that cannot be run.
         """
-        asked = self._asked(question, k=k, where=where, exclude=exclude)
-        return searched(self.parts, asked, [Query("", asked.question)], self.parts.pipeline)
+        run, asked = self._asked(question, k=k, where=where, exclude=exclude)
+        return searched(run.parts, asked, [Query("", asked.question)], run.parts.pipeline)
 
     def ask(self, question: str, **options: Unpack[AskOptions]) -> Answer:
         """An answer with verified citations, or why there is none.
@@ -228,14 +253,16 @@ class Engine(Closing):
 
         What a call with wrong arguments raises, it raises here and not at the first event.
         """
-        return self._events(self._asked(question, **options))
+        run, asked = self._asked(question, **options)
+        return run.events(asked)
 
     def dry_run(self, question: str, **options: Unpack[AskOptions]) -> DryRun:
         """The prompt that `ask` would send, its tokens and what it would cost; options as `ask`.
 
         The generator is not asked.
         """
-        return dry_run(self.parts, self._asked(question, **options))
+        run, asked = self._asked(question, **options)
+        return dry_run(run.parts, asked)
 
     def learn(self, answer: Answer, reward: float | Mapping[str, float]) -> None:
         """Tell the router and the rewriter what an answer was worth.
@@ -281,22 +308,23 @@ class Engine(Closing):
 
     def astream(self, question: str, **options: Unpack[AskOptions]) -> AsyncIterator[Event]:
         """`stream` in a thread, which never runs far ahead of its reader; options as `ask`."""
-        asked = self._asked(question, **options)
-        return twins.streamed(lambda: self._events(asked))
+        run, asked = self._asked(question, **options)
+        return twins.streamed(lambda: run.events(asked))
 
     def close(self) -> None:
         """Close what the engine opened itself. Repeating it does nothing."""
         while self._owned:
-            self._owned.pop().close()  # type: ignore[attr-defined]
+            self._owned.pop().close()
+        if self._opened is not None:
+            self._opened.close()
 
     def __repr__(self) -> str:
         return f"Engine({self.parts.pipeline.name} -> {self.parts.packer.name} -> {self.parts.generator.name})"
 
-    def _asked(self, question: str, **options: Unpack[AskOptions]) -> Asked:
-        return asked_of(question, self.parts.limits, **options)
-
-    def _events(self, asked: Asked) -> Events:
-        return self._run.events(asked)
+    def _asked(self, question: str, **options: Unpack[AskOptions]) -> tuple[Run, Asked]:
+        """What runs the question over the generation that the index shows, and the question, checked."""
+        run = self._current.run()
+        return run, asked_of(question, run.parts.limits, **options)
 
 
 def _pipeline(index: "Index", pipeline: object | None) -> Pipeline:
@@ -305,7 +333,11 @@ def _pipeline(index: "Index", pipeline: object | None) -> Pipeline:
         return default_pipeline(index)
     made = pipeline if isinstance(pipeline, Pipeline) else Pipeline(pipeline)
     if made.passages is not index.passages:
-        raise InvalidInput("engine", f"{made.name} does not search {index.path}", hint="make it from the same index")
+        raise InvalidInput(
+            "engine",
+            f"{made.name} does not search {index.path} as it is open (generation {index.generation})",
+            hint="make it from the same index; after reopen(), make the retriever and the engine anew",
+        )
     return made
 
 

@@ -17,7 +17,7 @@ from spaniel.rag.packing.base import Candidate, Packed
 from spaniel.rag.prompting import new_prompt, refuses, without_last
 from spaniel.retrieval import fusion
 from spaniel.retrieval.composition import name_of
-from spaniel.retrieval.errors import LimitExceeded, ModelError
+from spaniel.retrieval.errors import InvalidInput, LimitExceeded, ModelError
 from spaniel.retrieval.pipeline import Pipeline
 from spaniel.retrieval.policies.decision import Decision
 from spaniel.retrieval.prompt import Piece, Prompt
@@ -64,7 +64,7 @@ class Flow:
             with self.clock.stage("route"):
                 decision, chosen = self.parts.router.decide(question, preferences=wanted)
             self.decisions["route"] = decision
-            pipeline = _as_pipeline(chosen)
+            pipeline = self._routed(decision.arm, chosen)
         if self.parts.rewriter is not None and pipeline is not None:
             with self.clock.stage("rewrite"):
                 rewritten = self.parts.rewriter.rewrite(question, preferences=wanted)
@@ -72,6 +72,23 @@ class Flow:
             if rewritten.decision is not None:
                 self.decisions["rewrite"] = rewritten.decision
         return queries, pipeline
+
+    def _routed(self, arm: str, chosen: Retriever | None) -> Pipeline | None:
+        """A route as a pipeline; None is no search.
+
+        Raises:
+            InvalidInput: it searches something else than the engine answers from and verifies citations in.
+        """
+        if chosen is None:
+            return None
+        pipeline = chosen if isinstance(chosen, Pipeline) else Pipeline(chosen)
+        if pipeline.passages is not self.parts.pipeline.passages:
+            raise InvalidInput(
+                "router",
+                f"arm {arm!r} ({pipeline.name}) does not search the index as it is open",
+                hint="make it from the same index; after reopen(), make the router and the engine anew",
+            )
+        return pipeline
 
     def events(self) -> Events:
         """All that happens, the answer last.
@@ -240,8 +257,3 @@ def searched(parts: Parts, asked: Asked, queries: Sequence[Query], pipeline: Pip
 
 def _fused(rankings: list[Ranking]) -> list[Ranking]:
     return [fusion.rrf(rankings)]
-
-
-def _as_pipeline(chosen: Retriever | None) -> Pipeline | None:
-    """A route as a pipeline; None is no search."""
-    return chosen if chosen is None or isinstance(chosen, Pipeline) else Pipeline(chosen)

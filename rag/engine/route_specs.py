@@ -75,14 +75,20 @@ class RouteSpec(PolicySpec):
     def __post_init__(self) -> None:
         self._check("route", len(self.arms))
 
-    def make(self, index: "Index", default: Pipeline) -> "Router":
-        """The router over an index."""
+    def make(self, index: "Index", default: Pipeline, before: object = None) -> "Router":
+        """The router over an index.
+
+        Args:
+            before: the one over an earlier generation of it, whose policy goes on.
+        """
         from spaniel.rag.routing.router import Router
 
         arms: dict[str, Retriever | None] = {}
         for name, meant in self.arms.items():
             arms[name] = default if meant == "default" else find_pipeline(meant).make(index) if meant else None
         context = self._features(index)
+        if isinstance(before, Router):
+            return Router(before.policy, arms, features=context)
         return Router(self._policy(list(arms), context), arms, features=context)
 
 
@@ -107,14 +113,20 @@ class RewriteSpec(PolicySpec):
         if len(self.arms) != 1:
             self._check("rewrite", len(set(self.arms)))
 
-    def make(self, index: "Index") -> "Rewriter":
-        """The rewriter over an index."""
+    def make(self, index: "Index", before: object = None) -> "Rewriter":
+        """The rewriter over an index.
+
+        Args:
+            before: the one over an earlier generation of it, whose policy goes on.
+        """
         from spaniel.rag.routing.rewriter import Rewrite, Rewriter
 
         rewrites: dict[str, Rewrite] = {arm: _rewrite(arm, index) for arm in self.arms}
         if len(rewrites) == 1:
             return Rewriter(rewrites)
         context = self._features(index)
+        if isinstance(before, Rewriter):
+            return Rewriter(rewrites, before.policy, features=context)
         return Rewriter(rewrites, self._policy(list(rewrites), context), features=context)
 
 
