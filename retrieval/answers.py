@@ -42,6 +42,8 @@ def explained(answer: Answer) -> str:
         lines.append(f"abstained: {answer.reason}")
     if answer.usage:
         lines.append(f"usage: {_counts(answer.usage)}")
+    if answer.cost is not None:
+        lines.append(f"cost: {answer.cost:.6f}")
     if answer.cached:
         lines.append("cached: stages and usage are those of the call that made the answer")
     lines += [f"note: {note}" for note in answer.notes]
@@ -49,11 +51,12 @@ def explained(answer: Answer) -> str:
 
 
 def to_dict(answer: Answer) -> dict[str, JSON]:
-    """`{"answer", "abstained", "reason", "citations": [{"id", "start", "end", "text", "verified", "answer_span"}],
-    "usage", ...}`; texts of passages are left out."""
+    """`{"answer", "abstained", "reason", "citations": [{"id", "doc_id", "start", "end", "text", "verified",
+    "answer_span"}], "usage", "cost", ...}`; texts of passages are left out."""
     citations: list[JSON] = [
         {
             "id": each.passage_id,
+            "doc_id": each.doc_id,
             "start": each.source_span[0],
             "end": each.source_span[1],
             "text": each.text,
@@ -70,6 +73,7 @@ def to_dict(answer: Answer) -> dict[str, JSON]:
         "citations": citations,
         "dropped_citations": {**answer.dropped},
         "usage": {**answer.usage},
+        "cost": answer.cost,
         "confidence": answer.confidence,
         "finish": answer.finish,
         "passages": [each.id for each in answer.passages],

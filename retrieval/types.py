@@ -273,6 +273,7 @@ class Citation:
         source_span: (start, end) in characters of the document's original text.
         text: the words cited, as they stand in the source.
         verified: the source was read again and holds `text` at `source_span`.
+        doc_id: the document that the passage comes from; empty when it is not known.
     """
 
     answer_span: tuple[int, int]
@@ -280,6 +281,7 @@ class Citation:
     source_span: tuple[int, int]
     text: str
     verified: bool
+    doc_id: str = ""
 
     @property
     def id(self) -> str:
@@ -296,6 +298,7 @@ class Answer:
         citations: the verified ones, in the order of the text.
         reason: why it abstained; empty otherwise.
         usage: what it cost, such as {"prompt_tokens": 812, "answer_tokens": 40, "model_calls": 1}.
+        cost: what the model's tokens cost, in the currency of the generator's prices; None without prices.
         trace: what each stage did and how long it took.
         question: as it was asked.
         passages: what the generator read, in the order of their numbers.
@@ -323,6 +326,7 @@ class Answer:
     notes: tuple[str, ...] = ()
     ms: float = 0.0
     cached: bool = False
+    cost: float | None = None
 
     def explain(self) -> str:
         """The stages as a table of lines, then what was decided, dropped and paid."""

@@ -74,6 +74,7 @@ class _Held:
     glued: bool
     sentence: int
     passage_id: str
+    doc_id: str
     cites: Cites
 
 
@@ -142,7 +143,7 @@ class _Checker:
         if isinstance(found, str):
             self.dropped[found] += 1
             return None
-        return _Held(mark.at, number, mark.glued, sentence, excerpt.passage.id, found)
+        return _Held(mark.at, number, mark.glued, sentence, excerpt.passage.id, excerpt.passage.doc_id, found)
 
     def _spans(self, mark: Mark, excerpt: Excerpt, sentence: int) -> Cites | str:
         """The spans cited, with their texts, or why there are none."""
@@ -210,7 +211,7 @@ def _assembled(text: str, sentences: list[Span], held: list[_Held], dropped: Map
     own: list[set[int]] = [set() for _ in sentences]
     for each in held:
         for span, words in each.cites:
-            citation = Citation(spans[each.sentence], each.passage_id, span, words, verified=True)
+            citation = Citation(spans[each.sentence], each.passage_id, span, words, True, each.doc_id)
             own[each.sentence].add(citations.setdefault(citation, len(citations)))
     lines = tuple(CitedSentence(span, tuple(sorted(places))) for span, places in zip(spans, own, strict=True))
     return Cited(moved.text(text), tuple(citations), dict(dropped), lines)

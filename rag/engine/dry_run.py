@@ -11,7 +11,7 @@ from spaniel.retrieval.policies.decision import Decision
 from spaniel.retrieval.prompt import Prompt
 from spaniel.retrieval.types import JSON
 
-from .flow import Flow
+from .flow import NOTHING_FITS, NOTHING_FOUND, Flow
 from .parts import Asked, Parts
 
 __all__ = ["DryRun", "dry_run"]
@@ -29,6 +29,7 @@ class DryRun:
         max_answer_tokens: that the answer may have.
         cost: of the prompt and the longest answer, in the currency of the generator's price table; None without one.
         decisions: what the policies would have been held to; nothing is learned from a dry run.
+        nothing: why nothing would be sent; empty when something would.
     """
 
     prompt: Prompt
@@ -38,9 +39,12 @@ class DryRun:
     max_answer_tokens: int
     cost: float | None = None
     decisions: Mapping[str, Decision] = field(default_factory=dict)
+    nothing: str = ""
 
     def __str__(self) -> str:
         """The messages as they would be sent, then tokens and cost."""
+        if self.nothing:
+            return f"--- nothing would be sent: {self.nothing} ---"
         parts = [f"--- {each.role} ---\n{each.content}" for each in self.messages]
         cost = "" if self.cost is None else f", at most {self.cost:.6f} of the price table's currency"
         parts.append(
@@ -58,6 +62,7 @@ class DryRun:
             "prompt_tokens": self.prompt_tokens,
             "max_answer_tokens": self.max_answer_tokens,
             "cost": self.cost,
+            "nothing": self.nothing,
             "passages": [excerpt.passage.id for excerpt in self.prompt.excerpts],
         }
 
@@ -66,10 +71,15 @@ def dry_run(parts: Parts, asked: Asked) -> DryRun:
     """See `Engine.dry_run`."""
     flow = Flow(parts, asked)
     queries, pipeline = flow.plan
-    packed = Packed((), 0) if pipeline is None else flow.packed(flow.found(queries, pipeline))
+    packed, nothing = Packed((), 0), ""
+    if pipeline is not None:
+        results = flow.found(queries, pipeline)
+        packed = flow.packed(results) if results else packed
+        nothing = "" if packed.excerpts else NOTHING_FITS if results else NOTHING_FOUND
     prompt = flow.prompt(packed)
-    messages = tuple(rendered(prompt))
+    messages = () if nothing else tuple(rendered(prompt))
     tokens = sum(parts.count(each.content) for each in messages)
     cost_of = getattr(parts.generator, "cost_of", None)
-    cost = None if cost_of is None else cost_of(tokens, prompt.max_tokens)
-    return DryRun(prompt, messages, name_of(parts.generator), tokens, prompt.max_tokens, cost, {**flow.decisions})
+    cost = None if cost_of is None else 0.0 if nothing else cost_of(tokens, prompt.max_tokens)
+    made = {**flow.decisions}
+    return DryRun(prompt, messages, name_of(parts.generator), tokens, prompt.max_tokens, cost, made, nothing)

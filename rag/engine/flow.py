@@ -7,7 +7,7 @@ Every stage is timed; texts are read once, for the passages that survive the cut
 whole call fail, unless there is a fallback: then that one answers, and the answer says so.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 
@@ -215,9 +215,18 @@ class Flow:
         return replace(
             self._finished(answer),
             usage={**last.usage, "searches": self.searches},
+            cost=self._cost(last.usage),
             confidence=last.confidence,
             passages=tuple(excerpt.passage for excerpt in prompt.excerpts),
         )
+
+    def _cost(self, usage: Mapping[str, int]) -> float | None:
+        """What the generator's prices make of the tokens; nothing where the fallback has answered."""
+        cost_of = getattr(self.parts.generator, "cost_of", None)
+        if cost_of is None or not usage.get("model_calls"):
+            return None
+        cost: float | None = cost_of(usage.get("prompt_tokens", 0), usage.get("answer_tokens", 0))
+        return cost
 
     def _abstained(self, reason: str) -> Answer:
         return self._finished(Answer("", abstained=True, reason=reason, finish="abstain"))

@@ -9,8 +9,11 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from functools import cache
+from importlib.metadata import version
 from typing import Any
 
+from spaniel.eval.fingerprint import code_fingerprint
+from spaniel.index.where import parse
 from spaniel.rag.prompting import rendered
 from spaniel.retrieval.composition import name_of
 from spaniel.retrieval.errors import InvalidInput
@@ -44,15 +47,15 @@ def identity_of(part: object) -> str | None:
     return None if "<" in name else f"{getattr(part, '__module__', '')}.{name}"
 
 
-def definition_of(parts: Parts, known: Mapping[str, JSON], version: str) -> dict[str, JSON]:
+def definition_of(parts: Parts, known: Mapping[str, JSON], vouched: str) -> dict[str, JSON]:
     """What an engine's answers depend on, beside index and question.
 
     Args:
         known: role -> what whoever made the engine knows of a part: its table in a file, or that it is the default.
-        version: by which the caller vouches for the parts that do not say what they are.
+        vouched: by which the caller vouches for the parts that do not say what they are.
 
     Raises:
-        InvalidInput: a part does not say what it is, and there is no version.
+        InvalidInput: a part does not say what it is, and nobody vouches for it.
     """
     roles: dict[str, object] = {
         "pipeline": parts.pipeline,
@@ -64,17 +67,24 @@ def definition_of(parts: Parts, known: Mapping[str, JSON], version: str) -> dict
         "router": parts.router,
         "rewriter": parts.rewriter,
     }
-    found: dict[str, JSON] = {"version": version, "limits": asdict(parts.limits), "prompt": _form()}
+    found: dict[str, JSON] = {
+        "release": _release(),
+        "version": vouched,
+        "limits": asdict(parts.limits),
+        "prompt": _form(),
+    }
     for role, part in roles.items():
         what = known[role] if role in known else identity_of(part)
-        if what is None and not version:
+        if what is None and not vouched:
             raise InvalidInput(
                 "cache",
                 f"{role} ({name_of(part)}) does not say what it is, so its answers cannot be told from another's",
                 hint="vouch for it with version=, make the engine from a file, or give the part an `identity`",
             )
         found[role] = name_of(part) if what is None else what
-    found["stages"] = [*_stages(parts.pipeline, version)]
+    found["stages"] = [*_stages(parts.pipeline, vouched)]
+    arms = getattr(parts.router, "arms", {})
+    found["arms"] = {name: [*_stages(each, vouched)] for name, each in arms.items() if isinstance(each, Pipeline)}
     return found
 
 
@@ -89,6 +99,9 @@ def answer_key(
 
     Args:
         index: its identity, which changes with every generation.
+
+    Raises:
+        InvalidQuery: a filter that cannot be run.
     """
     told: dict[str, Any] = {
         "definition": definition,
@@ -96,20 +109,30 @@ def answer_key(
         "question": asked.question,
         "k": asked.k,
         "history": [[turn.role, turn.text] for turn in asked.history],
-        "where": asked.where,
+        "where": None if asked.where is None else repr(parse(asked.where)),
         "exclude": sorted(map(int, asked.exclude or ())),
-        "queries": [[query.text, sorted((query.weights or {}).items())] for query in queries],
+        "queries": [[query.text, sorted((query.weights or {}).items()), _vector(query)] for query in queries],
         "arms": {name: decision.arm for name, decision in decisions.items()},
     }
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
-def _stages(pipeline: Pipeline, version: str) -> list[JSON]:
+def _vector(query: Query) -> str:
+    """Its vector in a few digits; empty for none."""
+    return "" if query.vector is None else hashlib.sha256(query.vector.tobytes()).hexdigest()
+
+
+def _release() -> str:
+    """Changes with our own code and fitted numbers: with the version, and in an editable checkout with any file."""
+    return f"{version('spaniel')} {code_fingerprint('retrieval', 'models', 'index', 'rerank', 'rag')}"
+
+
+def _stages(pipeline: Pipeline, vouched: str) -> list[JSON]:
     """What later stages have read from files: models' hashes, fitted numbers."""
     found: list[JSON] = []
     for stage in pipeline.stages:
         what = identity_of(getattr(stage, "judge", None) or stage)
-        if what is None and not version:
+        if what is None and not vouched:
             raise InvalidInput("cache", f"the stage {name_of(stage)} does not say what it is", hint="give a version=")
         found.append(what if what is not None else name_of(stage))
     return found

@@ -10,6 +10,7 @@ from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.pipeline import Pipeline
 from spaniel.retrieval.policies.bandits.table import make_policy, read_policy
 from spaniel.retrieval.protocols import Retriever, RoutePolicy
+from spaniel.retrieval.types import JSON
 
 if TYPE_CHECKING:
     from spaniel.index.index import Index
@@ -74,6 +75,13 @@ class RouteSpec(PolicySpec):
 
     def __post_init__(self) -> None:
         self._check("route", len(self.arms))
+
+    def to_json(self) -> dict[str, JSON]:
+        """What decides its choices and what they lead to: also what stands in the files of its arms."""
+        meant: dict[str, JSON] = {
+            name: find_pipeline(said).to_json() for name, said in self.arms.items() if said not in ("", "default")
+        }
+        return {"spec": repr(self), "arms": meant}
 
     def make(self, index: "Index", default: Pipeline, before: object = None) -> "Router":
         """The router over an index.

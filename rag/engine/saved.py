@@ -48,6 +48,7 @@ class _Answer(msgspec.Struct, forbid_unknown_fields=True):
     finish: str
     notes: tuple[str, ...]
     ms: float
+    cost: float | None
 
 
 _NAMES = _Answer.__struct_fields__

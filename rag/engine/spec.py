@@ -124,7 +124,7 @@ class EngineSpec:
             "packer": repr(self.packer),
             "counter": self.answer.counter,
             "fallback": self.answer.fallback or "none",
-            "router": repr(self.route),
+            "router": "none" if self.route is None else self.route.to_json(),
             "rewriter": repr(self.rewrite),
         }
 

@@ -1,5 +1,6 @@
 """Answers that are kept: the same ones come back, other questions get other answers, and nothing else is kept."""
 
+import datetime
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -16,11 +17,13 @@ from spaniel.rag.engine.cache import AnswerCache
 from spaniel.rag.engine.engine import Engine
 from spaniel.rag.engine.events import AnswerEvent, CitationEvent, PieceEvent
 from spaniel.rag.engine.generator_specs import ExtractiveSpec
+from spaniel.rag.engine.keys import definition_of
+from spaniel.rag.engine.route_specs import RouteSpec
 from spaniel.rag.engine.saved import answer_of, bytes_of
 from spaniel.rag.engine.spec import AnswerSpec, EngineSpec
 from spaniel.rag.packing.top_k import TopK
 from spaniel.rag.routing.router import Router
-from spaniel.retrieval.errors import InvalidInput, ModelError
+from spaniel.retrieval.errors import InvalidInput, InvalidQuery, ModelError
 from spaniel.retrieval.policies.bandits.table import make_policy
 from spaniel.retrieval.policies.threshold import Threshold
 from spaniel.retrieval.prompt import Piece
@@ -191,3 +194,27 @@ def test_bytes_that_are_no_answer_are_a_miss(kb: Index, kept: bytes) -> None:
 def test_answers_read_back_equal(kb: Index) -> None:
     answer = Engine(kb).ask(QUESTION)
     assert answer_of(bytes_of(answer)) == replace(answer, cached=True)
+
+
+def test_what_stands_in_the_files_of_route_arms_makes_another_key(kb: Index, tmp_path: Path) -> None:
+    arm = tmp_path / "arm.toml"
+    spec = EngineSpec(route=RouteSpec(policy="thompson", context="none", arms={"one": str(arm), "two": "bm25"}))
+    keys = set()
+    for k1 in (0.9, 2.0):
+        arm.write_text(f'[[stages]]\ntype = "bm25"\nk1 = {k1}\n')
+        keys.add(str(definition_of(Engine.of_spec(kb, spec).parts, spec.to_json(), "")))
+    assert len(keys) == 2
+
+
+def test_another_release_makes_another_key(kb: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts, known = Engine(kb).parts, EngineSpec().to_json()
+    told = definition_of(parts, known, "")
+    monkeypatch.setattr("spaniel.rag.engine.keys.version", lambda name: "99.0")
+    assert definition_of(parts, known, "") != told
+
+
+def test_a_wrong_filter_is_the_same_error_with_a_cache_and_without(kb: Index) -> None:
+    wrong: Any = {"year": datetime.date(2024, 1, 1)}
+    for cache in (None, AnswerCache()):
+        with pytest.raises(InvalidQuery):
+            Engine(kb, cache=cache).ask(QUESTION, where=wrong)

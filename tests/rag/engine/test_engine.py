@@ -13,6 +13,7 @@ from spaniel.index.build import build
 from spaniel.index.index import Index
 from spaniel.rag.engine.engine import Engine
 from spaniel.rag.engine.flow import NOT_ANSWERED, NOTHING_FITS, NOTHING_FOUND, NOTHING_VERIFIED
+from spaniel.rag.packing.top_k import TopK
 from spaniel.rag.routing.rewriter import Rewriter, Rewritten
 from spaniel.rag.routing.router import Router
 from spaniel.retrieval.errors import IndexNotFound, InvalidInput, InvalidQuery, ModelError
@@ -270,3 +271,26 @@ def test_whatever_a_generator_says_every_citation_is_a_span_of_a_stored_document
         assert each.verified and each.text and TEXTS[each.id][start:end] == each.text
         assert 0 <= each.answer_span[0] <= each.answer_span[1] <= len(answer.text)
     assert {each.id for each in answer.citations} <= {each.id for each in answer.passages}
+
+
+def test_an_answer_tells_its_cost_and_the_documents_of_its_citations(kb: Index) -> None:
+    class Priced(Told):
+        def cost_of(self, prompt_tokens: int, answer_tokens: int) -> float:
+            return prompt_tokens * 0.5 + answer_tokens
+
+    usage = {"prompt_tokens": 10, "answer_tokens": 2, "model_calls": 1}
+    told = Priced(['Dogs may come [1: "Dogs may come"].'], Piece(finish="stop", usage=usage))
+    answer = Engine(kb, generator=told).ask("may dogs come to the office?")
+    assert answer.cost == 7.0
+    assert "cost: 7.0" in answer.explain()
+    shown: Any = answer.to_dict()["citations"]
+    assert [each["doc_id"] for each in shown] == [kb.get(answer.citations[0].id).doc_id]
+    assert Engine(kb).ask("may dogs come to the office?").cost is None
+
+
+def test_a_dry_run_of_what_would_not_be_sent_says_so(kb: Index) -> None:
+    dry = Engine(kb).dry_run("zzz qqq")
+    assert dry.nothing == "nothing was found for the question"
+    assert (dry.messages, dry.prompt_tokens) == ((), 0)
+    assert "nothing would be sent" in str(dry)
+    assert Engine(kb, budget_tokens=1, packer=TopK(full="skip")).dry_run("dogs office").nothing
