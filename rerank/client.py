@@ -159,10 +159,6 @@ class RerankClient:
                     error.hint = f"put the key into {_KEY}, or into the file that {_KEY}_FILE names"
                 if error.status != 413 or (len(documents) == 1 and len(documents[0]) < _SHORT):
                     raise
-            except ModelError as error:
-                if "a build" in error.hint:
-                    error.hint = "try again later"
-                raise
             cut = len(documents) == 1
             documents = [documents[0][: len(documents[0]) // 2]] if cut else documents[: len(documents) // 2]
 

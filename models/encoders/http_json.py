@@ -31,6 +31,7 @@ _AGAIN = (408, 409, 425, 429, 500, 502, 503, 504)
 _LONGEST_WAIT_S = 60.0
 _EXCERPT = 300
 _SAID_BYTES = 4096
+_NO_INTERFACE = "check the URL: interfaces mostly end with /v1, and a login page may stand in front of one"
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -78,6 +79,7 @@ class Poster:
         limit_s: for one `post` in all, tries and waits included.
         tries: requests in all before giving up on a server that is busy, failing or out of reach.
         sleep: how to wait between them; tests put something else here.
+        later: the hint when it has given up: what to do then depends on what the answers are for.
 
     Raises:
         InvalidInput: another kind of URL, or one that holds a secret; or a key that would travel in the clear to
@@ -90,6 +92,7 @@ class Poster:
     limit_s: float = 600.0
     tries: int = 5
     sleep: Callable[[float], None] = time.sleep
+    later: str = "try again later"
 
     def __post_init__(self) -> None:
         parts = open_parts(self.url)
@@ -178,15 +181,17 @@ class Poster:
                 reason = getattr(error, "reason", None) or error
                 what, asked = f"{self.url}: no answer ({reason!r})", None
                 if self._here and isinstance(reason, ConnectionRefusedError):
-                    raise _nobody(what) from None
+                    raise _hinting(what, "start the server; nothing listens there now") from None
             wait = min(30.0, 0.5 * 2**attempt) if asked is None else asked
             if attempt == self.tries or wait > _LONGEST_WAIT_S or time.monotonic() + wait > end:
                 break
             self.sleep(wait)
-        tried = f"it asks to wait {wait:.0f} s" if wait > _LONGEST_WAIT_S else f"{attempt} tries"
-        failed = ModelError(f"{what}; {tried}")
-        failed.hint = "try again later; a build goes on where it stopped"
-        raise failed
+        tried = (
+            f"it asks to wait {wait:.0f} s"
+            if wait > _LONGEST_WAIT_S
+            else f"{attempt} {'try' if attempt == 1 else 'tries'}"
+        )
+        raise _hinting(f"{what}; {tried}", self.later)
 
     @property
     def _here(self) -> bool:
@@ -212,6 +217,8 @@ class Poster:
         with opening(end, direct=self._here) as opener:  # a proxy would see the key
             try:
                 with opener.open(request, timeout=timeout_s) as response:
+                    if response.headers.get_content_type() == "text/html":
+                        raise _hinting(f"{self.url}: the server answers with a page (text/html)", _NO_INTERFACE)
                     yield response
             except urllib.error.HTTPError as error:
                 with error:
@@ -230,9 +237,9 @@ class Poster:
         return f"{self.url}: the server answers {error.code} {error.reason}" + (f": {said}" if said else "")
 
 
-def _nobody(what: str) -> ModelError:
+def _hinting(what: str, hint: str) -> ModelError:
     error = ModelError(what)
-    error.hint = "start the server; nothing listens there now"
+    error.hint = hint
     return error
 
 

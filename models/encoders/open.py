@@ -168,7 +168,8 @@ def _open_endpoint(source: str, options: _Options) -> Encoder:
     if options.offline:
         raise ModelError(f"{source}: the network is not to be used")
     url, model = endpoint_url(source)
-    poster = Poster(url, endpoint_key(url) if not options.of_an_index or is_listed(source) else "")
+    key = endpoint_key(url) if not options.of_an_index or is_listed(source) else ""
+    poster = Poster(url, key, later="try again later; a build goes on where it stopped")
     card = ModelCard(
         name=model,
         source=source,

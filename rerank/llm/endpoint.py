@@ -15,7 +15,7 @@ from typing import Any
 
 from spaniel.models.encoders.endpoint import endpoint_key, endpoint_url
 from spaniel.models.encoders.http_json import Poster, Refused
-from spaniel.retrieval.errors import LimitExceeded, ModelError
+from spaniel.retrieval.errors import LimitExceeded
 from spaniel.retrieval.types import JSON
 
 from .chat import CallFailed, Chat, ContextOverflow, Delta, Message, Reply
@@ -127,10 +127,6 @@ class EndpointChat:
                     return _failed(error)
             except LimitExceeded as error:
                 raise CallFailed(str(error)) from error
-            except ModelError as error:
-                if not isinstance(error, CallFailed) and "a build" in error.hint:
-                    error.hint = "try again later, or with a lower concurrency"
-                raise
 
     def _body(self, messages: Sequence[Message], max_tokens: int) -> dict[str, Any]:
         said = [{"role": each.role, "content": each.content} for each in messages]
@@ -182,7 +178,9 @@ def open_chat(
     """
     url, model = endpoint_url(source, route="chat/completions", key_variable=_KEY)
     key = endpoint_key(url, variable=_KEY)
-    return EndpointChat(Poster(url, key, timeout_s=timeout_s, limit_s=limit_s, tries=tries), model, extra=extra)
+    later = "try again later, or with a lower concurrency"
+    poster = Poster(url, key, timeout_s=timeout_s, limit_s=limit_s, tries=tries, later=later)
+    return EndpointChat(poster, model, extra=extra)
 
 
 def _failed(error: Refused) -> Any:

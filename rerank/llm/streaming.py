@@ -13,6 +13,7 @@ from itertools import chain
 from typing import Any
 
 from spaniel.models.encoders.http_json import BrokenOff, Poster
+from spaniel.retrieval.errors import ModelError
 
 from .chat import CallFailed, ContextOverflow, Delta
 
@@ -23,6 +24,9 @@ _OVERFLOW = re.compile(
     r"|longer than the (?:maximum|context)|(?:prompt|input|request)[^.]{0,40}(?:too long|too large|exceeds)",
     re.IGNORECASE,
 )
+
+_EVENTS = re.compile(rb"(?:data|event|id|retry)?:|data\b")
+_SHOWN_BYTES = 80
 
 
 def events(lines: Iterable[bytes]) -> Iterator[str]:
@@ -49,13 +53,16 @@ def deltas(lines: Iterator[bytes], poster: Poster) -> Iterator[Delta]:
 
     Raises:
         ContextOverflow, CallFailed: the server says in the answer that this conversation failed.
-        BrokenOff: something else than an answer, one that was cut, or nothing but comments for the poster's time limit.
+        BrokenOff: an answer that was cut, or nothing but comments for the poster's time limit.
+        ModelError: something else than an answer.
     """
     lines = _lively(lines, poster)
     first = next((line for line in lines if line.strip()), b"")
     if first.lstrip().startswith(b"{"):
         yield _whole(b"".join([first, *lines]), poster)
         return
+    if first and not _EVENTS.match(first):
+        raise _no_answer(first, poster)
     finished = said = 0
     for data in events(chain([first], lines)):
         if data.strip() == "[DONE]":
@@ -67,6 +74,13 @@ def deltas(lines: Iterator[bytes], poster: Poster) -> Iterator[Delta]:
         yield delta
     if not finished:
         raise BrokenOff(f"{poster.url}: the answer was cut after {said} characters")
+
+
+def _no_answer(first: bytes, poster: Poster) -> ModelError:
+    said = poster.masked(first[:_SHOWN_BYTES].decode("utf-8", "replace").strip())
+    error = ModelError(f"{poster.url}: the server answers, but with no chat completion: {said!r}")
+    error.hint = "check the URL: is this an OpenAI-compatible interface? They mostly end with /v1"
+    return error
 
 
 def overflows(words: str) -> bool:

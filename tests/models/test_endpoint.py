@@ -117,6 +117,14 @@ def test_a_server_that_stays_busy(server: EmbeddingServer) -> None:
     assert len(waits) == 2
 
 
+def test_a_build_against_a_server_that_stays_busy_can_go_on_later(server: EmbeddingServer) -> None:
+    encoder = open_encoder(f"{server.url}#toy")
+    server.failures = [(503, {"Retry-After": "3600"}, b"")]
+    with pytest.raises(ModelError, match="3600") as caught:
+        encoder.encode(["a"], kind="query")
+    assert "a build goes on" in caught.value.hint
+
+
 def test_a_server_that_asks_for_an_hour(server: EmbeddingServer) -> None:
     server.failures = [(429, {"Retry-After": "3600"}, b"")]
     with pytest.raises(ModelError, match="asks to wait 3600 s"):

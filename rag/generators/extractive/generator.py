@@ -105,7 +105,7 @@ class Extractive:
         if isinstance(reading, str):
             yield Piece(finish="abstain", usage=_usage(None, 0), confidence=0.0, reason=reading)
         elif reading.confidence < self.threshold:
-            reason = f"no sentence answers it: confidence {reading.confidence:.2f} is below {self.threshold:.2f}"
+            reason = f"no sentence answers it: {_below(reading.confidence, self.threshold)}"
             yield Piece(finish="abstain", usage=_usage(reading, 0), confidence=reading.confidence, reason=reason)
         else:
             yield from self._written(reading, prompt.max_tokens)
@@ -164,6 +164,12 @@ class Extractive:
 def _said(sentence: Sentence, text: str | None = None) -> Piece:
     """The sentence as it is shown, or a text that stands in it, with where it stands."""
     return Piece(sentence.shown if text is None else text, quoted=sentence.quoted)
+
+
+def _below(confidence: float, threshold: float) -> str:
+    """That the one is below the other, with as many digits as show it."""
+    digits = next((n for n in (2, 3, 4) if f"{confidence:.{n}f}" != f"{threshold:.{n}f}"), 6)
+    return f"confidence {confidence:.{digits}f} is below {threshold:.{digits}f}"
 
 
 def _between(before: str, after: str) -> str:

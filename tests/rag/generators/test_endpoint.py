@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from contracts.generator import GeneratorContract, excerpts_of, keys_prompt
+from contracts.json_server import json_serving
 from contracts.llm_simulator import LlmSimulator, ReadingModel, simulating
 
 from spaniel.models.encoders.http_json import BrokenOff
@@ -111,6 +112,36 @@ def test_what_does_not_pass_is_an_error(server: LlmSimulator, mode: str, kind: t
     assert caught.value.hint
     server.modes = []
     assert answered(generator)[0] == ANSWER
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "words"),
+    [
+        ("text/html; charset=utf-8", b"<html>Sign in</html>", r"a page \(text/html\)"),
+        ("text/plain", b"Hello.\nIt works.", "no chat completion: 'Hello.'"),
+        ("application/json", b"[]", r"no chat completion: '\[\]'"),
+    ],
+)
+def test_what_is_no_such_server(kind: str, said: bytes, words: str) -> None:
+    asked: list[Any] = []
+
+    class Other:
+        url = ""
+
+        def answer(self, body: dict[str, Any], headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
+            asked.append(body)
+            return 200, {"Content-Type": kind}, said
+
+    with json_serving(Other()) as server, pytest.raises(ModelError, match=words) as caught:
+        answered(OpenAIGenerator(server.url, "reader", key=""))
+    assert "/v1" in caught.value.hint and len(asked) == 1
+
+
+def test_what_to_do_when_a_server_stays_down(server: LlmSimulator) -> None:
+    server.modes = ["503 for ever"]
+    with pytest.raises(ModelError, match=r"503.*; 1 try$") as caught:
+        answered(generator_of(server, tries=1))
+    assert caught.value.hint == "try again later"
 
 
 def test_nobody_listens() -> None:

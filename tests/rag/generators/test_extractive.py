@@ -84,6 +84,14 @@ def test_a_question_of_something_else_is_an_abstention() -> None:
     assert list(Extractive(threshold=0).generate(prompt("Who painted it?", KEYS)))[-1].finish == "stop"
 
 
+def test_confidences_that_round_alike_are_told_apart() -> None:
+    asked = prompt("Who painted it?", KEYS)
+    (piece,) = Extractive(threshold=1.0).generate(asked)
+    (close,) = Extractive(threshold=(piece.confidence or 0) + 1e-4).generate(asked)
+    low, high = re.findall(r"0\.\d+", close.reason)
+    assert low < high and len(low) in (5, 6)
+
+
 def test_references_of_the_source_are_no_citations_of_ours() -> None:
     text = "Keys expire after a year.[7] Rotate a key with the command rotate.[12][13]"
     answer = said(list(Extractive(threshold=0, share=0).generate(prompt("rotate a key", text))))

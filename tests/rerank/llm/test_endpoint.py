@@ -65,6 +65,10 @@ def test_a_server_that_stays_down_is_an_error_for_all(server: ChatServer) -> Non
     with pytest.raises(ModelError, match=r"503.*5 tries") as caught:
         chat_of(server).chat(MESSAGES, max_tokens=5)
     assert not isinstance(caught.value, CallFailed)
+    assert caught.value.hint == "try again later"
+    server.failures = [(503, {}, b"overloaded")]
+    with pytest.raises(ModelError, match=r"503.*1 try$") as caught:
+        open_chat(f"{server.url}#m", tries=1).chat(MESSAGES, max_tokens=5)
     assert "concurrency" in caught.value.hint
 
 
