@@ -226,8 +226,15 @@ def extend(
         if next_ordinal > base.next_ordinal:
             txn.commit(replace(base, next_ordinal=next_ordinal, settings=settings.to_json(), segments=segments))
         txn.discard_partial()
-    report(Progress("done", next_ordinal - base.next_ordinal))
+    kept_whole = stream.whole_files and settings.chunks is None
+    report(Progress("done", next_ordinal - base.next_ordinal, note=_KEPT_WHOLE if kept_whole else ""))
     return open_index(path)
+
+
+_KEPT_WHOLE = (
+    "files were kept whole, one passage each, for the index cuts nothing; chunks=True or --chunk-tokens 128 would cut "
+    "what is added"
+)
 
 
 def _cutting(settings: IndexSettings, chunks: Chunks) -> IndexSettings:
@@ -236,7 +243,9 @@ def _cutting(settings: IndexSettings, chunks: Chunks) -> IndexSettings:
         return settings
     wanted = chunk_settings(chunks, whole_files=False)
     if settings.chunks is not None and wanted != settings.chunks:
-        raise InvalidInput("chunks", f"{wanted}, but the index cuts documents otherwise: {settings.chunks}")
+        asked = f"{chunks!r} asks for no cutting" if wanted is None else str(wanted)
+        hint = "leave chunks out: what is added is cut as the rest"
+        raise InvalidInput("chunks", f"{asked}, but the index cuts documents otherwise: {settings.chunks}", hint=hint)
     if wanted is not None and settings.analyzer is None:
         raise InvalidInput("chunks", "an index of token weights holds no texts to cut")
     return replace(settings, chunks=wanted)

@@ -9,7 +9,7 @@ from spaniel.retrieval.errors import InvalidInput
 from .text import clean, tokens_of
 from .tokens import Tokenizer
 
-__all__ = ["TokenCounter", "estimated", "token_counter"]
+__all__ = ["TokenCounter", "estimated", "placed_counter", "token_counter"]
 
 TokenCounter = Callable[[str], int]
 """Text to the number of its tokens, 0 for none. Safe to call from several threads."""
@@ -40,6 +40,18 @@ def token_counter(name: str | Path = "estimate") -> TokenCounter:
     if name == "estimate":
         return estimated
     return _by_tokenizer(_file_of(name))
+
+
+def placed_counter(name: str) -> str:
+    """The name under which a counter is found again from any folder: of a file its whole path.
+
+    Raises:
+        InvalidInput: there is no such counter.
+    """
+    if name == "estimate":
+        return name
+    file = _file_of(name)
+    return str(file) if Path(name).exists() else name
 
 
 @lru_cache(maxsize=8)

@@ -1,9 +1,10 @@
 """Documents in, the passages to be stored out: the step between reading and indexing."""
 
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 
 from spaniel.index.passage_ids import CUT_MARK, PassageOf
-from spaniel.models.counting import token_counter
+from spaniel.models.counting import TokenCounter, token_counter
 from spaniel.retrieval.types import Document
 
 from .chunker import chunks_of
@@ -14,14 +15,15 @@ __all__ = ["Cutter"]
 
 
 class Cutter:
-    """Cuts documents as an index's settings say.
-
-    Raises:
-        InvalidInput, ModelError: there is no such token counter here.
-    """
+    """Cuts documents as an index's settings say. The token counter is opened with the first of them."""
 
     def __init__(self, settings: ChunkSettings) -> None:
-        self._settings, self._count = settings, token_counter(settings.counter)
+        self._settings = settings
+
+    @cached_property
+    def _count(self) -> TokenCounter:
+        """Raises InvalidInput or ModelError where there is no such counter here."""
+        return token_counter(self._settings.counter)
 
     def __call__(self, documents: Iterable[Document], kinds: Iterable[str]) -> Iterator[Document]:
         """The passages of each document, in order: itself where it is not cut.

@@ -1,9 +1,10 @@
 """How documents are cut: plain data, in the manifest of an index whose documents are."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TypeAlias
 
+from spaniel.models.counting import placed_counter
 from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.types import JSON
 
@@ -19,10 +20,12 @@ class ChunkSettings:
     Attributes:
         target_tokens: what a chunk grows to; it ends before the unit (paragraph, sentence, line) that would take it
             above.
-        max_tokens: what no chunk exceeds; None for 1.5 times the target. A paragraph between the two stays whole.
+        max_tokens: what no chunk exceeds, the sentences it repeats not counted; None for 1.5 times the target. A
+            paragraph between the two stays whole.
         overlap_sentences: so many of a chunk's last sentences are repeated at the begin of the next, unless a heading
             stands between them, as far as they take at most a quarter of the target.
-        counter: what counts tokens, by name; see `token_counter`.
+        counter: what counts tokens, by name; see `token_counter`. In an index a file stands with its whole path. It is
+            opened for documents that are cut; another file in its place cuts the next ones otherwise.
         records: also cut the records of collections and the caller's own documents, not only files.
 
     Raises:
@@ -53,7 +56,7 @@ class ChunkSettings:
 
     @property
     def limit(self) -> int:
-        """Tokens that no chunk exceeds."""
+        """Tokens that no chunk exceeds, those it repeats not counted."""
         return self.max_tokens if self.max_tokens is not None else self.target_tokens * 3 // 2
 
     def to_json(self) -> dict[str, JSON]:
@@ -82,14 +85,14 @@ def chunk_settings(chunks: Chunks, *, whole_files: bool) -> ChunkSettings | None
         whole_files: there are files among the sources that are one document each.
 
     Raises:
-        InvalidInput: none of `Chunks`, or out of range.
+        InvalidInput: none of `Chunks`, out of range, or a token counter that is not here.
     """
     if chunks is None:
         return ChunkSettings() if whole_files else None
     if isinstance(chunks, bool):
         return ChunkSettings(records=True) if chunks else None
     if isinstance(chunks, ChunkSettings):
-        return chunks
+        return replace(chunks, counter=placed_counter(chunks.counter))
     if not isinstance(chunks, int):
         raise InvalidInput("chunks", f"{chunks!r} is no ChunkSettings, number of tokens, or bool")
     return ChunkSettings(chunks, records=True)

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
 
 import spaniel as sp
 from spaniel.index.check import verify
@@ -209,3 +211,32 @@ def test_an_interrupted_build_of_cut_documents_goes_on(tmp_path: Path, monkeypat
         everything = np.arange(len(right))
         assert kb.passages.get(everything) == right.passages.get(everything)
         assert kb.info()["documents"] == 30
+
+
+def test_a_counter_of_a_file_is_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tokenizer = tmp_path / "here" / "tok"
+    tokenizer.mkdir(parents=True)
+    Tokenizer(WordLevel({"word": 0, "[UNK]": 1}, unk_token="[UNK]")).save(str(tokenizer / "tokenizer.json"))
+    (tmp_path / "a.txt").write_text("one two. " * 40)
+    monkeypatch.chdir(tmp_path / "here")
+    with sp.build(tmp_path / "a.txt", tmp_path / "kb", chunks=ChunkSettings(16, counter="tok")) as kb:
+        assert kb.settings.chunks is not None
+        assert kb.settings.chunks.counter == str(tokenizer / "tokenizer.json")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "b.txt").write_text("three four. " * 40)
+    sp.add(tmp_path / "b.txt", tmp_path / "kb").close()
+    # What is not cut needs no counter: records go in though the file is gone.
+    (tokenizer / "tokenizer.json").unlink()
+    sp.add([Document("r", "a record")], tmp_path / "kb").close()
+
+
+def test_files_kept_whole_are_told_of_and_what_cannot_be_has_a_hint(tmp_path: Path) -> None:
+    notes: list[str] = []
+    (tmp_path / "a.txt").write_text("one two. " * 400)
+    sp.build([Document("r", "a record")], tmp_path / "kb").close()
+    sp.add(tmp_path / "a.txt", tmp_path / "kb", on_progress=lambda each: notes.append(each.note)).close()
+    assert any("--chunk-tokens" in note for note in notes)
+    sp.build(tmp_path / "a.txt", tmp_path / "cut").close()
+    with pytest.raises(InvalidInput, match="False asks for no cutting") as refused:
+        sp.add(tmp_path / "a.txt", tmp_path / "cut", chunks=False, on_duplicate="replace")
+    assert "leave chunks out" in (refused.value.hint or "")
