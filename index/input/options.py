@@ -54,6 +54,7 @@ class InputOptions:
         max_file_bytes: largest PDF or Word document, and what the latter may unpack to; its text still counts as a
             record.
         max_pages: of a PDF.
+        max_pdf_s: seconds of work that a PDF may take.
         batch_records: documents in a batch, about.
         batch_bytes: bytes of input in a batch, about.
 
@@ -75,6 +76,7 @@ class InputOptions:
     max_record_bytes: int = 16 << 20
     max_file_bytes: int = 256 << 20
     max_pages: int = 10_000
+    max_pdf_s: float = 300.0
     batch_records: int = 1000
     batch_bytes: int = 4 << 20
 
@@ -90,6 +92,8 @@ class InputOptions:
         for name in ("max_record_bytes", "max_file_bytes", "max_pages", "batch_records", "batch_bytes"):
             if getattr(self, name) < 1:
                 raise InvalidInput(name, f"{getattr(self, name)}; it must be at least 1")
+        if not self.max_pdf_s > 0:
+            raise InvalidInput("max_pdf_s", f"{self.max_pdf_s}; it must be above 0")
         if self.delimiter is not None and (len(self.delimiter) != 1 or self.delimiter in '\r\n"'):
             raise InvalidInput("delimiter", f"{self.delimiter!r} is not one character")
         if len(self.quote) > 1 or self.quote in ("\r", "\n", self.delimiter):

@@ -87,7 +87,8 @@ def _read(file: SourceFile, data: bytes, context: Context) -> tuple[str, str, tu
 def _title_and_text(file: SourceFile, data: bytes, context: Context) -> tuple[str, str]:
     options = context.options
     if file.format == "pdf":
-        return pdf_text(data, max_pages=options.max_pages, max_chars=options.max_record_bytes)
+        limits = {"max_pages": options.max_pages, "max_chars": options.max_record_bytes}
+        return pdf_text(data, **limits, max_seconds=options.max_pdf_s)
     if file.format == "docx":
         return docx_text(data, max_unpacked_bytes=options.max_file_bytes, max_chars=options.max_record_bytes)
     text = _decode(data, html=False, replace=context.replace)

@@ -84,6 +84,25 @@ def test_code_is_kept_as_it_is(tmp_path: Path) -> None:
     assert batch.kinds == ("code",)
 
 
+def pdf_of_forms(depth: int) -> bytes:
+    """One page that shows a form ten times, which shows another ten times, and so on: a small file, and much work."""
+    writer, name, inner = pypdf.PdfWriter(), pypdf.generic.NameObject, None
+    page = writer.add_blank_page(300, 300)
+    for level in range(depth + 1):
+        stream = pypdf.generic.DecodedStreamObject()
+        stream.set_data(b"/F Do " * 10 if inner is not None else b"q Q " * 500)
+        resources = pypdf.generic.DictionaryObject({name("/Font"): pypdf.generic.DictionaryObject()})
+        if inner is not None:
+            resources[name("/XObject")] = pypdf.generic.DictionaryObject({name("/F"): inner})
+        (page if level == depth else stream)[name("/Resources")] = resources
+        stream[name("/Subtype")] = name("/Form")
+        inner = writer._add_object(stream)
+    page[name("/Contents")] = inner
+    kept = BytesIO()
+    writer.write(kept)
+    return kept.getvalue()
+
+
 def refused(path: Path, **options: Any) -> str:
     """Why a file is malformed."""
     with pytest.raises(InvalidInput) as caught:
@@ -130,6 +149,25 @@ def test_limits(tmp_path: Path) -> None:
     assert "10001 members" in refused(word)
     word.write_bytes(word_bytes())
     assert "max_record_bytes" in refused(word, max_record_bytes=20)
+
+
+MANY_OBJECTS = b"".join(b"%d 0 obj\n<< /A 1 >>\nendobj\n" % n for n in range(1, 30_000))
+
+
+@pytest.mark.parametrize(
+    ("data", "seconds"),
+    [
+        (pdf_of_forms(5), 0.2),  # stopped at an operator
+        (b"%PDF-1.4\n" + MANY_OBJECTS + b"trailer << /Root 1 0 R >>\nstartxref\n0\n%%EOF", 0.2),  # at a read
+        (pdf_bytes(*["Some words."] * 400), 0.02),  # between pages, or before
+    ],
+    ids=["forms", "objects", "pages"],
+)
+def test_a_pdf_that_takes_long_is_malformed(tmp_path: Path, data: bytes, seconds: float) -> None:
+    (tmp_path / "a.pdf").write_bytes(data)
+    assert f"takes more than {seconds} s" in refused(tmp_path / "a.pdf", max_pdf_s=seconds)
+    with pytest.raises(InvalidInput, match="max_pdf_s"):
+        InputOptions(max_pdf_s=0)
 
 
 @settings(max_examples=40)
