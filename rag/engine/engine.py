@@ -23,7 +23,7 @@ from spaniel.retrieval.protocols import CutoffPolicy, Generator, Where
 from spaniel.retrieval.results import Results
 from spaniel.retrieval.types import JSON, Answer, Query
 
-from . import twins
+from . import learning, twins
 from .cache import AnswerCache
 from .current import Current
 from .dry_run import DryRun, dry_run
@@ -269,24 +269,13 @@ class Engine(Closing):
 
         Args:
             answer: from `ask`; one that nothing was decided for is an error.
-            reward: 0 to 1, or each metric by name, such as {"quality": 1.0}; "latency_ms" and "tokens" are those of the
-                answer where they are not given.
+            reward: 0 to 1, or each metric by name, such as {"quality": 1.0}; "latency_ms", "tokens" and "searches" are
+                those of the answer where they are not given, and 0 for one out of the cache.
 
         Raises:
-            InvalidInput: no policy decided anything for this answer.
+            InvalidInput: no policy decided anything for this answer, or one of them cannot learn this; then none has.
         """
-        learners = {"route": self.parts.router, "rewrite": self.parts.rewriter}
-        told = [(learners[name], decision) for name, decision in answer.decisions.items() if learners.get(name)]
-        if not told:
-            raise InvalidInput(
-                "learn",
-                "no router or rewriter of this engine decided anything for the answer",
-                hint="give the engine a router= or a rewriter=",
-            )
-        known = {**_measured(answer), **reward} if isinstance(reward, Mapping) else float(reward)
-        for learner, decision in told:
-            assert learner is not None
-            learner.learn(decision, known)
+        learning.learn(self.parts, answer, reward)
 
     async def asearch(
         self,
@@ -339,9 +328,3 @@ def _pipeline(index: "Index", pipeline: object | None) -> Pipeline:
             hint="make it from the same index; after reopen(), make the retriever and the engine anew",
         )
     return made
-
-
-def _measured(answer: Answer) -> dict[str, float]:
-    """What an answer cost, as metrics of a reward."""
-    tokens = sum(answer.usage.get(name, 0) for name in ("prompt_tokens", "answer_tokens"))
-    return {"latency_ms": answer.ms, "tokens": float(tokens)}

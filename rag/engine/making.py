@@ -46,4 +46,5 @@ def parts_of(index: "Index", spec: EngineSpec, before: Parts | None = None) -> P
 
 def owned_by(parts: Parts) -> list[Closing]:
     """What of the parts of a file is to be closed with its engine."""
-    return [part for part in (parts.generator, *rerankers_of(parts.pipeline)) if isinstance(part, Closing)]
+    logs = [getattr(each, "log", None) for each in (parts.router, parts.rewriter)]
+    return [part for part in (parts.generator, *rerankers_of(parts.pipeline), *logs) if isinstance(part, Closing)]

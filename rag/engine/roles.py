@@ -7,7 +7,7 @@ from spaniel.retrieval.policies.decision import Decision
 from spaniel.retrieval.protocols import Retriever
 from spaniel.retrieval.types import Query
 
-__all__ = ["QueryRewriter", "RewrittenQuery", "Router"]
+__all__ = ["Checked", "QueryRewriter", "RewrittenQuery", "Router"]
 
 
 class RewrittenQuery(Protocol):
@@ -52,4 +52,13 @@ class Router(Protocol):
 
     def learn(self, decision: Decision, metrics: float | Mapping[str, float]) -> None:
         """Take in what a route was worth."""
+        ...
+
+
+@runtime_checkable
+class Checked(Protocol):
+    """A router or rewriter that says beforehand whether it can learn."""
+
+    def check(self, decision: Decision, metrics: float | Mapping[str, float]) -> None:
+        """Raise what `learn` would; learn nothing."""
         ...

@@ -2,12 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from spaniel.rag.pipelines.named import find_pipeline
+from spaniel.rag.routing.fixed import Always
+from spaniel.rerank.llm.chat import Chat
 from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.pipeline import Pipeline
+from spaniel.retrieval.policies.bandits.base import Bandit
+from spaniel.retrieval.policies.bandits.budgeted import BudgetedBandit
+from spaniel.retrieval.policies.bandits.log import DecisionLog
+from spaniel.retrieval.policies.bandits.shadow import Shadow
+from spaniel.retrieval.policies.bandits.state import opened
 from spaniel.retrieval.policies.bandits.table import make_policy, read_policy
 from spaniel.retrieval.protocols import Retriever, RoutePolicy
 from spaniel.retrieval.types import JSON
@@ -21,7 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["RewriteSpec", "RouteSpec"]
 
 Setting = int | float | str | bool | dict[str, float]
-Context = Literal["none", "question", "search"]
+Context = Literal["none", "question", "search", "both"]
+_ANOTHER = "name another state file, or make the settings what they were"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,35 +41,88 @@ class PolicySpec:
         policy: its name in the table of bandits.
         settings: of the policy, as `make_policy` takes them; the seed among them.
         context: what it knows of a question: "question" (its words and how rare they are), "search" (also how a BM25
-            search scores), "none".
+            search scores), "both" (also how a search of vectors does, and how much both find), "none".
         state: file with what it has learned; read if it is there, written by `Engine.save`.
+        log: file to which every decision is appended with its probabilities, and what came of it when it is learned.
+        shadow: an arm that is always taken, while the policy decides and learns beside it; what it would have done is
+            logged too.
+        budgets: metric -> what an answer may spend of it on average, in its own unit; see `BudgetedBandit`.
     """
 
     policy: str = "linucb"
     settings: dict[str, Setting] = field(default_factory=dict)
     context: Context = "question"
     state: str | None = None
+    log: str | None = field(default=None, kw_only=True)
+    shadow: str | None = field(default=None, kw_only=True)
+    budgets: dict[str, float] = field(default_factory=dict, kw_only=True)
 
-    def _policy(self, arms: Sequence[str], context: "QuestionContext | None") -> RoutePolicy:
+    def _decides(
+        self, index: "Index", arms: Sequence[str], before: object
+    ) -> "tuple[RoutePolicy, QuestionContext | None, DecisionLog | None]":
+        """(policy, what it is told of a question, its log); over a new generation policy and log go on."""
+        from spaniel.rag.routing.chooser import Chooser
+
+        context = self._features(index) if len(arms) > 1 else None
+        if isinstance(before, Chooser):
+            return before.policy, context, before.log
+        log = None if self.log is None else DecisionLog(self.log)
+        return self._policy(arms, context, log), context, log
+
+    def _policy(self, arms: Sequence[str], context: "QuestionContext | None", log: DecisionLog | None) -> RoutePolicy:
+        if len(arms) == 1:
+            return Always(arms[0])
+        policy = self._made(arms, None if context is None else context.dimension)
         if self.state is not None and Path(self.state).is_file():
-            learned = read_policy(self.state)
-            if learned.name != self.policy:
-                raise InvalidInput(self.state, f"holds a policy {learned.name!r}; the file asks for {self.policy!r}")
-            return learned
-        dimension = None if context is None else context.dimension
-        return make_policy(self.policy, list(arms), dimension, **self.settings)
+            policy = _read(self.state, policy)
+        return policy if self.shadow is None else Shadow(policy, self.shadow, log=log)
+
+    def _made(self, arms: Sequence[str], dimension: int | None) -> Bandit | BudgetedBandit:
+        """A policy that has learned nothing."""
+        plain = make_policy(self.policy, list(arms), dimension, **self.settings)
+        return BudgetedBandit(plain, self.budgets) if self.budgets else plain
 
     def _features(self, index: "Index") -> "QuestionContext | None":
         from spaniel.rag.routing.context import context_of
 
-        return None if self.context == "none" else context_of(index, search=self.context == "search")
+        if self.context == "none":
+            return None
+        return context_of(index, search=self.context != "question", dense=self.context == "both")
 
-    def _check(self, where: str, n_arms: int) -> None:
-        if n_arms < 2:
-            raise InvalidInput(where, f"{n_arms} arms leave nothing to choose; give two or more")
+    def _check(self, where: str, arms: Sequence[str]) -> None:
+        if len(arms) < 2:
+            raise InvalidInput(where, f"{len(arms)} arms leave nothing to choose; give two or more")
         if self.context not in get_args(Context):
             raise InvalidInput(where, f"context is {self.context!r}; it must be one of {', '.join(get_args(Context))}")
-        make_policy(self.policy, [str(arm) for arm in range(n_arms)], 1, **self.settings)
+        policy = self._made(arms, 1)
+        if self.shadow is not None:
+            Shadow(policy, self.shadow)
+
+
+def _read(path: str, fresh: Bandit | BudgetedBandit) -> Bandit | BudgetedBandit:
+    """What was learned, by a policy that is set as `fresh` is. What was learned in the shadow goes on without.
+
+    Raises:
+        InvalidInput: it is of another policy, or has other arms, settings or budgets, or another length of context.
+    """
+    learned = read_policy(path)
+    if isinstance(learned, Shadow):
+        learned = learned.policy
+    for (name, found), (wanted, asked) in zip_longest(_settings(learned), _settings(fresh), fillvalue=("none", {})):
+        if name != wanted:
+            raise InvalidInput(path, f"holds a policy {name!r}; the file asks for {wanted!r}", _ANOTHER)
+        for key in sorted({*found, *asked}):
+            if found.get(key) != asked.get(key):
+                said = f"was learned with {key} = {found.get(key)!r}; the file says {asked.get(key)!r}"
+                raise InvalidInput(path, said, _ANOTHER)
+    return learned
+
+
+def _settings(policy: Bandit | BudgetedBandit) -> list[tuple[str, dict[str, Any]]]:
+    """(name, settings) of a policy, and of the one within."""
+    name, settings, _ = opened(policy.to_json())
+    within = _settings(policy.policy) if isinstance(policy, BudgetedBandit) else []
+    return [(name, {**settings, "arms": sorted(settings["arms"])} if "arms" in settings else settings), *within]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +136,7 @@ class RouteSpec(PolicySpec):
     arms: dict[str, str] = field(default_factory=lambda: {"none": "", "one": "default"})
 
     def __post_init__(self) -> None:
-        self._check("route", len(self.arms))
+        self._check("route", list(self.arms))
 
     def to_json(self) -> dict[str, JSON]:
         """What decides its choices and what they lead to: also what stands in the files of its arms."""
@@ -94,13 +156,12 @@ class RouteSpec(PolicySpec):
         arms: dict[str, Retriever | None] = {}
         for name, meant in self.arms.items():
             arms[name] = default if meant == "default" else find_pipeline(meant).make(index) if meant else None
-        context = self._features(index)
-        if isinstance(before, Router):
-            return Router(before.policy, arms, features=context)
-        return Router(self._policy(list(arms), context), arms, features=context)
+        policy, context, log = self._decides(index, list(arms), before)
+        return Router(policy, arms, features=context, log=log)
 
 
-Arm = Literal["none", "expand", "simplify", "clarify"]
+Arm = Literal["none", "expand", "simplify", "clarify", "paraphrase", "decompose"]
+_WITH_CHAT = ("paraphrase", "decompose")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +170,8 @@ class RewriteSpec(PolicySpec):
 
     Attributes:
         arms: some of "none", "expand" (by terms of what a first search finds), "simplify" (content words alone) and
-            "clarify" (names and rare words twice); with one alone that one is always taken.
+            "clarify" (names and rare words twice); and, where the engine's generator is a language model, "paraphrase"
+            (in its words) and "decompose" (in parts). With one alone that one is always taken.
     """
 
     arms: tuple[Arm, ...] = ("none", "expand", "simplify", "clarify")
@@ -119,29 +181,34 @@ class RewriteSpec(PolicySpec):
             if arm not in get_args(Arm):
                 raise InvalidInput("rewrite", f"no arm is called {arm!r}; there are {', '.join(get_args(Arm))}")
         if len(self.arms) != 1:
-            self._check("rewrite", len(set(self.arms)))
+            self._check("rewrite", list(dict.fromkeys(self.arms)))
+        elif self.shadow is not None or self.budgets:
+            raise InvalidInput("rewrite", "one arm leaves nothing to choose: shadow and budgets need two or more")
 
-    def make(self, index: "Index", before: object = None) -> "Rewriter":
+    def make(self, index: "Index", before: object = None, *, chat: Chat | None = None) -> "Rewriter":
         """The rewriter over an index.
 
         Args:
             before: the one over an earlier generation of it, whose policy goes on.
+            chat: the language model of arms that need one.
+
+        Raises:
+            InvalidInput: an arm needs a language model and there is none.
         """
         from spaniel.rag.routing.rewriter import Rewrite, Rewriter
 
-        rewrites: dict[str, Rewrite] = {arm: _rewrite(arm, index) for arm in self.arms}
-        if len(rewrites) == 1:
-            return Rewriter(rewrites)
-        context = self._features(index)
-        if isinstance(before, Rewriter):
-            return Rewriter(rewrites, before.policy, features=context)
-        return Rewriter(rewrites, self._policy(list(rewrites), context), features=context)
+        rewrites: dict[str, Rewrite] = {arm: _rewrite(arm, index, chat) for arm in self.arms}
+        policy, context, log = self._decides(index, list(rewrites), before)
+        return Rewriter(rewrites, policy, features=context, log=log)
 
 
-def _rewrite(arm: Arm, index: "Index") -> "Rewrite":
+def _rewrite(arm: Arm, index: "Index", chat: Chat | None) -> "Rewrite":
+    if arm in _WITH_CHAT and chat is None:
+        hint = "name one in [generator], or give the engine a rewriter= of your own"
+        raise InvalidInput("rewrite", f"{arm!r} needs a language model, and the generator is none", hint)
     from spaniel.index.sparse.feedback import TermFeedback
     from spaniel.index.sparse.frequencies import TermFrequencies
-    from spaniel.rag.routing.rewrites import Clarify, Expand, simplify, unchanged
+    from spaniel.rag.routing.rewrites import Clarify, Decompose, Expand, Paraphrase, simplify, unchanged
 
     match arm:
         case "none":
@@ -152,3 +219,9 @@ def _rewrite(arm: Arm, index: "Index") -> "Rewrite":
             return Expand(TermFeedback(index.bm25()))
         case "clarify":
             return Clarify(TermFrequencies(index.bm25()))
+        case "paraphrase":
+            assert chat is not None  # checked above
+            return Paraphrase(chat)
+        case "decompose":
+            assert chat is not None
+            return Decompose(chat)

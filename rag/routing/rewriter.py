@@ -14,6 +14,7 @@ from typing import ClassVar
 
 from spaniel.retrieval import fusion
 from spaniel.retrieval.errors import InvalidInput
+from spaniel.retrieval.policies.bandits.log import DecisionLog
 from spaniel.retrieval.policies.decision import Decision
 from spaniel.retrieval.protocols import Retriever, RoutePolicy, Where
 from spaniel.retrieval.types import Query, Ranking
@@ -61,6 +62,7 @@ class Rewriter(Chooser):
         rewrites: name -> rewrite.
         policy: chooses among them; by default the only one is always taken.
         features: what the policy is told of a question; None for policies without context.
+        log: where every decision is written with its probabilities, and once more with what it was worth.
 
     Raises:
         InvalidInput: several rewrites without a policy, or the policy's arms are others.
@@ -69,13 +71,18 @@ class Rewriter(Chooser):
     role: ClassVar[str] = "rewriter"
 
     def __init__(
-        self, rewrites: Mapping[str, Rewrite], policy: RoutePolicy | None = None, *, features: Features | None = None
+        self,
+        rewrites: Mapping[str, Rewrite],
+        policy: RoutePolicy | None = None,
+        *,
+        features: Features | None = None,
+        log: DecisionLog | None = None,
     ) -> None:
         if policy is None:
             if len(rewrites) != 1:
                 raise InvalidInput("rewriter", f"{len(rewrites)} rewrites and no policy to choose one of them")
             policy = Always(next(iter(rewrites)))
-        super().__init__(policy, rewrites, features)
+        super().__init__(policy, rewrites, features, log)
         self.rewrites = dict(rewrites)
 
     def rewrite(

@@ -13,6 +13,7 @@ by one search, "several" by iterated search (`steps.py`); but any names and any 
 from collections.abc import Collection, Mapping
 from typing import ClassVar
 
+from spaniel.retrieval.policies.bandits.log import DecisionLog
 from spaniel.retrieval.policies.decision import Decision
 from spaniel.retrieval.protocols import Retriever, RoutePolicy
 
@@ -28,6 +29,7 @@ class Router(Chooser):
         policy: decides and learns; its arms are the names of `arms`.
         arms: name -> pipeline, or None for an answer without retrieval.
         features: what the policy is told of a question; None for policies without context.
+        log: where every decision is written with its probabilities, and once more with what it was worth.
 
     Raises:
         InvalidInput: the policy's arms are others.
@@ -36,9 +38,14 @@ class Router(Chooser):
     role: ClassVar[str] = "router"
 
     def __init__(
-        self, policy: RoutePolicy, arms: Mapping[str, Retriever | None], *, features: Features | None = None
+        self,
+        policy: RoutePolicy,
+        arms: Mapping[str, Retriever | None],
+        *,
+        features: Features | None = None,
+        log: DecisionLog | None = None,
     ) -> None:
-        super().__init__(policy, arms, features)
+        super().__init__(policy, arms, features, log)
         self.arms = dict(arms)
 
     def decide(

@@ -164,12 +164,13 @@ class Bandit(Saved):
             InvalidInput: an arm that the policy does not have, a context that does not fit, or a reward that lacks a
                 metric or is not finite.
         """
-        if decision.arm not in self.arms:
-            raise InvalidInput(self.name, f"{decision.arm!r} is no arm; there are {', '.join(self.arms)}")
-        x = self._checked_context(decision.context)
-        outcome = self.reward.vector(reward)
+        x, outcome = self._told(decision, reward)
         with self._lock:
             self._take(self.arms.index(decision.arm), x, outcome, decision)
+
+    def check(self, decision: Decision, reward: float | Mapping[str, float]) -> None:
+        """Raise what `learn` would; nothing is learned."""
+        self._told(decision, reward)
 
     def to_json(self) -> dict[str, JSON]:
         """Settings and state, enough to go on exactly where this policy stands."""
@@ -219,6 +220,12 @@ class Bandit(Saved):
         Raises:
             InvalidInput: it does not fit.
         """
+
+    def _told(self, decision: Decision, reward: float | Mapping[str, float]) -> tuple[Floats, Floats]:
+        """(context, outcome) of a decision, checked."""
+        if decision.arm not in self.arms:
+            raise InvalidInput(self.name, f"{decision.arm!r} is no arm; there are {', '.join(self.arms)}")
+        return self._checked_context(decision.context), self.reward.vector(reward)
 
     def _floor_now(self) -> float:
         """The floor of this decision."""

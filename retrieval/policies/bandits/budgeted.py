@@ -135,6 +135,10 @@ class BudgetedBandit(Saved):
             self._prices = np.clip(self._prices + self.rate * (costs - self._due), 0.0, _MOST_PRICE)
             self._outcomes += 1
 
+    def check(self, decision: Decision, reward: float | Mapping[str, float]) -> None:
+        """Raise what `learn` would; nothing is learned."""
+        self.policy.check(decision, reward)
+
     def to_json(self) -> dict[str, JSON]:
         """Settings and state, the policy's among them."""
         settings: dict[str, JSON] = {"budgets": dict(self.budgets), "rate": self.rate}

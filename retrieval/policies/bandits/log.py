@@ -11,8 +11,9 @@ import threading
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
+from spaniel.retrieval.closing import Closing
 from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.policies.decision import Decision
 from spaniel.retrieval.types import JSON
@@ -54,7 +55,7 @@ class ReadLog:
     damaged: tuple[int, ...]
 
 
-class DecisionLog:
+class DecisionLog(Closing):
     """Appends to a file, which is made if it is not there. Safe to call from several threads and processes.
 
     Args:
@@ -112,12 +113,6 @@ class DecisionLog:
             if self._file >= 0:
                 os.close(self._file)
             self._file = -1
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def read_log(path: str | Path) -> ReadLog:

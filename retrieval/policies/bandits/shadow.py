@@ -75,7 +75,8 @@ class Shadow(Saved):
             self.log.append(decision)
         probabilities = tuple(float(arm == self.serve) for arm in self.arms)
         name = f"{self.name}({decision.policy})"
-        return replace(decision, arm=self.serve, probabilities=probabilities, policy=name, explored=False)
+        id_ = f"{decision.id}-served"  # in a log, the policy's own choice must not be taken for it
+        return replace(decision, id=id_, arm=self.serve, probabilities=probabilities, policy=name, explored=False)
 
     def learn(self, decision: Decision, reward: float | Mapping[str, float]) -> None:
         """The policy learns it.
@@ -84,6 +85,10 @@ class Shadow(Saved):
             InvalidInput: as the policy.
         """
         self.policy.learn(decision, reward)
+
+    def check(self, decision: Decision, reward: float | Mapping[str, float]) -> None:
+        """Raise what `learn` would; nothing is learned."""
+        self.policy.check(decision, reward)
 
     def to_json(self) -> dict[str, JSON]:
         """The served arm, and the policy."""

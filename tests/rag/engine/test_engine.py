@@ -183,12 +183,13 @@ def test_a_router_decides_and_learns_by_what_the_answer_carries(kb: Index) -> No
 
 def test_metrics_by_name_are_joined_by_what_the_answer_cost(kb: Index) -> None:
     learned: list[Any] = []
-    router = routed(kb)
+    router = routed(kb, preferences={"quality": 1.0})
     router.learn = lambda decision, metrics: learned.append((decision, metrics))  # type: ignore[method-assign]
     engine = Engine(kb, generator=Told(["x"]), router=router)
     answer = engine.ask("who may come?")
     engine.learn(answer, {"quality": 0.5, "latency_ms": 3.0})
-    assert learned == [(answer.decisions["route"], {"quality": 0.5, "latency_ms": 3.0, "tokens": 12.0})]
+    assert learned == [(answer.decisions["route"], learned[0][1])]
+    assert learned[0][1] == {"quality": 0.5, "latency_ms": 3.0, "tokens": 12.0, "searches": answer.usage["searches"]}
 
 
 def test_a_rewriter_changes_what_is_searched_and_not_what_is_asked(kb: Index) -> None:

@@ -86,11 +86,17 @@ ROUTES = st.builds(
     settings=st.dictionaries(st.just("seed"), st.integers(0, 99)),
     context=st.sampled_from(["question", "search"]),
     state=st.none() | st.just("learned.json"),
-    arms=st.just({"none": "", "one": "default"}) | st.just({"a": "bm25", "b": "ql", "c": ""}),
+    arms=st.just({"none": "", "one": "default"}) | st.just({"none": "", "one": "bm25", "b": "ql"}),
+    log=st.none() | st.just("decisions.jsonl"),
+    shadow=st.none() | st.just("one"),
 )
 REWRITES = st.builds(
-    RewriteSpec, arms=st.sampled_from([("simplify",), ("none", "clarify"), ("none", "expand", "simplify")])
-)
+    RewriteSpec,
+    arms=st.sampled_from([("none", "clarify"), ("none", "expand", "simplify"), ("none", "paraphrase", "decompose")]),
+    context=st.sampled_from(["question", "both"]),
+    settings=st.just({"preferences": {"quality": 1.0, "tokens": 0.0}, "floor": 0.1}),
+    budgets=st.just({}) | st.just({"tokens": 500.0}),
+) | st.just(RewriteSpec(arms=("simplify",), log="decisions.jsonl"))
 
 
 def written(folder: Path, text: str) -> Path:
@@ -169,8 +175,11 @@ def test_what_was_learned_is_kept(tmp_path: Path, kb: Index) -> None:
         ("[generator]\nthreshold = 2.0", "threshold is 2.0"),
         ("[route]\npolicy = 'linucbb'", "linucb"),
         ("[route]\narms = {one = 'default'}", "1 arms leave nothing to choose"),
-        ("[route]\ncontext = 'all'", "it must be one of none, question, search"),
-        ("[rewrite]\narms = ['none', 'magic']", "it must be one of none, expand, simplify, clarify|magic"),
+        ("[route]\ncontext = 'all'", "it must be one of none, question, search, both"),
+        ("[route]\nshadow = 'two'", "'two' is no arm; there are none, one"),
+        ("[route]\nbudgets = {tokens = 500}", "'tokens' is no cost that linucb learns"),
+        ("[rewrite]\narms = ['simplify']\nshadow = 'simplify'", "one arm leaves nothing to choose"),
+        ("[rewrite]\narms = ['none', 'magic']", "Invalid enum value 'magic'"),
         ("[index]\ndense = 'minilm'", r"has \[index\] and no \[\[stages\]\]"),
         ("name = 3", "name is 3"),
     ],
