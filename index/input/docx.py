@@ -1,12 +1,13 @@
 """Word documents (.docx) to title and text, by python-docx: paragraphs, headings, lists and tables, in their order.
 
 Headings become `# Heading`, items `- item`, rows of tables `| a | b |`, so that the chunker sees the structure.
-Headers, footers, footnotes, comments and text boxes are left out. A .docx is a zip archive; what its members
-unpack to is summed up from its directory before anything is unpacked, and zipfile unpacks no more than it says there.
+Tracked insertions and content controls are read, tracked deletions are not. Headers, footers, footnotes, comments and
+text boxes are left out. A .docx is a zip archive; what its members unpack to is summed up from its directory before
+anything is unpacked, and zipfile unpacks no more than it says there.
 """
 
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 from typing import Any
 
@@ -61,18 +62,44 @@ def _check_archive(data: bytes, max_unpacked_bytes: int) -> None:
         )
 
 
+_W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
+_AROUND = {f"{_W}{name}" for name in ("sdt", "sdtContent", "ins", "moveTo", "customXml", "smartTag")}
+"""Elements that only stand around others: content controls, tracked insertions, marks of other programs."""
+_LETTERS = {f"{_W}t": None, f"{_W}tab": "\t", f"{_W}br": "\n", f"{_W}cr": "\n", f"{_W}noBreakHyphen": "-"}
+_BOX = f"{_W}txbxContent"
+
+
 def _blocks(document: Any) -> Iterator[str]:
     """Paragraphs and tables as text, in their order."""
     names = {style.style_id: style.name for style in document.styles}  # to ask each paragraph takes a millisecond
-    for item in document.iter_inner_content():
-        text = _table(item) if hasattr(item, "rows") else _paragraph(item, names)
+    for element in _within(document.element.body, ("p", "tbl")):
+        text = _table(element) if element.tag == f"{_W}tbl" else _paragraph(element, names)
         if text:
             yield text
 
 
+def _within(parent: Any, names: Sequence[str]) -> Iterator[Any]:
+    """The elements of these names below a parent, whatever stands around them; the XML parser bounds the depth."""
+    wanted = {f"{_W}{name}" for name in names}
+    for child in parent:
+        if child.tag in wanted:
+            yield child
+        elif child.tag in _AROUND:
+            yield from _within(child, names)
+
+
+def _words(element: Any) -> str:
+    """Its text as it would be read: insertions are in, deletions out, text boxes left aside."""
+    return "".join(
+        (each.text or "") if _LETTERS[each.tag] is None else str(_LETTERS[each.tag])
+        for each in element.iter(*_LETTERS)
+        if not any(above.tag == _BOX for above in each.iterancestors())
+    )
+
+
 def _paragraph(paragraph: Any, names: Mapping[str, str]) -> str:
-    text = str(paragraph.text).strip()
-    style = names.get(paragraph._p.style) or ""
+    text = _words(paragraph).strip()
+    style = names.get(paragraph.style) or ""
     if not text:
         return ""
     if style == "Title":
@@ -83,10 +110,11 @@ def _paragraph(paragraph: Any, names: Mapping[str, str]) -> str:
 
 
 def _table(table: Any) -> str:
+    """A line a row; what a cell holds, other tables too, is one run of words. A cell that spans columns stands once."""
     rows = []
-    for row in table.rows:
-        cells: dict[int, str] = {}  # a merged cell comes once for each column that it covers
-        for cell in row.cells:
-            cells.setdefault(id(cell._tc), " ".join(str(cell.text).split()))
-        rows.append(f"| {' | '.join(cells.values())} |")
+    for row in _within(table, ("tr",)):
+        cells = [
+            " ".join(" ".join(_words(each) for each in cell.iter(f"{_W}p")).split()) for cell in _within(row, ("tc",))
+        ]
+        rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)

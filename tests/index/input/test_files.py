@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import spaniel as sp
 from spaniel.index.input import InputOptions, Problem, read_documents
+from spaniel.index.input.docx import docx_text
 from spaniel.retrieval.errors import InvalidInput, LimitExceeded, MissingExtra
 from spaniel.retrieval.types import Document
 
@@ -220,3 +221,37 @@ def test_what_was_read_is_quoted_from_the_index(tmp_path: Path) -> None:
             assert kb.document_text(name) == text
             for passage in kb.passages.get(kb.passages.of_document(name)):
                 assert text[passage.start : passage.end] == passage.text
+
+
+_SPACE = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
+
+
+def with_body(*elements: str) -> bytes:
+    """A Word document whose body begins with these elements."""
+    document = docx.Document()
+    for place, element in enumerate(elements):
+        document.element.body.insert(place, docx.oxml.parse_xml(element.replace(">", f" {_SPACE}>", 1)))
+    kept = BytesIO()
+    document.save(kept)
+    return kept.getvalue()
+
+
+def run(text: str) -> str:
+    return f"<w:r><w:t>{text}</w:t></w:r>"
+
+
+def test_insertions_controls_and_nested_tables_are_read_and_deletions_are_not() -> None:
+    changed = f"<w:p>{run('plain ')}<w:ins w:id='1'>{run('inserted')}</w:ins><w:del w:id='2'><w:r><w:delText>gone"
+    changed += "</w:delText></w:r></w:del></w:p>"
+    control = f"<w:sdt><w:sdtContent><w:p>{run('in a control')}</w:p></w:sdtContent></w:sdt>"
+    inner = f"<w:tbl><w:tr><w:tc><w:p>{run('nested')}</w:p></w:tc></w:tr></w:tbl>"
+    table = f"<w:tbl><w:tr><w:tc><w:p>{run('cell')}</w:p>{inner}<w:p/></w:tc><w:sdt><w:sdtContent><w:tc><w:p>"
+    table += f"{run('last')}</w:p></w:tc></w:sdtContent></w:sdt></w:tr></w:tbl>"
+    _, text = docx_text(with_body(changed, control, table), max_unpacked_bytes=1 << 24, max_chars=1 << 20)
+    assert text == "plain inserted\n\nin a control\n\n| cell nested | last |"
+
+
+def test_a_cell_over_a_million_columns_is_one_cell() -> None:
+    span = '<w:tcPr><w:gridSpan w:val="100000000"/></w:tcPr>'
+    table = f"<w:tbl><w:tr><w:tc>{span}<w:p>{run('wide')}</w:p></w:tc></w:tr></w:tbl>"
+    assert docx_text(with_body(table), max_unpacked_bytes=1 << 24, max_chars=1 << 20) == ("", "| wide |")
