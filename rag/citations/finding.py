@@ -8,7 +8,7 @@ from .sources import Source
 
 __all__ = ["QuoteFinder"]
 
-_ELLIPSIS = re.compile(r"\s*(?:\[\s*(?:\.{3}|…)\s*\]|\(\s*(?:\.{3}|…)\s*\)|\.{3,}|…)\s*")
+_ELLIPSIS = re.compile(r"\[\s*+(?:\.{3}|…)\s*+\]|\(\s*+(?:\.{3}|…)\s*+\)|\.{3,}+|…")
 _MAX_TRIES = 1000
 _WINDOW = 1 << 15
 """Characters from the passage on that are looked at before the whole document is folded."""

@@ -9,30 +9,22 @@ names, and the words that it quotes.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-__all__ = ["Mark", "Parsed", "parse_markers", "unreferring"]
+from .brackets import OPENERS, Brackets, Item
 
-_OPEN, _CLOSE = "\"“”«»„‟'‘’「『", "\"“”«»‟'‘’」』"
-_QUOTE = rf"[{_OPEN}](?P<quote>.{{1,2000}}?)[{_CLOSE}](?=\s*\.?\s*(?:\]|】|[;,&]\s*\d|and\s+\d))"
-_ITEM = re.compile(
-    r"\s*(?:(?:passages?|sources?|documents?|docs?|excerpts?|refs?|references?)\s*)?[\^#]?(?P<low>\d{1,9})"
-    r"(?:\s*[-–—]\s*(?P<high>\d{1,9}))?(?:†[^\[\]【】]{0,40})?"
-    rf"(?:\s*[:,]?\s*{_QUOTE}\s*\.?)?\s*",
-    re.IGNORECASE | re.DOTALL,
-)
-_BETWEEN = re.compile(r"[,;&]|and\b", re.IGNORECASE)
+__all__ = ["SUPERSCRIPTS", "Mark", "Parsed", "parse_markers", "unreferring"]
+
+SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 # Code is no place for references: argv[1] is an argument.
-_START = re.compile(r"(?P<code>```.*?```|`[^`\n]*`)|[\[【]|[⁰¹²³⁴⁵⁶⁷⁸⁹]+", re.DOTALL)
-_LINK = re.compile(r"\((?:https?:|#)[^()\s]{0,500}\)")
-_SUPERSCRIPT = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
+_START = re.compile(rf"(?P<code>```.*?```|`[^`\n]*`)|[{OPENERS}]|[{SUPERSCRIPTS}]++", re.DOTALL)
+_SUPERSCRIPT = str.maketrans(SUPERSCRIPTS, "0123456789")
+_LONGEST_NUMBER = 9
 _PLAIN = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹[]【】", "0123456789()()")
 _ROUND = str.maketrans("[]【】", "()()")
-# Words in quotation marks right before a reference: "its words" [1]
-_QUOTED_BEFORE = re.compile(r"(?:\"([^\"]{1,2000})\"|“([^“”]{1,2000})”|«([^«»]{1,2000})»)[.,;]?\s*\Z", re.DOTALL)
-_QUOTED_WINDOW = 2010
-_ITEMS = 64
+_QUOTED_BY = {'"': '"', "”": "“", "»": "«"}
+_MAX_QUOTED = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +63,7 @@ def parse_markers(text: str, n: int) -> Parsed:
     Superscripts count as references only up to n, since they are exponents as well: ² after a letter or a bracket that
     names no excerpt stays where it is; "¹²" is 12 where there are so many excerpts, else 1 and 2.
 
-    Cost: linear, with a factor for brackets that open and quote but do not close (2,000 characters each at most).
+    Cost: linear.
 
     Example:
         >>> parsed = parse_markers('It is yearly [1: "every year"]. Or not [2, 3].', 3)
@@ -111,41 +103,25 @@ def unreferring(text: str) -> str:
     return "".join([*pieces, text[place:]])
 
 
-def _found(text: str, n: int) -> Iterator[tuple[int, int, list[tuple[int, int, str]]]]:
-    """(start, end, items) of each group of references; an item is (low, high, quote)."""
+def _found(text: str, n: int) -> Iterator[tuple[int, int, Sequence[Item]]]:
+    """(start, end, items) of each group of references."""
+    brackets = Brackets(text)
     place = 0
     while found := _START.search(text, place):
-        items: list[tuple[int, int, str]] = []
-        end = found.end()
-        if found[0] in "[【":
-            items, end = _bracketed(text, end)
+        items: Sequence[Item] = ()
+        place = found.end()
+        if found[0] in OPENERS:
+            bracket = brackets.at(place)
+            items, place = bracket.items, bracket.end
         elif found["code"] is None:
             items = _superscript(found[0], n)
         if items:
-            yield found.start(), end, items
-            place = end
-        else:
-            place = found.end()
+            yield found.start(), place, items
 
 
-def _bracketed(text: str, place: int) -> tuple[list[tuple[int, int, str]], int]:
-    """The items of a bracket that opens before `place`, and where it ends; no items in other brackets."""
-    items: list[tuple[int, int, str]] = []
-    while len(items) < _ITEMS and (item := _ITEM.match(text, place)):
-        low = int(item["low"])
-        items.append((low, max(low, int(item["high"] or low)), (item["quote"] or "").strip()))
-        place = item.end()
-        if text[place : place + 1] in ("]", "】"):
-            link = _LINK.match(text, place + 1)
-            return items, link.end() if link else place + 1
-        between = _BETWEEN.match(text, place)
-        if not between:
-            break
-        place = between.end()
-    return [], place
-
-
-def _superscript(digits: str, n: int) -> list[tuple[int, int, str]]:
+def _superscript(digits: str, n: int) -> list[Item]:
+    if len(digits) > _LONGEST_NUMBER:
+        return []
     number = int(digits.translate(_SUPERSCRIPT))
     if 1 <= number <= n:
         return [(number, number, "")]
@@ -154,5 +130,12 @@ def _superscript(digits: str, n: int) -> list[tuple[int, int, str]]:
 
 
 def _quoted_before(text: str, end: int) -> str:
-    found = _QUOTED_BEFORE.search(text[max(0, end - _QUOTED_WINDOW) : end])
-    return next((group for group in found.groups() if group), "").strip() if found else ""
+    """Words in quotation marks right before a reference: "its words" [1]."""
+    before = text[max(0, end - _MAX_QUOTED - 10) : end].rstrip()
+    before = before[:-1] if before.endswith((".", ",", ";")) else before
+    opener = _QUOTED_BY.get(before[-1:])
+    if opener is None:
+        return ""
+    inside = before[:-1]
+    start = max(inside.rfind(opener), inside.rfind(before[-1]))
+    return inside[start + 1 :].strip() if start >= 0 and inside[start] == opener else ""

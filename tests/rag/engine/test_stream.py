@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from spaniel.index.build import build
 from spaniel.index.index import Index
+from spaniel.rag.citations.brackets import Brackets
 from spaniel.rag.citations.markers import parse_markers
 from spaniel.rag.engine.engine import Engine
 from spaniel.rag.engine.events import (
@@ -93,8 +94,19 @@ def test_pieces_show_what_the_whole_would_without_references(text: str, sizes: l
 
 def test_what_never_closes_is_shown_in_the_end() -> None:
     shown = Unmarked(2)
-    assert shown.more('so [1: "' + "x" * 3000) == "so" and len(shown.more("y" * 2000)) > 4000
+    assert shown.more('so [1: "' + "x" * 1500) == "so" and len(shown.more("y" * 1000)) > 2500
+    assert shown.more(" `" + "x" * 3000) == "" and len(shown.more("y" * 2000)) > 5000
     assert shown.end() == ""
+
+
+def test_a_long_quotation_is_looked_at_as_often_as_its_length_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[int] = []
+    at = Brackets.at
+    monkeypatch.setattr(Brackets, "at", lambda self, inside: looks.append(inside) or at(self, inside))  # type: ignore[func-returns-value]
+    shown = Unmarked(3)
+    text = 'The loop [1: "' + "]" * 1900
+    assert "".join(shown.more(letter) for letter in text) == "The loop"
+    assert len(looks) < 150
 
 
 @dataclass

@@ -1,0 +1,117 @@
+"""The grammar of references in brackets, read once from left to right.
+
+    [1]  [1, 2]  [1-3]  [^1]  [passage 2]  [1: "its words"]  [1: "one"; 2: "two"]  【1†L3-L9】  [1](https://...)
+
+Whoever reads a text that is still being written has to know as well whether a bracket can become a reference yet.
+"""
+
+import re
+from bisect import bisect_left
+from dataclasses import dataclass
+
+__all__ = ["CLOSERS", "OPENERS", "Bracket", "Brackets", "Item"]
+
+Item = tuple[int, int, str]
+"""(low, high, quote): the numbers that are named, both included, and the words quoted; "" for none."""
+
+OPENERS, CLOSERS = "【[", "]】"
+_OPEN, _CLOSE = "\"“”«»„‟'‘’「『", "\"“”«»‟'‘’」』"
+# What repeats is possessive (*+): a run of blanks is read once, not once for each way to part it.
+_NAME = r"passages?|sources?|documents?|docs?|excerpts?|refs?|references?"
+_HEAD = re.compile(
+    rf"\s*+(?:(?:{_NAME})\s*+)?[\^#]?(?P<low>\d{{1,9}})(?:\s*+[-–—]\s*+(?P<high>\d{{1,9}}))?(?:†[^\[\]【】]{{0,40}}+)?",
+    re.IGNORECASE,
+)
+_MAY_BE_HEAD = re.compile(r"\s*+(?:[a-z]{1,10}+\s*+)?[\^#]?\Z", re.IGNORECASE)
+_QUOTE = re.compile(rf"\s*+[:,]?\s*+[{_OPEN}]")
+_QUOTE_END = re.compile(rf"[{_CLOSE}](?=\s*+\.?\s*+(?:[{CLOSERS}]|[;,&]\s*+\d|and\s+\d))")
+_MAX_QUOTE = 2000
+_AFTER_QUOTE = re.compile(r"\s*+\.?\s*+")
+_BLANK = re.compile(r"\s*+")
+_BETWEEN = re.compile(r"[,;&]|and\b", re.IGNORECASE)
+_MAY_GO_ON = re.compile(r"\s*+(?:[-–—:.,;&]|an?d?)?\s*+\Z", re.IGNORECASE)
+_LINK = re.compile(r"\((?:https?:|#)[^()\s]{0,500}+\)")
+_MAY_BE_LINK = re.compile(r"\((?:h?t?t?p?s?:?|https?:[^()\s]{0,500}+|#[^()\s]{0,500}+)\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Bracket:
+    """What a bracket is, as far as the text goes.
+
+    Attributes:
+        end: behind it, and behind a link that belongs to it; behind its opening where it is no reference.
+        items: what it refers to; none where it is no reference.
+        open: more text could make it a reference, or a longer one.
+    """
+
+    end: int
+    items: tuple[Item, ...] = ()
+    open: bool = False
+
+
+class Brackets:
+    """Reads brackets of one text, from left to right.
+
+    Cost: of all brackets together linear in the text: ends of quotations are looked for once, and what follows a
+    number is read once, in however many brackets it stands.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._quote_ends: list[int] | None = None
+        self._failed: dict[int, bool] = {}
+
+    def at(self, inside: int) -> Bracket:
+        """The bracket that opens right before `inside`."""
+        items: list[Item] = []
+        starts: list[int] = []
+        place = inside
+        while place not in self._failed:
+            starts.append(place)
+            item, end, may = self._item(place)
+            if item is None:
+                self._failed[place] = may
+                break
+            items.append(item)
+            if self._text[end : end + 1] in CLOSERS and end < len(self._text):
+                return self._linked(end + 1, tuple(items))
+            between = _BETWEEN.match(self._text, end)
+            if between is None:
+                self._failed[place] = _MAY_GO_ON.match(self._text, end) is not None
+                break
+            place = between.end()
+        may = self._failed[place]
+        self._failed.update(dict.fromkeys(starts, may))
+        return Bracket(inside, open=may)
+
+    def _item(self, place: int) -> tuple[Item | None, int, bool]:
+        """One item, where what follows it begins, and, where there is none, whether more text could make one."""
+        text = self._text
+        head = _HEAD.match(text, place)
+        if head is None:
+            return None, place, _MAY_BE_HEAD.match(text, place) is not None
+        low, end = int(head["low"]), head.end()
+        quote = ""
+        if (opened := _QUOTE.match(text, end)) is not None:
+            close = self._quote_end(opened.end())
+            if close is None:
+                return None, place, len(text) - opened.end() <= _MAX_QUOTE
+            quote = text[opened.end() : close].strip()
+            end = close + 1
+        after = (_AFTER_QUOTE if opened else _BLANK).match(text, end)
+        end = after.end() if after else end
+        return (low, max(low, int(head["high"] or low)), quote), end, False
+
+    def _quote_end(self, start: int) -> int | None:
+        """Where the quotation mark stands that ends a quotation, which holds a character at least."""
+        if self._quote_ends is None:
+            self._quote_ends = [found.start() for found in _QUOTE_END.finditer(self._text, start)]
+        place = bisect_left(self._quote_ends, start + 1)
+        found = self._quote_ends[place] if place < len(self._quote_ends) else None
+        return found if found is not None and found - start <= _MAX_QUOTE else None
+
+    def _linked(self, end: int, items: tuple[Item, ...]) -> Bracket:
+        link = _LINK.match(self._text, end)
+        if link is not None:
+            return Bracket(link.end(), items)
+        return Bracket(end, items, end == len(self._text) or _MAY_BE_LINK.match(self._text, end) is not None)
