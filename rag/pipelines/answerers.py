@@ -9,10 +9,9 @@ from spaniel.eval.answering.evaluate import AnswerSystem
 from spaniel.index.progress import Progress
 from spaniel.rag.engine.engine import Engine
 from spaniel.rag.engine.spec import EngineSpec, read_engine
-from spaniel.retrieval.errors import InvalidInput
 
-from .indexes import BuiltIndex, cached_index, opened_index
 from .named import find_pipeline
+from .shared_indexes import SharedIndexes, check_names
 from .spec import IndexSpec
 
 if TYPE_CHECKING:
@@ -54,22 +53,11 @@ def answerers(
     Raises:
         InvalidInput: two engines of one name, or an index that does not fit.
     """
-    opened: dict[IndexSpec | None, BuiltIndex] = {}
+    check_names("--config", "engines", [spec.name for spec in specs])
+    indexes = SharedIndexes(collection, stack, cache=cache, index=index, threads=threads, on_progress=on_progress)
     found: dict[str, AnswerSystem] = {}
     for spec in specs:
-        if spec.name in found:
-            hint = "give the file another `name`"
-            raise InvalidInput("--config", f"two engines are called {spec.name!r}", hint=hint)
-        wanted = None if index is not None else (spec.pipeline.index if spec.pipeline else IndexSpec())
-        built = next((one for needs, one in opened.items() if needs == wanted), None)
-        if built is None:
-            if wanted is None:
-                assert index is not None
-                built = opened_index(index)
-            else:
-                built = cached_index(collection, wanted, cache=cache, threads=threads, on_progress=on_progress)
-            stack.callback(built.index.close)
-            opened[wanted] = built
+        built = indexes.of(spec.pipeline.index if spec.pipeline else IndexSpec())
         engine = stack.enter_context(Engine.of_spec(built.index, spec))
         found[spec.name] = AnswerSystem(engine, spec.to_json(), built.card())
     return found

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 from spaniel.eval.outcome import System
 from spaniel.index.progress import Progress
-from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.pipeline import Pipeline
 from spaniel.retrieval.policies.cutting import CutPolicy
 from spaniel.retrieval.types import JSON
 
-from .indexes import BuiltIndex, cached_index, opened_index
 from .rerank_stages import rerankers_of
+from .shared_indexes import SharedIndexes, check_names
 from .spec import PipelineSpec
 
 if TYPE_CHECKING:
@@ -47,23 +46,13 @@ def systems(
     Raises:
         InvalidInput: two pipelines of one name, or an index that does not fit.
     """
-    opened: dict[object, BuiltIndex] = {}
+    check_names("--pipeline", "pipelines", [spec.name for spec in specs])
+    indexes = SharedIndexes(
+        collection, stack, cache=cache, index=index, language=language, threads=threads, on_progress=on_progress
+    )
     found: dict[str, System] = {}
     for spec in specs:
-        if spec.name in found:
-            hint = "give the file another `name`"
-            raise InvalidInput("--pipeline", f"two pipelines are called {spec.name!r}", hint=hint)
-        key = None if index is not None else _needs(spec)
-        if key not in opened:
-            if index is not None:
-                built = opened_index(index)
-            else:
-                built = cached_index(
-                    collection, spec.index, cache=cache, language=language, threads=threads, on_progress=on_progress
-                )
-            stack.callback(built.index.close)
-            opened[key] = built
-        built = opened[key]
+        built = indexes.of(spec.index)
         pipeline = spec.make(built.index, depth=depth)
         for reranker in rerankers_of(pipeline):
             stack.callback(reranker.close)
@@ -84,10 +73,3 @@ def _definition(spec: PipelineSpec, pipeline: Pipeline) -> dict[str, JSON] | Non
         return None
     cuts: list[JSON] = [each.settings() for each in pipeline.stages if isinstance(each, CutPolicy)]
     return spec.to_json() | ({"judges": [*judges]} if judges else {}) | ({"cuts": cuts} if cuts else {})
-
-
-def _needs(spec: PipelineSpec) -> tuple[object, ...]:
-    """Equal for pipelines that search the same index."""
-    wanted = spec.index
-    vectors = (wanted.dense, wanted.kept, wanted.precision) if wanted.dense is not None else ()
-    return (tuple(wanted.weights.items()), wanted.language, *vectors)

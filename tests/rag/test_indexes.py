@@ -17,9 +17,12 @@ from spaniel.eval.collections import Collection, collection
 from spaniel.index.build import build
 from spaniel.index.progress import Progress
 from spaniel.index.store import begin
+from spaniel.rag.engine.spec import EngineSpec
+from spaniel.rag.pipelines.answerers import answerers
 from spaniel.rag.pipelines.indexes import cached_index, opened_index
 from spaniel.rag.pipelines.named import find_pipeline
-from spaniel.rag.pipelines.spec import IndexSpec
+from spaniel.rag.pipelines.spec import IndexSpec, PipelineSpec
+from spaniel.rag.pipelines.stages import Bm25
 from spaniel.rag.pipelines.systems import systems
 from spaniel.retrieval.errors import IndexLocked, InvalidInput
 
@@ -143,6 +146,17 @@ def test_one_index_for_all(small: Collection, stack: ExitStack, tmp_path: Path) 
     assert not (tmp_path / "c").exists()
     with pytest.raises(InvalidInput, match="needs an index with the fields title:1,text:1"):
         systems([find_pipeline("bm25-multifield")], small, stack, cache=tmp_path / "c", index=tmp_path / "kb")
+
+
+def test_engines_share_what_they_can(small: Collection, stack: ExitStack, tmp_path: Path) -> None:
+    fields = (IndexSpec(), IndexSpec({"title": 2, "text": 1}), IndexSpec({"title": 2, "text": 1}))
+    specs = [EngineSpec(pipeline=PipelineSpec(str(place), (Bm25(),), each)) for place, each in enumerate(fields)]
+    specs.append(EngineSpec("embedded"))
+    ready = answerers(specs, small, stack, cache=tmp_path / "c")
+    flat, one, other, plain = (each.answerer.index for each in ready.values())  # type: ignore[attr-defined]
+    assert one is other and flat is plain and flat is not one
+    with pytest.raises(InvalidInput, match="two engines are called '0'"):
+        answerers([specs[0], specs[0]], small, stack, cache=tmp_path / "c")
 
 
 def test_bytes_that_changed_are_noticed_and_built_again(small: Collection, tmp_path: Path) -> None:
