@@ -7,7 +7,7 @@ from spaniel.eval.results_format import AbstentionFigures, CollectionResults
 
 from .markup import Markup, joined, tag
 from .numbers import fraction
-from .svg import Scale, across, clipped, drawing, label
+from .svg import Scale, across, axes, clipped, down, drawing
 
 __all__ = ["risk_plots"]
 
@@ -29,7 +29,7 @@ def _plot(place: int, name: str, figures: AbstentionFigures, y: Scale) -> Markup
     said = f"{name}: risk {fraction(figures.random)} when every answer is accepted, AURC {fraction(figures.aurc)}"
     level = _down(y, figures.random)
     plot = drawing(
-        f"risk-{place}", said, _HEIGHT + _AXIS, _axes(x, y),
+        f"risk-{place}", said, _HEIGHT + _AXIS, axes(x, y, _HEIGHT, above="↑ risk (1 - F1)", below="coverage →"),
         tag("line", x1="0", x2="100%", y1=level, y2=level, class_="whisker thin"),
         _line(figures.curve, x, y), class_="framed",
     )  # fmt: skip
@@ -46,17 +46,5 @@ def _line(curve: Sequence[tuple[float, float]], x: Scale, y: Scale) -> list[Mark
     ]
 
 
-def _axes(x: Scale, y: Scale) -> Markup:
-    parts = []
-    for tick in y.ticks:
-        parts.append(tag("line", x1="0", x2="100%", y1=_down(y, tick), y2=_down(y, tick), class_="grid"))
-        parts.append(label(y.written(tick), "0", _down(y, tick) + 4, class_="tick", anchor="end", dx=-8))
-    for tick in x.ticks:
-        parts.append(label(x.written(tick), across(x.at(tick)), _HEIGHT + 20, class_="tick", anchor="middle"))
-    parts.append(label("↑ risk (1 - F1)", "0", -10, class_="tick"))
-    parts.append(label("coverage →", "100%", _HEIGHT + 40, class_="tick", anchor="end"))
-    return joined(parts)
-
-
 def _down(y: Scale, value: float) -> float:
-    return round(_HEIGHT * (1 - y.at(value)), 1)
+    return down(y, value, _HEIGHT)

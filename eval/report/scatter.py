@@ -9,9 +9,9 @@ from typing import NamedTuple, TypeAlias
 from spaniel.eval.results_format import CollectionResults
 
 from .facts import main_measure
-from .markup import Markup, joined, tag
+from .markup import Markup, tag
 from .numbers import amount, fraction
-from .svg import Scale, across, clipped, drawing, label
+from .svg import Scale, across, axes, clipped, down, drawing, label
 
 __all__ = ["Point", "pareto_front", "scatter_plot"]
 
@@ -66,7 +66,8 @@ def scatter_plot(results: CollectionResults) -> Markup | None:
     said = "; ".join(f"{p.name} {fraction(p.quality)} at {amount(p.ms)} ms" for p in points)
     plot = drawing(
         "scatter", f"{measure} against median latency: {said}", _HEIGHT + _AXIS,
-        _axes(x, y, measure), _front_line(front, x, y), _points(points, front, x, y), class_="framed",
+        axes(x, y, _HEIGHT, above=f"↑ {measure}", below="median latency of a query, ms (log) →", marks=True),
+        _front_line(front, x, y), _points(points, front, x, y), class_="framed",
     )  # fmt: skip
     return tag("figure", tag("div", plot, class_="with-axis"), tag("figcaption", _caption(front, absent)))
 
@@ -80,21 +81,7 @@ def _caption(front: Sequence[Point], absent: Sequence[str]) -> str:
 
 
 def _down(y: Scale, value: float) -> float:
-    return round(_HEIGHT * (1 - y.at(value)), 1)
-
-
-def _axes(x: Scale, y: Scale, measure: str) -> Markup:
-    parts = []
-    for tick in y.ticks:
-        parts.append(tag("line", x1="0", x2="100%", y1=_down(y, tick), y2=_down(y, tick), class_="grid"))
-        parts.append(label(y.written(tick), "0", _down(y, tick) + 4, class_="tick", anchor="end", dx=-8))
-    for tick in x.ticks:
-        place = across(x.at(tick))
-        parts.append(tag("line", x1=place, x2=place, y1=_HEIGHT, y2=_HEIGHT + 5, class_="tick"))
-        parts.append(label(x.written(tick), place, _HEIGHT + 20, class_="tick", anchor="middle"))
-    parts.append(label(f"↑ {measure}", "0", -10, class_="tick"))
-    parts.append(label("median latency of a query, ms (log) →", "100%", _HEIGHT + 40, class_="tick", anchor="end"))
-    return joined(parts)
+    return down(y, value, _HEIGHT)
 
 
 def _front_line(front: Sequence[Point], x: Scale, y: Scale) -> list[Markup]:

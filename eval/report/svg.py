@@ -9,9 +9,9 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from .markup import Child, Markup, tag
+from .markup import Child, Markup, joined, tag
 
-__all__ = ["Scale", "across", "clipped", "drawing", "label"]
+__all__ = ["Scale", "across", "axes", "clipped", "down", "drawing", "label"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,28 @@ def _round_step(step: float) -> float:
 def across(fraction: float) -> str:
     """A place or width across the drawing."""
     return f"{100 * fraction:.2f}%".replace(".00%", "%")
+
+
+def down(y: Scale, value: float, height: int) -> float:
+    """A place in a drawing whose scale stands on `height` pixels: 0 is at the top."""
+    return round(height * (1 - y.at(value)), 1)
+
+
+def axes(x: Scale, y: Scale, height: int, *, above: str, below: str, marks: bool = False) -> Markup:
+    """Lines across for the ticks of y, numbers for those of both, and what they count; marks: at the ticks of x too."""
+    parts = []
+    for tick in y.ticks:
+        level = down(y, tick, height)
+        parts.append(tag("line", x1="0", x2="100%", y1=level, y2=level, class_="grid"))
+        parts.append(label(y.written(tick), "0", level + 4, class_="tick", anchor="end", dx=-8))
+    for tick in x.ticks:
+        place = across(x.at(tick))
+        if marks:
+            parts.append(tag("line", x1=place, x2=place, y1=height, y2=height + 5, class_="tick"))
+        parts.append(label(x.written(tick), place, height + 20, class_="tick", anchor="middle"))
+    parts.append(label(above, "0", -10, class_="tick"))
+    parts.append(label(below, "100%", height + 40, class_="tick", anchor="end"))
+    return joined(parts)
 
 
 def drawing(name: str, title: str, height: int, *children: Child, class_: str = "") -> Markup:
