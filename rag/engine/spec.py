@@ -42,7 +42,7 @@ from spaniel.rag.packing.base import Packer
 from spaniel.rag.packing.table import make_packer, settings_of
 from spaniel.rag.packing.top_k import TopK
 from spaniel.rag.pipelines.reading import check_keys, filled, nearest, read_table, too_deep
-from spaniel.rag.pipelines.spec import ENGINE_TABLES, IndexSpec, PipelineSpec, pipeline_of
+from spaniel.rag.pipelines.spec import ENGINE_TABLES, IndexSpec, PipelineSpec, name_in, pipeline_of
 from spaniel.rag.pipelines.toml_text import toml_text
 from spaniel.rag.pipelines.writing import table_of
 from spaniel.retrieval.errors import InvalidInput
@@ -152,12 +152,9 @@ def _spec(table: Mapping[str, Any], file: Path) -> EngineSpec:
     elif "index" in table:
         filled(IndexSpec, table["index"], f"{file}: index")
         raise InvalidInput(str(file), "has [index] and no [[stages]]: only a pipeline needs an index to be so or so")
-    name = table.get("name", file.stem)
-    if not isinstance(name, str):
-        raise InvalidInput(str(file), f"name is {name!r}; it must be text")
     read = {key: _table(table, key, file) for key in ENGINE_TABLES if key in table}
     return EngineSpec(
-        name,
+        name_in(table, file),
         pipeline,
         filled(AnswerSpec, read.get("answer", {}), f"{file}: answer"),
         _packer(read.get("pack", {}), f"{file}: pack"),

@@ -42,7 +42,16 @@ from .writing import stage_table, table_of
 if TYPE_CHECKING:
     from spaniel.index.index import Index
 
-__all__ = ["ENGINE_TABLES", "FLAT", "MULTIFIELD", "IndexSpec", "PipelineSpec", "pipeline_of", "read_pipeline"]
+__all__ = [
+    "ENGINE_TABLES",
+    "FLAT",
+    "MULTIFIELD",
+    "IndexSpec",
+    "PipelineSpec",
+    "name_in",
+    "pipeline_of",
+    "read_pipeline",
+]
 
 FLAT: Mapping[str, float] = {"contents": 1.0}
 MULTIFIELD: Mapping[str, float] = {"title": 1.0, "text": 1.0}
@@ -197,13 +206,23 @@ def pipeline_of(table: Mapping[str, Any], file: Path) -> PipelineSpec:
         stage_of(each, f"{file}: stages[{place}]") for place, each in enumerate(tables_of(table, "stages", str(file)))
     )
     index = filled(IndexSpec, table.get("index", {}), f"{file}: index")
-    name = table.get("name", file.stem)
-    if not isinstance(name, str):
-        raise InvalidInput(str(file), f"name is {name!r}; it must be text")
+    name = name_in(table, file)
     try:
         return PipelineSpec(name, stages, index)
     except InvalidInput as error:
         raise InvalidInput(str(file), str(error), hint=error.hint) from None
+
+
+def name_in(table: Mapping[str, Any], file: Path) -> str:
+    """What the table is called; by default as its file.
+
+    Raises:
+        InvalidInput: its name is no text.
+    """
+    name = table.get("name", file.stem)
+    if not isinstance(name, str):
+        raise InvalidInput(str(file), f"name is {name!r}; it must be text")
+    return name
 
 
 def _type_of(each: StageSpec) -> str:
