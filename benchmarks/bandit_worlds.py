@@ -13,7 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ARMS", "COSTS", "DIMENSION", "WORLDS", "World", "world"]
+from spaniel.retrieval.policies.bandits.base import Bandit
+
+__all__ = ["ARMS", "COSTS", "DIMENSION", "WORLDS", "World", "played", "world"]
 
 ARMS = ("none", "one", "two", "several")
 COSTS = np.array([0.0, 0.05, 0.1, 0.15])
@@ -60,3 +62,13 @@ def world(name: str, n: int, seed: int) -> World:
     else:
         quality = np.tile([0.45, 0.6, 0.7, 0.55], (n, 1))
     return World(contexts, quality - COSTS, (rng.random(quality.shape) < quality) - COSTS)
+
+
+def played(policy: Bandit, made: World) -> NDArray[np.int64]:
+    """int64 (n,): the arms that a policy plays in a world, learning what they bring."""
+    arms = np.empty(len(made.contexts), np.int64)
+    for row, x in enumerate(made.contexts):
+        decision = policy.choose(x)
+        arms[row] = ARMS.index(decision.arm)
+        policy.learn(decision, float(made.rewards[row, arms[row]]))
+    return arms

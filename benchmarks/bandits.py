@@ -22,9 +22,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.bandit_worlds import ARMS, COSTS, DIMENSION, WORLDS, World, world
+from benchmarks.bandit_worlds import ARMS, COSTS, DIMENSION, WORLDS, World, played, world
 from benchmarks.report import machine, markdown, write
-from spaniel.retrieval.policies.bandits.base import Bandit
 from spaniel.retrieval.policies.bandits.budgeted import BudgetedBandit
 from spaniel.retrieval.policies.bandits.table import POLICIES, make_policy
 from spaniel.retrieval.policies.evaluation.estimators import Estimate, direct, doubly_robust, ips, snips
@@ -53,16 +52,6 @@ def main() -> None:
         text += table
         results[part] = {"head": head, "rows": rows}
     write(options.out / "bandits", {"machine": machine(), "results": results}, text)
-
-
-def played(policy: Bandit, made: World) -> NDArray[np.int64]:
-    """int64 (n,): the arms that a policy plays in a world, learning what they bring."""
-    arms = np.empty(len(made.contexts), np.int64)
-    for row, x in enumerate(made.contexts):
-        decision = policy.choose(x)
-        arms[row] = ARMS.index(decision.arm)
-        policy.learn(decision, float(made.rewards[row, arms[row]]))
-    return arms
 
 
 def worlds(seeds: int, rounds: Sequence[int]) -> tuple[list[str], list[list[str]]]:

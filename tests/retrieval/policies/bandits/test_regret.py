@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from benchmarks.bandit_worlds import ARMS, DIMENSION, world
+from benchmarks.bandit_worlds import ARMS, DIMENSION, played, world
 from spaniel.retrieval.policies.bandits.base import Bandit
 from spaniel.retrieval.policies.bandits.table import make_policy
 
@@ -96,12 +96,7 @@ def in_world(name: str, kind: str, n: int, seed: int, **settings: Any) -> float:
     """The score of a policy in a world; see `World.score`."""
     made = world(kind, n, seed)
     policy = make_policy(name, ARMS, DIMENSION, seed=seed, **settings)
-    arms = np.empty(n, np.int64)
-    for row, x in enumerate(made.contexts):
-        decision = policy.choose(x)
-        arms[row] = ARMS.index(decision.arm)
-        policy.learn(decision, float(made.rewards[row, arms[row]]))
-    return made.score(arms)
+    return made.score(played(policy, made))
 
 
 def test_linucb_comes_near_the_oracle_where_rewards_are_linear() -> None:
