@@ -4,7 +4,8 @@ Metrics are logged as a vector, so that a policy can be trained again for other 
 2502.02743). Each lies in 0..1 and more is better; a cost becomes an economy, `1 - cost / limit`. Quality comes from
 judged answers, from EM and F1 against references, or from citations: the share of the answer's sentences that rest on
 a verified span. Clicks and votes are no quality of their own: in Search Arena (ICLR 2026) readers preferred answers
-with irrelevant citations as much as those with supporting ones. So `composed` refuses them as the only metric.
+with irrelevant citations as much as those with supporting ones. So `composed` refuses them, and policies do
+(`bandits.reward.Reward`), where nothing but economies stands beside them.
 """
 
 import re
@@ -12,12 +13,12 @@ from collections.abc import Mapping, Sequence
 
 from spaniel.eval.measures.answers import exact_match, token_f1
 from spaniel.retrieval.errors import InvalidInput
+from spaniel.retrieval.policies.bandits.reward import refuse_opinions
 from spaniel.retrieval.types import Answer
 
 __all__ = ["answer_metrics", "composed", "economy"]
 
 _SENTENCE = re.compile(r"[^.!?]*[^.!?\s][^.!?]*(?:[.!?]+|$)")
-_OPINIONS = frozenset(["clicks", "click", "votes", "vote", "likes", "dwell"])
 
 
 def answer_metrics(
@@ -89,8 +90,7 @@ def composed(metrics: Mapping[str, float], preferences: Mapping[str, float]) -> 
         raise InvalidInput("reward", f"no metric {missing[0]!r}; there are {', '.join(metrics)}")
     if not weighed or min(weighed.values()) < 0:
         raise InvalidInput("reward", f"preferences are {dict(preferences)}; they must be at least 0, and one above 0")
-    if _OPINIONS.issuperset(weighed):
-        raise InvalidInput("reward", "clicks or votes alone are no reward", hint="add judged, f1 or support")
+    refuse_opinions([name for name in weighed if not name.startswith("economy.")])
     return sum(weight * metrics[name] for name, weight in weighed.items()) / sum(weighed.values())
 
 

@@ -11,7 +11,7 @@ class Decision:
     """One choice among arms.
 
     Attributes:
-        id: names this decision; unique within a policy's life.
+        id: names this decision; unique among all policies, runs and processes that may share a log.
         arm: what was chosen.
         arms: what could have been chosen, in the policy's order.
         probabilities: of each of `arms` at that moment, adding up to 1.

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.types import JSON
 
 from .forgetting import Forgetting, Recent
@@ -27,7 +28,7 @@ class ArmMeans:
     def __init__(self, n_arms: int, n_metrics: int, forgetting: Forgetting) -> None:
         self.counts = np.zeros(n_arms)
         self.sums = np.zeros((n_arms, n_metrics))
-        self._discount = forgetting.discount
+        self._discount, self._windowed = forgetting.discount, forgetting.window is not None
         self._recent = Recent(forgetting.window)
 
     def add(self, arm: int, outcome: NDArray[np.float64]) -> None:
@@ -59,3 +60,6 @@ class ArmMeans:
         self.counts = np.maximum(array_of(state, "counts", (n_arms,)), 0.0)
         self.sums = array_of(state, "sums", (n_arms, n_metrics))
         self._recent.restore(state, "recent", n_arms, 0, n_metrics)
+        played = np.bincount([arm for arm, _, _ in self._recent], minlength=n_arms)
+        if self._windowed and (self.counts != played).any():
+            raise InvalidInput("policy", "counts are not those of its recent outcomes")

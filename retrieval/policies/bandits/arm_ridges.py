@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.types import JSON
 
 from .forgetting import Forgetting, Recent
@@ -23,6 +24,7 @@ __all__ = ["ArmRidges"]
 
 Floats = NDArray[np.float64]
 _ANEW_EVERY = 1024
+_MOST_OFF = 1e-3  # of inverse times matrix from 1: rounding, where contexts are far from order 1
 
 
 class ArmRidges:
@@ -91,16 +93,39 @@ class ArmRidges:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take `state` back.
+        """Take `state` back. An inverse that is not the matrix's is computed anew.
 
         Raises:
-            InvalidInput: it does not fit.
+            InvalidInput: it does not fit, or holds what is no sum of outcomes.
         """
         n_arms, dimension, n_metrics = self.theta.shape
-        self.counts = np.maximum(array_of(state, "counts", (n_arms,)), 0).astype(np.int64)
+        self.counts = np.clip(array_of(state, "counts", (n_arms,)), 0, 1 << 53).astype(np.int64)
         self._gram = array_of(state, "gram", self._gram.shape)
         self._inverse = array_of(state, "inverse", self._gram.shape)
         self._moments = array_of(state, "moments", self.theta.shape)
         self._recent.restore(state, "recent", n_arms, dimension, n_metrics)
+        if not self._is_of_outcomes():
+            raise InvalidInput("policy", "gram must hold sums of x x' over outcomes, one matrix for each arm")
+        if not self._forgetting.forgets:
+            regular = self._gram + self._ridge
+            if np.abs(self._inverse @ regular - np.eye(dimension)).max() > _MOST_OFF:
+                self._inverse = np.linalg.inv(regular)
         self.theta = self._inverse @ self._moments
         self._stale = self._forgetting.forgets
+
+    def _is_of_outcomes(self) -> bool:
+        """Whether the matrices can be inverted now and later: positive semidefinite up to half a ridge of rounding.
+
+        Under a window they are also the sums of what will be taken off again.
+        """
+        half = self._ridge / 2
+        if self._forgetting.window is not None:
+            sums = np.zeros_like(self._gram)
+            for arm, x, _ in self._recent:
+                sums[arm] += np.outer(x, x)
+            return bool(np.abs(self._gram - sums).max() * len(half) <= half[0, 0])
+        try:
+            np.linalg.cholesky(self._gram + half)
+        except np.linalg.LinAlgError:
+            return False
+        return np.array_equal(self._gram, self._gram.swapaxes(1, 2))

@@ -7,6 +7,7 @@ it draws from posteriors (`best_arm.py`). With the floor e, each of n allowed ar
 """
 
 import inspect
+import os
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
@@ -25,7 +26,7 @@ from spaniel.retrieval.types import JSON
 from .reward import COSTS, Reward
 from .state import check_number, entry, generator_of, generator_state, integer_of, opened, wrapped
 
-__all__ = ["Bandit", "Common", "Floats", "Saved", "check_settings", "check_size", "greedy"]
+__all__ = ["Bandit", "Common", "Floats", "Saved", "check_numbers", "check_settings", "greedy"]
 
 Floats = NDArray[np.float64]
 _MOST_ARMS = 1000
@@ -125,7 +126,7 @@ class Bandit(Saved):
                 drawn -= 1
             step, self.step = self.step, self.step + 1
         return Decision(
-            id=f"{self.name}-{step}",
+            id=f"{self.name}-{step}-{os.urandom(8).hex()}",  # unique over processes and runs, whatever the seed
             arm=self.arms[among[drawn]],
             arms=self.arms,
             probabilities=tuple(self._spread(shares, among).tolist()),
@@ -310,12 +311,11 @@ def _checked_dimension(where: str, dimension: int | None, contextual: bool) -> i
     return dimension
 
 
-def check_size(n_arms: int, dimension: int) -> None:
-    """Whether the matrices of so many arms may be allocated.
+def check_numbers(what: str, n: int) -> None:
+    """Whether arrays of so many numbers may be allocated.
 
     Raises:
         LimitExceeded: more than 512 MiB.
     """
-    numbers = 2 * n_arms * dimension * dimension
-    if numbers > _MOST_NUMBERS:
-        raise LimitExceeded("numbers in the matrices of arms", numbers, _MOST_NUMBERS)
+    if n > _MOST_NUMBERS:
+        raise LimitExceeded(f"numbers in {what}", n, _MOST_NUMBERS)

@@ -7,10 +7,13 @@ overrun, by dual descent:
     price <- max(0, price + rate * (cost - budget)).
 
 As the price never falls by more than rate * (budget - cost), what was spent over the budget in all is at most
-price / rate: a mean overrun that vanishes with the number of outcomes, and that `overrun_bound` tells exactly.
+price / rate, which `overrun_bound` tells: a mean overrun that vanishes with the number of outcomes where the price
+settles. Where no arm is cheap enough it never does. A decision counts no more than 1e6 of it, so that rewards are not
+lost in rounding; the price itself goes on, and the bound holds.
 """
 
 import threading
+import warnings
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -29,6 +32,7 @@ from .state import array_of, check_number, integer_of, listed, opened, wrapped
 __all__ = ["BudgetedBandit"]
 
 _MOST_PRICE = 1e6
+_LEAST_DUE, _MOST_DUE = 0.01, 100.0
 
 
 class BudgetedBandit(Saved):
@@ -39,6 +43,8 @@ class BudgetedBandit(Saved):
             tokens count by their price alone). Policies that weigh metrics when they learn (EXP3, Beta) will not do.
         budgets: metric -> what a decision may spend on average, above 0, in the metric's own unit.
         rate: how fast prices follow, above 0, for costs that are scaled to order 1.
+
+    A budget far from 1 in scaled units brings a warning: prices then follow in leaps, or hardly at all.
 
     Raises:
         InvalidInput: a budget that cannot be used, or a policy that does not fit it.
@@ -74,6 +80,10 @@ class BudgetedBandit(Saved):
         scales = [policy.reward.scales.get(metric, 1.0) for metric in budgets]
         self._scales = np.array(scales, float)
         self._due = np.array(list(budgets.values()), float) / self._scales
+        for metric, due in zip(budgets, self._due.tolist(), strict=True):
+            if not _LEAST_DUE <= due <= _MOST_DUE:
+                said = f"the budget of {metric!r} is {due:g} in scaled units, far from 1: prices cannot follow it well"
+                warnings.warn(f"{self.name}: {said}; give scales={{{metric!r}: ...}}", stacklevel=2)
         self._prices, self._spent, self._outcomes = np.zeros(len(budgets)), np.zeros(len(budgets)), 0
         self._lock = threading.Lock()
 
@@ -84,7 +94,7 @@ class BudgetedBandit(Saved):
 
     @property
     def prices(self) -> dict[str, float]:
-        """Metric -> what one scaled unit of it costs now, in reward."""
+        """Metric -> what one scaled unit of it costs now, in reward; decisions count 1e6 at most."""
         return dict(zip(self.budgets, self._prices.tolist(), strict=True))
 
     @property
@@ -132,7 +142,7 @@ class BudgetedBandit(Saved):
         costs = self.policy.reward.vector(reward)[self._places]
         with self._lock:
             self._spent += costs
-            self._prices = np.clip(self._prices + self.rate * (costs - self._due), 0.0, _MOST_PRICE)
+            self._prices = np.maximum(self._prices + self.rate * (costs - self._due), 0.0)
             self._outcomes += 1
 
     def check(self, decision: Decision, reward: float | Mapping[str, float]) -> None:
@@ -161,7 +171,7 @@ class BudgetedBandit(Saved):
         check_settings(cls, settings)
         budgeted = cls(policy, settings.get("budgets", {}), rate=settings.get("rate", 0.05))
         n = len(budgeted.budgets)
-        budgeted._prices = np.clip(array_of(state, "prices", (n,)), 0.0, _MOST_PRICE)
+        budgeted._prices = np.maximum(array_of(state, "prices", (n,)), 0.0)
         budgeted._spent = array_of(state, "spent", (n,))
         budgeted._outcomes = integer_of(state, "outcomes")
         return budgeted
@@ -170,5 +180,5 @@ class BudgetedBandit(Saved):
         """The weights asked for, prices added."""
         weights = dict(preferences or self.policy.reward.preferences)
         for metric, price in self.prices.items():
-            weights[metric] = weights.get(metric, 0.0) + price
+            weights[metric] = weights.get(metric, 0.0) + min(price, _MOST_PRICE)
         return weights

@@ -5,7 +5,7 @@ Russac, Vernade and Cappe, NeurIPS 2019, for linear models), or only the last `w
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,6 +71,9 @@ class Recent:
             return None
         self._kept.append(outcome)
         return self._kept.popleft() if len(self._kept) > self._window else None
+
+    def __iter__(self) -> Iterator[Outcome]:
+        return iter(self._kept)
 
     def state(self) -> JSON:
         """One list an outcome."""

@@ -18,7 +18,7 @@ from spaniel.retrieval.policies.decision import Decision
 from spaniel.retrieval.types import JSON
 
 from .arm_ridges import ArmRidges
-from .base import Bandit, Common, Floats, check_size, greedy
+from .base import Bandit, Common, Floats, check_numbers, greedy
 from .best_arm import probability_greatest
 from .forgetting import Forgetting
 from .state import check_number
@@ -50,7 +50,7 @@ class Linear(Bandit):
         forgetting = Forgetting(discount, window)
         super().__init__(arms, {**own, "ridge": ridge, **forgetting.to_json()}, dimension=dimension, **common)
         n_features = dimension + 1 if n_features is None else n_features
-        check_size(len(self.arms), n_features)
+        check_numbers("the matrices of arms", 2 * len(self.arms) * n_features**2)
         n_metrics = len(self.reward.metrics)
         self._ridges = ArmRidges(len(self.arms), n_features, n_metrics, ridge=ridge, forgetting=forgetting)
 

@@ -2,9 +2,12 @@
 
 A line holds a decision with its probabilities and what came of it, every metric by name: never only the reward, so that
 other preferences can be tried on it. Lines are appended by one system call each, so that threads and processes on one
-machine may share a file; a line that a crash cut off is closed by the next writer, and told by number when read.
+machine may share a file; a line that a crash or a full disk cut off is closed by the next writer, and told by number
+when read. What comes of a decision can be logged later, with the decision again: that is the same one where every part
+of it is, its id among them, which no other process or run gives (`base.py`).
 """
 
+import errno
 import json
 import os
 import threading
@@ -17,6 +20,8 @@ from spaniel.retrieval.closing import Closing
 from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.policies.decision import Decision
 from spaniel.retrieval.types import JSON
+
+from .state import finite
 
 __all__ = ["DecisionLog", "Logged", "ReadLog", "decision_from_json", "decision_to_json", "read_log"]
 
@@ -91,6 +96,7 @@ class DecisionLog(Closing):
 
         Raises:
             InvalidInput: the log was closed, a metric is not finite, or the line is longer than 1 MiB.
+            OSError: the disk took none or a part of it; then the line counts as damaged, and the log goes on.
         """
         value = {"decision": decision_to_json(decision), "metrics": None if metrics is None else dict(metrics)}
         try:
@@ -102,7 +108,12 @@ class DecisionLog(Closing):
         with self._lock:
             if self._file < 0:
                 raise InvalidInput(str(self.path), "the log was closed")
-            os.write(self._file, b"\n" * self._cut + line)
+            whole = b"\n" * self._cut + line
+            written = os.write(self._file, whole)
+            if written < len(whole):
+                self._cut = self._cut or written > 0
+                found = f"{written} of {len(whole)} bytes of decision {decision.id!r} were written"
+                raise OSError(errno.ENOSPC, found, str(self.path))
             self._cut = False
             if self._sync:
                 os.fsync(self._file)
@@ -159,7 +170,7 @@ def decision_from_json(value: Any) -> Decision:
         if not isinstance(value[key], kind) or (kind is int and isinstance(value[key], bool)):
             raise InvalidInput("decision", f"{key} is {value[key]!r}")
     numbers = [*value["probabilities"], *value["context"], *value["preferences"].values()]
-    if not all(_is_number(each) for each in numbers):
+    if not all(map(finite, numbers)):
         raise InvalidInput("decision", "probabilities, context and preferences must be finite numbers")
     arms, probabilities = tuple(value["arms"]), tuple(map(float, value["probabilities"]))
     if not all(isinstance(each, str) for each in arms) or len(set(arms)) != len(arms) or value["arm"] not in arms:
@@ -180,10 +191,6 @@ def _logged(line: bytes) -> Logged:
     if not isinstance(value, dict) or set(value) != {"decision", "metrics"}:
         raise ValueError("no decision")
     metrics = value["metrics"]
-    if metrics is not None and not (isinstance(metrics, dict) and all(map(_is_number, metrics.values()))):
+    if metrics is not None and not (isinstance(metrics, dict) and all(map(finite, metrics.values()))):
         raise ValueError("no metrics")
     return Logged(decision_from_json(value["decision"]), metrics)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")

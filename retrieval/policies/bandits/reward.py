@@ -8,9 +8,8 @@ only when a decision is taken:
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -19,10 +18,14 @@ from numpy.typing import NDArray
 from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.types import JSON
 
-__all__ = ["COSTS", "Reward"]
+from .state import finite
+
+__all__ = ["COSTS", "OPINIONS", "Reward", "refuse_opinions"]
 
 COSTS = ("cost", "latency", "latency_ms", "money", "ms", "searches", "seconds", "steps", "tokens")
 """Metrics of which less is better, where nothing else is said."""
+OPINIONS = frozenset(["clicks", "click", "votes", "vote", "likes", "dwell"])
+"""Readers prefer answers with irrelevant citations as much as those with supporting ones (Search Arena, ICLR 2026)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +34,13 @@ class Reward:
 
     Args:
         preferences: metric -> weight, not negative, at least one above 0: what counts when a call says nothing else.
-            Its names are the metrics that a policy learns; a call can weigh those and no others.
+            Its names are the metrics that a policy learns; a call can weigh those and no others. Clicks and votes
+            (`OPINIONS`) are never all that speaks for an arm.
         costs: metrics of which less is better; names that are not in `preferences` do no harm.
         scales: metric -> what counts as 1 of it, 1 by default: {"latency_ms": 500}.
 
     Raises:
-        InvalidInput: no metric, or a weight or scale that cannot be used.
+        InvalidInput: no metric, clicks or votes alone, or a weight or scale that cannot be used.
 
     Example:
         >>> worth = Reward({"quality": 0.9, "tokens": 0.1}, scales={"tokens": 1000})
@@ -53,7 +57,7 @@ class Reward:
             raise InvalidInput("reward", "preferences and scales must be numbers by the names of metrics")
         if isinstance(self.costs, str) or not all(isinstance(each, str) for each in self.costs):
             raise InvalidInput("reward", f"costs are {self.costs!r}; they must be names of metrics")
-        _check_weights(self.preferences, self.metrics)
+        self._check_weights(self.preferences)
         for name, scale in self.scales.items():
             if not (_is_finite(scale) and scale > 0):
                 raise InvalidInput("reward", f"the scale of {name!r} is {scale!r}; it must be a number above 0")
@@ -69,18 +73,19 @@ class Reward:
         A metric that `preferences` does not name counts nothing.
 
         Raises:
-            InvalidInput: a metric that is not learned, a weight that is negative or not finite, or none above 0.
+            InvalidInput: a metric that is not learned, a weight that is negative or not finite, none above 0, or clicks
+                or votes alone.
         """
         chosen = preferences or self.preferences
         if preferences:
-            _check_weights(preferences, self.metrics)
+            self._check_weights(preferences)
         return np.array([chosen.get(each, 0.0) * (-1 if each in self.costs else 1) for each in self.metrics], float)
 
     def vector(self, reward: float | Mapping[str, float]) -> NDArray[np.float64]:
         """float64 (metrics,): an outcome, scaled; metrics that are not learned are left out.
 
         Raises:
-            InvalidInput: a metric is missing or not finite, or one number was given for several metrics.
+            InvalidInput: a metric is missing, not finite or overflows its scale, or one number was given for several.
         """
         if not isinstance(reward, Mapping):
             if len(self.metrics) > 1:
@@ -90,27 +95,42 @@ class Reward:
             if not _is_finite(reward.get(each)):
                 found = f"{each!r} is {reward[each]!r}" if each in reward else f"{each!r} is missing"
                 raise InvalidInput("reward", f"{found}; the policy learns {', '.join(self.metrics)}")
-        return np.array([reward[each] / self.scales.get(each, 1.0) for each in self.metrics], float)
+        scaled = [float(reward[each]) / self.scales.get(each, 1.0) for each in self.metrics]
+        if not all(map(math.isfinite, scaled)):
+            raise InvalidInput("reward", f"is {dict(reward)}; in the scales {dict(self.scales)} that is not finite")
+        return np.array(scaled, float)
+
+    def _check_weights(self, weights: Mapping[str, float]) -> None:
+        """Weights that can be used.
+
+        Raises:
+            InvalidInput: they cannot.
+        """
+        for name, weight in weights.items():
+            if name not in self.metrics:
+                hint = "name it in the policy's own preferences, with weight 0 if it counts only now and then"
+                found = f"{name!r} is no metric of this policy ({', '.join(self.metrics)})"
+                raise InvalidInput("preferences", found, hint)
+            if not (_is_finite(weight) and weight >= 0):
+                found = f"the weight of {name!r} is {weight!r}; it must be a number, 0 or above"
+                raise InvalidInput("preferences", found)
+        if not any(weights.values()):
+            raise InvalidInput("preferences", f"are {dict(weights)}; at least one weight must be above 0")
+        refuse_opinions([name for name, weight in weights.items() if weight > 0 and name not in self.costs])
 
     def to_json(self) -> dict[str, JSON]:
         """Its arguments."""
         return {"preferences": dict(self.preferences), "costs": list(self.costs), "scales": dict(self.scales)}
 
 
-def _check_weights(weights: Mapping[str, float], known: Sequence[str]) -> None:
-    """Weights that can be used.
+def refuse_opinions(weighed: Collection[str]) -> None:
+    """Refuse clicks and votes as all that speaks for an arm; `weighed` are metrics of weight above 0, without costs.
 
     Raises:
-        InvalidInput: they cannot.
+        InvalidInput: they are.
     """
-    for name, weight in weights.items():
-        if name not in known:
-            hint = "name it in the policy's own preferences, with weight 0 if it counts only now and then"
-            raise InvalidInput("preferences", f"{name!r} is no metric of this policy ({', '.join(known)})", hint)
-        if not (_is_finite(weight) and weight >= 0):
-            raise InvalidInput("preferences", f"the weight of {name!r} is {weight!r}; it must be a number, 0 or above")
-    if not any(weights.values()):
-        raise InvalidInput("preferences", f"are {dict(weights)}; at least one weight must be above 0")
+    if weighed and OPINIONS.issuperset(weighed):
+        raise InvalidInput("reward", "clicks or votes alone are no reward", hint="add judged, f1 or support")
 
 
 def _is_of_names(value: Any) -> bool:
@@ -118,5 +138,5 @@ def _is_of_names(value: Any) -> bool:
 
 
 def _is_finite(value: Any) -> bool:
-    """Whether it is a number, and finite."""
-    return isinstance(value, Real) and math.isfinite(value)
+    """Whether it is a number, and finite; yes and no are 1 and 0."""
+    return isinstance(value, bool) or finite(value)

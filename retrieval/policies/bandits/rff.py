@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.types import JSON
 
-from .base import Common, Floats, greedy
+from .base import Common, Floats, check_numbers, greedy
 from .linear import Linear
 from .state import array_of, check_number, listed
 
@@ -64,6 +64,7 @@ class RffUcb(Linear):
         super().__init__(
             arms, dimension, own, ridge=ridge, discount=discount, window=window, n_features=n_features, **common
         )
+        check_numbers("the frequencies", n_features * dimension)
         width = math.sqrt(2 * dimension) if bandwidth is None else check_number(self.name, "bandwidth", bandwidth, 1e-9)
         self._frequencies = self._rng.normal(size=(n_features, dimension)) / width
         self._phases = self._rng.uniform(0, 2 * math.pi, n_features)

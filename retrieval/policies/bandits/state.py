@@ -1,11 +1,13 @@
 """Policies in files: JSON whose every value is checked before it is used.
 
 A file is {"format", "version", "policy": its name, "settings": what it was made with, "state": what it has learned}.
-Arrays are nested lists; their shapes must be those that the settings ask for, and every number finite.
+Arrays are nested lists; their shapes must be those that the settings ask for, and no number so large that reckoning
+with it would overflow.
 """
 
 import math
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ __all__ = [
     "array_of",
     "check_number",
     "entry",
+    "finite",
     "generator_of",
     "generator_state",
     "integer_of",
@@ -27,6 +30,7 @@ __all__ = [
 ]
 
 _FORMAT, _VERSION = "spaniel-policy", 1
+_MOST = 1e100  # of any number in a state
 _WHERE = "policy"
 
 
@@ -73,18 +77,26 @@ def array_of(state: Mapping[str, Any], key: str, shape: Sequence[int]) -> NDArra
     """float64 of this shape, from nested lists.
 
     Raises:
-        InvalidInput: other lengths, or what is no finite number.
+        InvalidInput: other lengths, or what is no number within 1e100.
     """
     value = entry(state, key)
     if not _fits(value, tuple(shape)):
-        raise InvalidInput(_WHERE, f"{key} must be finite numbers in lists of the shape {tuple(shape)}")
+        raise InvalidInput(_WHERE, f"{key} must be numbers within {_MOST:g} in lists of the shape {tuple(shape)}")
     return np.array(value, np.float64).reshape(tuple(shape))
 
 
 def _fits(value: Any, shape: tuple[int, ...]) -> bool:
     if not shape:
-        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        return finite(value) and abs(value) <= _MOST
     return isinstance(value, list) and len(value) == shape[0] and all(_fits(each, shape[1:]) for each in value)
+
+
+def finite(value: Any) -> bool:
+    """Whether it is a number (no bool), and finite as float64: whole numbers of JSON can be too large for that."""
+    try:
+        return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def listed(array: NDArray[Any]) -> JSON:
@@ -111,7 +123,7 @@ def check_number(where: str, name: str, value: Any, low: float, high: float = ma
     Raises:
         InvalidInput: it is none, or lies outside.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not (low <= value <= high and value < math.inf):
+    if not finite(value) or not low <= value <= high:
         bounds = f"at least {low:g}" if math.isinf(high) else f"{low:g} to {high:g}"
         raise InvalidInput(where, f"{name} is {value!r}; it must be a number, {bounds}")
     return float(value)

@@ -1,6 +1,7 @@
 """Budgets, shadow mode and the log."""
 
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -54,11 +55,27 @@ def test_a_budget_for_everything_has_no_price() -> None:
     assert policy.probabilities()[1] > 0.9
 
 
+def test_the_bound_holds_where_no_arm_is_cheap_enough() -> None:
+    """The price passes what a decision counts of it, and goes on."""
+    with pytest.warns(UserWarning, match="'tokens' is 300 in scaled units"):
+        policy = BudgetedBandit(
+            make_policy("ucb1", ARMS, preferences={"quality": 1, "tokens": 0}), {"tokens": 300}, rate=5
+        )
+    for _ in range(200):
+        decision = policy.choose()
+        policy.learn(decision, {"quality": 0.5, "tokens": 3000.0})
+    assert policy.prices["tokens"] > 1e6
+    assert policy.spent["tokens"] == 600_000 <= 200 * 300 + policy.overrun_bound["tokens"]
+    with pytest.warns(UserWarning, match="far from 1"):
+        again = policy_from_json(policy.to_json())
+    assert isinstance(again, BudgetedBandit) and again.overrun_bound == policy.overrun_bound
+
+
 def test_budgets_that_cannot_be_kept() -> None:
     with pytest.raises(InvalidInput, match="does not keep metrics apart"):
         BudgetedBandit(make_policy("exp3", ARMS, **QUALITY), {"tokens": 1})
     with pytest.raises(InvalidInput, match="'money' is no cost"):
-        budgeted(1).__class__(make_policy("ucb1", ARMS, **QUALITY), {"money": 1})
+        BudgetedBandit(make_policy("ucb1", ARMS, **QUALITY), {"money": 1})
     with pytest.raises(InvalidInput, match="'quality' is no cost"):
         BudgetedBandit(make_policy("ucb1", ARMS, **QUALITY), {"quality": 1})
     for wrong in (0, -1, float("nan"), "x"):
@@ -154,6 +171,44 @@ def test_a_line_that_was_cut_is_told_and_harms_no_other(tmp_path: Path) -> None:
         read_log(tmp_path / "none.jsonl")
     with pytest.raises(InvalidInput, match="cannot be opened"):
         DecisionLog(tmp_path / "no" / "log.jsonl")
+
+
+def test_runs_that_decide_the_same_are_kept_apart(tmp_path: Path) -> None:
+    """Without a state, a policy begins each run with the same decisions."""
+    path = tmp_path / "log.jsonl"
+    for run in range(3):
+        policy = make_policy("ucb1", ARMS, seed=0)
+        with DecisionLog(path) as log:
+            decisions = [policy.choose() for _ in range(10)]
+            for decision in decisions:
+                log.append(decision)
+            for decision in decisions:
+                log.append(decision, {"reward": float(run)})
+    rewards = [each.metrics["reward"] for each in read_log(path).entries if each.metrics]
+    assert rewards == [0.0] * 10 + [1.0] * 10 + [2.0] * 10
+
+
+def test_a_number_too_large_harms_its_line_alone(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    with DecisionLog(path) as log:
+        log.append(DECISION, {"quality": 1.0})
+    line = path.read_text()
+    torn = [line.replace("-2.5", "1" + 400 * "0"), line.replace('"quality":1.0}}', '"quality":1' + 400 * "0" + "}}")]
+    path.write_bytes("".join([*torn, line]).encode() + b"\xff\xfe\n")
+    found = read_log(path)
+    assert found.damaged == (1, 2, 4) and len(found.entries) == 1
+
+
+def test_a_full_disk_is_told_and_harms_no_other_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, write = tmp_path / "log.jsonl", os.write
+    with DecisionLog(path) as log:
+        with monkeypatch.context() as full:
+            full.setattr(os, "write", lambda file, data: write(file, data[:30]))
+            with pytest.raises(OSError, match=r"30 of [0-9]+ bytes of decision '7'"):
+                log.append(DECISION, {"quality": 1.0})
+        log.append(DECISION, {"quality": 0.5})
+    found = read_log(path)
+    assert found.damaged == (1,) and [each.metrics for each in found.entries] == [{"quality": 0.5}]
 
 
 def test_threads_and_writers_share_a_file(tmp_path: Path) -> None:

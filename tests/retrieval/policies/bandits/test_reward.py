@@ -27,6 +27,9 @@ def test_costs_count_against_and_scales_divide() -> None:
         {"preferences": {"a": -1}},
         {"preferences": {"a": float("inf")}},
         {"preferences": {"a": "much"}},
+        {"preferences": {"a": 10**400}},
+        {"preferences": {"clicks": 1.0}},
+        {"preferences": {"votes": 1.0, "quality": 0.0, "tokens": 0.5}},
         {"scales": {"a": 0}},
         {"scales": 3},
         {"costs": "cost"},
@@ -43,6 +46,10 @@ def test_outcomes_and_preferences_that_do_not_fit() -> None:
         WORTH.vector({"quality": 1.0})
     with pytest.raises(InvalidInput, match="each of quality, tokens"):
         WORTH.vector(0.5)
+    with pytest.raises(InvalidInput, match="not finite"):
+        Reward(scales={"reward": 1e-300}).vector(1e300)
+    with pytest.raises(InvalidInput, match="clicks or votes alone"):
+        Reward({"quality": 1.0, "clicks": 0.1}).weights({"clicks": 1.0})
     with pytest.raises(InvalidInput, match="'speed' is no metric"):
         WORTH.weights({"speed": 1.0})
 
