@@ -29,8 +29,13 @@ def converted(value: object, hint: Any, *, strict: bool = True) -> Any:
         return msgspec.convert(value, hint, strict=strict)
     except msgspec.ValidationError as error:
         words = list(_words(hint))
-        wrong = isinstance(value, str) and value not in words
-        raise ValueError(f"it must be one of {', '.join(words)}" if words and wrong else str(error)) from None
+        said = str(error)
+        if words and isinstance(value, str) and value not in words:
+            said = f"it must be one of {', '.join(words)}"
+        elif words and isinstance(value, list | tuple):
+            wrong = [each for each in value if isinstance(each, str) and each not in words]
+            said = f"{wrong[0]!r} is not one of {', '.join(words)}" if wrong else said
+        raise ValueError(said) from None
 
 
 def _words(hint: Any) -> Iterator[str]:

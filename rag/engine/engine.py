@@ -9,7 +9,7 @@ abstains. Every part can be another one; each plays a role of `retrieval/protoco
 """
 
 import os
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING, Literal, Self, Unpack
 
@@ -32,7 +32,7 @@ from .flow import searched
 from .generator_specs import ExtractiveSpec
 from .keys import definition_of
 from .making import owned_by, parts_of
-from .parts import Asked, AskOptions, Limits, Parts, asked_of, default_pipeline
+from .parts import Asked, AskOptions, Excluded, Limits, Parts, asked_of, default_pipeline
 from .roles import QueryRewriter, Router
 from .run import Run
 from .spec import EngineSpec, read_engine
@@ -93,6 +93,7 @@ class Engine(Closing):
         version: str = "",
         telemetry: bool | Telemetry | None = None,
     ) -> None:
+        _check_index(index)
         limits = Limits(k, budget_tokens, max_answer_tokens, instructions, require_citations, history_turns)
         given = {"pipeline": pipeline, "generator": generator, "packer": packer}
         known: dict[str, JSON] = {role: "default" for role, part in given.items() if part is None}
@@ -181,6 +182,7 @@ class Engine(Closing):
         telemetry: bool | Telemetry | None = None,
     ) -> Self:
         """An engine as a file describes it, over an open index, which stays the caller's to close."""
+        _check_index(index)
         engine = cls.__new__(cls)
         engine._owned = []
 
@@ -215,13 +217,14 @@ class Engine(Closing):
         k: int | None = None,
         *,
         where: Where | None = None,
-        exclude: Collection[int] | None = None,
+        exclude: Excluded | None = None,
     ) -> Results:
         """The passages found by the pipeline and kept by the cut-off, at most k; nothing is decided or learned.
 
         Args:
             where: a filter on meta, id or title; see `index/where.py`.
-            exclude: ordinals that must not come back.
+            exclude: ids of documents or passages that must not come back, or passages' ordinals; what is not there
+                excludes nothing.
 
         Raises:
             InvalidInput, InvalidQuery: a question or filter that cannot be run.
@@ -283,7 +286,7 @@ class Engine(Closing):
         k: int | None = None,
         *,
         where: Where | None = None,
-        exclude: Collection[int] | None = None,
+        exclude: Excluded | None = None,
     ) -> Results:
         """`search` in a thread."""
         return await twins.called(lambda: self.search(question, k, where=where, exclude=exclude))
@@ -313,7 +316,20 @@ class Engine(Closing):
     def _asked(self, question: str, **options: Unpack[AskOptions]) -> tuple[Run, Asked]:
         """What runs the question over the generation that the index shows, and the question, checked."""
         run = self._current.run()
-        return run, asked_of(question, run.parts.limits, **options)
+        return run, asked_of(question, run.parts.limits, self.index.passages.named, **options)
+
+
+def _check_index(index: object) -> None:
+    from spaniel.index.index import Index
+
+    if isinstance(index, Index):
+        return
+    said = repr(index) if isinstance(index, str | os.PathLike) or index is None else type(index).__name__
+    raise InvalidInput(
+        "engine",
+        f"index is {said}; it must be an open index",
+        hint="Engine.open(PATH) opens one; a pipeline comes second: Engine(index, pipeline)",
+    )
 
 
 def _pipeline(index: "Index", pipeline: object | None) -> Pipeline:

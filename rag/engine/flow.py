@@ -8,6 +8,7 @@ whole call fail, unless there is a fallback: then that one answers, and the answ
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property, partial
 
@@ -17,7 +18,7 @@ from spaniel.rag.packing.base import Candidate, Packed
 from spaniel.rag.prompting import new_prompt, refuses, without_last
 from spaniel.retrieval import fusion
 from spaniel.retrieval.composition import name_of
-from spaniel.retrieval.errors import InvalidInput, LimitExceeded, ModelError
+from spaniel.retrieval.errors import InvalidInput, LimitExceeded, ModelError, SpanielError
 from spaniel.retrieval.pipeline import Pipeline
 from spaniel.retrieval.policies.decision import Decision
 from spaniel.retrieval.prompt import Piece, Prompt
@@ -171,21 +172,25 @@ class Flow:
             fallback = self.parts.fallback
             if fallback is None:
                 raise
-            reason = f"{name_of(self.parts.generator)} failed: {error}"
+            failed = f"{name_of(self.parts.generator)} failed: "
+            reason = failed + str(error).removeprefix(failed)
             self.notes.append(f"{reason}; the answer is {fallback.name}'s")
             yield FallbackEvent(reason, fallback.name)
             yield from self._pieces(fallback, prompt)
 
     def _pieces(self, generator: Generator, prompt: Prompt) -> Iterator[Piece]:
         """One generator's pieces, its own time alone counted."""
-        with self.clock.stage(f"generate {generator.name}", len(prompt.excerpts)) as step:
+        n = len(prompt.excerpts)
+        with self.clock.stage(f"generate {generator.name}", n) as step, _as_model_errors(generator):
             written = iter(generator.generate(prompt))
         try:
             while True:
-                with self.clock.more(step):
+                with self.clock.more(step), _as_model_errors(generator):
                     piece = next(written, None)
                 if piece is None:
                     return
+                if not isinstance(piece, Piece):
+                    raise ModelError(f"{name_of(generator)} yielded {type(piece).__name__}; it must yield Piece")
                 step.n_out += bool(piece.text)
                 yield piece
         finally:
@@ -242,6 +247,17 @@ class Flow:
             usage={"searches": self.searches},
             ms=self.clock.ms,
         )
+
+
+@contextmanager
+def _as_model_errors(generator: Generator) -> Iterator[None]:
+    """What a generator raises, as a `ModelError` if it is no error of ours, so that the fallback acts."""
+    try:
+        yield
+    except SpanielError:
+        raise
+    except Exception as error:
+        raise ModelError(f"{name_of(generator)} failed: {type(error).__name__}: {error}") from error
 
 
 def searched(parts: Parts, asked: Asked, queries: Sequence[Query], pipeline: Pipeline) -> Results:

@@ -1,9 +1,11 @@
 """What an engine is made of, checked once, and what one question asks of it."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import TYPE_CHECKING, TypeAlias, TypedDict
 
+from spaniel.index.sparse.retriever import MAX_K
 from spaniel.models.counting import TokenCounter
 from spaniel.rag.citations import Stored
 from spaniel.rag.packing.base import Packer
@@ -18,12 +20,28 @@ from .roles import QueryRewriter, Router
 if TYPE_CHECKING:
     from spaniel.index.index import Index
 
-__all__ = ["AskOptions", "Asked", "History", "Limits", "Parts", "asked_of", "default_pipeline", "turns_of"]
+__all__ = [
+    "AskOptions",
+    "Asked",
+    "Excluded",
+    "History",
+    "Limits",
+    "Parts",
+    "asked_of",
+    "default_pipeline",
+    "ordinals_of",
+    "turns_of",
+]
 
 DEPTH = 200
 """How deep an engine without a pipeline searches words alone; a hybrid search is as deep on each side."""
 
+_MAX_ORDINAL = 1 << 62
 History: TypeAlias = Sequence[Turn | tuple[str, str]]
+Excluded: TypeAlias = Collection[int | str]
+"""Ordinals of passages, and ids of passages or documents."""
+Named: TypeAlias = Callable[[Iterable[str]], Mapping[str, Sequence[int]]]
+"""Ids of passages or documents -> the ordinals behind each that is there; see `Segments.named`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +65,8 @@ class Limits:
     history_turns: int = 10
 
     def __post_init__(self) -> None:
-        for name in ("k", "budget_tokens", "max_answer_tokens"):
+        _check_k("answer", self.k)
+        for name in ("budget_tokens", "max_answer_tokens"):
             value = getattr(self, name)
             if type(value) is not int or value < 1:
                 raise InvalidInput("answer", f"{name} is {value!r}; it must be a whole number of at least 1")
@@ -100,7 +119,7 @@ class AskOptions(TypedDict, total=False):
     history: History
     where: Where | None
     k: int | None
-    exclude: Collection[int] | None
+    exclude: Excluded | None
     preferences: Mapping[str, float] | None
 
 
@@ -117,28 +136,62 @@ class Asked:
 
     def __post_init__(self) -> None:
         if not isinstance(self.question, str) or not self.question.strip():
-            raise InvalidInput("ask", f"the question is {self.question!r}; it must be text")
-        if type(self.k) is not int or self.k < 1:
-            raise InvalidInput("ask", f"k is {self.k!r}; it must be at least 1")
+            raise InvalidInput("engine", f"the question is {self.question!r}; it must be text")
+        _check_k("engine", self.k)
 
 
 def asked_of(
     question: str,
     limits: Limits,
+    named: Named,
     *,
     history: History = (),
     where: Where | None = None,
     k: int | None = None,
-    exclude: Collection[int] | None = None,
+    exclude: Excluded | None = None,
     preferences: Mapping[str, float] | None = None,
 ) -> Asked:
     """The question with its `AskOptions`, checked, and what was not said as by default.
 
+    Args:
+        named: whose ids `exclude` may name.
+
     Raises:
-        InvalidInput: a question that is no text, k below 1, or a turn that is none.
+        InvalidInput: a question that is no text, k out of range, a turn that is none, or what cannot be excluded.
     """
     turns = turns_of(history, last=limits.history_turns)
-    return Asked(question, limits.k if k is None else k, turns, where, exclude, {**(preferences or {})})
+    hidden = None if exclude is None else ordinals_of(exclude, named)
+    return Asked(question, limits.k if k is None else k, turns, where, hidden, {**(preferences or {})})
+
+
+def ordinals_of(excluded: Excluded, named: Named) -> frozenset[int]:
+    """The ordinals meant: numbers are ordinals, texts ids; an id that is not there excludes nothing.
+
+    Raises:
+        InvalidInput: it is one text, or something in it is neither.
+
+    Example:
+        >>> sorted(ordinals_of([3, "dogs"], lambda ids: {"dogs": [0, 1]}))
+        [0, 1, 3]
+    """
+    if isinstance(excluded, str | bytes) or not isinstance(excluded, Iterable):
+        raise InvalidInput("exclude", f"is {excluded!r}; it must be a list of ids or ordinals")
+    ids, ordinals = [], []
+    for each in excluded:
+        if isinstance(each, str):
+            ids.append(each)
+        elif isinstance(each, Integral) and not isinstance(each, bool) and 0 <= each < _MAX_ORDINAL:
+            ordinals.append(int(each))
+        else:
+            raise InvalidInput("exclude", f"holds {each!r}; it must hold ids (text) or ordinals (0 or more)")
+    found = named(ids) if ids else {}
+    return frozenset(ordinals).union(*found.values())
+
+
+def _check_k(where: str, k: object) -> None:
+    """As deep as retrievers go, and no deeper."""
+    if type(k) is not int or not 1 <= k <= MAX_K:
+        raise InvalidInput(where, f"k is {k!r}; it must be a whole number from 1 to {MAX_K}")
 
 
 def turns_of(history: Iterable[Turn | tuple[str, str]], *, last: int) -> tuple[Turn, ...]:

@@ -41,7 +41,7 @@ from typing import Any, Literal
 from spaniel.rag.packing.base import Packer
 from spaniel.rag.packing.table import make_packer, settings_of
 from spaniel.rag.packing.top_k import TopK
-from spaniel.rag.pipelines.reading import check_keys, filled, nearest, read_table, too_deep
+from spaniel.rag.pipelines.reading import check_keys, filled, nearest, read_table, too_deep, within
 from spaniel.rag.pipelines.spec import ENGINE_TABLES, IndexSpec, PipelineSpec, name_in, pipeline_of
 from spaniel.rag.pipelines.toml_text import toml_text
 from spaniel.rag.pipelines.writing import table_of
@@ -133,8 +133,8 @@ def read_engine(path: str | os.PathLike[str]) -> EngineSpec:
     """An engine out of a TOML file. A pipeline's file is one, with everything else at its default.
 
     Raises:
-        InvalidInput: not TOML, a key or type that is not known (the nearest one is named), a value that cannot be.
-        OSError: the file cannot be read.
+        InvalidInput: not TOML, a key or type that is not known (the nearest one is named), a value that cannot be,
+            or a file that cannot be read.
     """
     file = Path(path)
     table = read_table(file)
@@ -176,7 +176,7 @@ def _packer(table: Mapping[str, Any], where: str) -> Packer:
     try:
         return make_packer(table.get("type", TopK.name), **settings)
     except InvalidInput as error:
-        raise InvalidInput(where, str(error), hint=error.hint) from None
+        raise within(where, error) from None
 
 
 def _generator(table: Mapping[str, Any], where: str) -> GeneratorSpec:

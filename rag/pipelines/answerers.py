@@ -25,7 +25,6 @@ def find_engine(name: str) -> EngineSpec:
 
     Raises:
         InvalidInput: no such pipeline (the nearest are named), or a file that cannot be used.
-        OSError: the file cannot be read.
     """
     if name.endswith(".toml"):
         return read_engine(name)

@@ -66,7 +66,6 @@ def find_pipeline(name: str) -> PipelineSpec:
 
     Raises:
         InvalidInput: there is none of this name (the nearest are named), or the file is no pipeline.
-        OSError: the file cannot be read.
     """
     if name.endswith(".toml"):
         return read_pipeline(name)

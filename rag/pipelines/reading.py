@@ -12,7 +12,7 @@ from spaniel.retrieval.errors import InvalidInput
 
 from .stages import STAGES, StageSpec
 
-__all__ = ["check_keys", "filled", "nearest", "read_table", "stage_of", "tables_of", "too_deep"]
+__all__ = ["check_keys", "filled", "nearest", "read_table", "stage_of", "tables_of", "too_deep", "within"]
 
 _MAX_BYTES = 1 << 20
 
@@ -21,12 +21,14 @@ def read_table(path: str | Path) -> dict[str, Any]:
     """What stands in a TOML file.
 
     Raises:
-        InvalidInput: it is not TOML, too long, or nested too deeply.
-        OSError: the file cannot be read.
+        InvalidInput: it cannot be read, is not TOML, too long, or nested too deeply.
     """
     file = Path(path)
-    with file.open("rb") as stream:
-        raw = stream.read(_MAX_BYTES + 1)
+    try:
+        with file.open("rb") as stream:
+            raw = stream.read(_MAX_BYTES + 1)
+    except OSError as error:
+        raise InvalidInput(str(file), f"cannot be read as TOML: {error.strerror or error}") from None
     if len(raw) > _MAX_BYTES:
         raise InvalidInput(str(file), f"is longer than {_MAX_BYTES} bytes, which no pipeline is")
     try:
@@ -83,7 +85,18 @@ def filled(kind: type[Any], table: Any, where: str) -> Any:
     try:
         return kind(**values)
     except InvalidInput as error:
-        raise InvalidInput(where, str(error), hint=error.hint) from None
+        raise within(where, error) from None
+
+
+def within(where: str, error: InvalidInput) -> InvalidInput:
+    """An error told with the table that it is about, which is named once.
+
+    Example:
+        >>> print(within("mine.toml: answer", InvalidInput("answer", "k is 0")))
+        mine.toml: answer: k is 0
+    """
+    named = where.endswith((f": {error.where}", f"({error.where})"))
+    return InvalidInput(where, error.what if named else str(error), hint=error.hint)
 
 
 def check_keys(table: Mapping[str, Any], known: Iterable[str], where: str) -> None:

@@ -189,7 +189,6 @@ def read_pipeline(path: str | Path) -> PipelineSpec:
 
     Raises:
         InvalidInput: not TOML, a key or type that is not known (the nearest one is named), a value that cannot be.
-        OSError: the file cannot be read.
     """
     file = Path(path)
     table = read_table(file)

@@ -153,8 +153,10 @@ def test_what_cannot_be_a_pipeline(tmp_path: Path, text: str, said: str) -> None
 
 
 def test_files_that_are_no_files(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(InvalidInput, match=r"none\.toml: cannot be read as TOML: No such file"):
         find_pipeline(str(tmp_path / "none.toml"))
+    with pytest.raises(InvalidInput, match="cannot be read as TOML: Is a directory"):
+        read_pipeline(tmp_path)
     (tmp_path / "x.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(InvalidInput, match="is not TOML"):
         read_pipeline(tmp_path / "x.toml")

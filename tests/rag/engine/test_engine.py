@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,8 +20,8 @@ from spaniel.rag.routing.router import Router
 from spaniel.retrieval.errors import IndexNotFound, InvalidInput, InvalidQuery, ModelError
 from spaniel.retrieval.policies.bandits.table import make_policy
 from spaniel.retrieval.policies.threshold import Threshold
-from spaniel.retrieval.prompt import Piece, Turn
-from spaniel.retrieval.types import Ranking
+from spaniel.retrieval.prompt import Piece, Prompt, Turn
+from spaniel.retrieval.types import Document, Ranking
 
 TEXTS = {each.id: each.text for each in DOCUMENTS}
 
@@ -99,6 +100,34 @@ def test_a_generator_that_fails_is_an_error_or_another_one_answers(kb: Index, br
     assert answer.citations and answer.text.startswith("Dogs may come to the office.")
     with pytest.raises(ModelError, match="down"):
         Engine(kb, generator=broken(), fallback=broken()).ask("may dogs come?")
+
+
+@pytest.mark.parametrize(
+    ("pieces", "said"),
+    [
+        ([RuntimeError("boom")], "told failed: RuntimeError: boom"),
+        (["Dogs ", KeyError("x")], "told failed: KeyError: 'x'"),
+    ],
+)
+def test_what_a_generator_of_ones_own_raises_is_a_model_error(kb: Index, pieces: list[Any], said: str) -> None:
+    with pytest.raises(ModelError) as raised:
+        Engine(kb, generator=Told(pieces)).ask("may dogs come?")
+    assert str(raised.value) == said and raised.value.__cause__ is pieces[-1]
+    answer = Engine(kb, generator=Told(pieces), fallback="extractive").ask("may dogs come to the office?")
+    assert answer.notes == (f"{said}; the answer is extractive's",) and answer.citations
+
+
+def test_what_a_generator_yields_must_be_pieces(kb: Index) -> None:
+    class Bare:
+        name = "bare"
+
+        def generate(self, prompt: Prompt) -> Any:
+            return ["Dogs."] if "dogs" in prompt.question else None
+
+    with pytest.raises(ModelError, match="bare yielded str; it must yield Piece"):
+        Engine(kb, generator=Bare()).ask("may dogs come?")
+    with pytest.raises(ModelError, match="bare failed: TypeError"):
+        Engine(kb, generator=Bare()).ask("may cats come?")
 
 
 def test_a_generator_that_does_not_say_how_it_ended_is_an_error(kb: Index) -> None:
@@ -216,6 +245,7 @@ def test_a_rewriter_changes_what_is_searched_and_not_what_is_asked(kb: Index) ->
         ({"counter": 3}, "counter"),
         ({"cutoff": object()}, "neither a reranker"),
         ({"k": 0}, "k is 0"),
+        ({"k": 10**12}, "k is 1000000000000; it must be a whole number from 1 to 16777216"),
         ({"budget_tokens": 0}, "budget_tokens is 0"),
         ({"history_turns": -1}, "history_turns is -1"),
         ({"pipeline": object()}, "not a retriever"),
@@ -224,6 +254,45 @@ def test_a_rewriter_changes_what_is_searched_and_not_what_is_asked(kb: Index) ->
 def test_parts_that_do_not_fit_are_named(kb: Index, arguments: Mapping[str, Any], said: str) -> None:
     with pytest.raises(InvalidInput, match=said):
         Engine(kb, **arguments)
+
+
+def test_what_is_no_open_index_is_named(kb: Index) -> None:
+    others = (("kb6", "index is 'kb6'"), (None, "index is None"), (kb.bm25(), "index is Bm25Retriever"))
+    for other, said in others:
+        with pytest.raises(InvalidInput, match=said) as raised:
+            Engine(other)  # type: ignore[arg-type]
+        assert "Engine.open(PATH)" in raised.value.hint
+
+
+def test_files_that_cannot_be_read_are_named(kb: Index, tmp_path: Any) -> None:
+    with pytest.raises(InvalidInput, match=r"none\.toml: cannot be read as TOML: No such file"):
+        Engine.open(kb.path, tmp_path / "none.toml")
+    with pytest.raises(InvalidInput, match="cannot be read as TOML: Is a directory"):
+        Engine.open(kb.path, kb.path)
+
+
+def test_ids_and_ordinals_can_be_excluded(kb: Index) -> None:
+    engine = Engine(kb)
+    question = "may dogs come to the office?"
+    ordinal = kb.passages.ordinals_of(["cats"])["cats"]
+    excluded: list[Any] = [["dogs", "cats"], ["dogs", ordinal], {"dogs", "cats", "gone", 10**9}]
+    for exclude in excluded:
+        assert {each.id for each in engine.ask(question, exclude=exclude).passages} == {"fish"}
+        assert [hit.id for hit in engine.search(question, exclude=exclude)] == ["fish"]
+    wrong: list[Any] = ["dogs", [1.5], [-1], [2**70], [True], 3]
+    for exclude in wrong:
+        with pytest.raises(InvalidInput, match=r"exclude: (is|holds) .*; it must"):
+            engine.ask(question, exclude=exclude)
+
+
+def test_a_document_is_excluded_with_all_its_passages(tmp_path: Path) -> None:
+    text = " ".join(f"Rule {number}: dogs may come to room {number}." for number in range(40))
+    with build([Document("rules", text), *DOCUMENTS], tmp_path / "cut", chunks=32) as cut:
+        engine = Engine(cut)
+        rules = [hit.id for hit in engine.search("dogs", 50) if hit.passage.doc_id == "rules"]
+        assert len(rules) > 1
+        assert {hit.id for hit in engine.search("dogs", 50, exclude=["rules"])} == {"dogs", "cats"}
+        assert {hit.id for hit in engine.search("dogs", 50, exclude=rules[1:])} == {rules[0], "dogs", "cats"}
 
 
 def test_a_pipeline_of_another_index_is_an_error(kb: Index, tmp_path: Any) -> None:
@@ -236,8 +305,11 @@ def test_questions_that_cannot_be_asked(kb: Index) -> None:
     for question in ("", "  ", None):
         with pytest.raises(InvalidInput, match="question"):
             engine.ask(question)  # type: ignore[arg-type]
-    with pytest.raises(InvalidInput, match="k is 0"):
-        engine.stream("dogs?", k=0)
+    for k in (0, 10**12):
+        with pytest.raises(InvalidInput, match=f"engine: k is {k}; it must be a whole number from 1 to 16777216"):
+            engine.stream("dogs?", k=k)
+        with pytest.raises(InvalidInput, match=f"engine: k is {k}"):
+            engine.search("dogs?", k)
     with pytest.raises(InvalidQuery):
         engine.ask("dogs?", where={"year": {"$huh": 1}})
     with pytest.raises(InvalidInput, match="history"):
