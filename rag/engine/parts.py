@@ -176,7 +176,8 @@ def ordinals_of(excluded: Excluded, named: Named) -> frozenset[int]:
     """
     if isinstance(excluded, str | bytes) or not isinstance(excluded, Iterable):
         raise InvalidInput("exclude", f"is {excluded!r}; it must be a list of ids or ordinals")
-    ids, ordinals = [], []
+    ids: list[str] = []
+    ordinals: list[int] = []
     for each in excluded:
         if isinstance(each, str):
             ids.append(each)

@@ -94,7 +94,7 @@ REWRITES = st.builds(
     RewriteSpec,
     arms=st.sampled_from([("none", "clarify"), ("none", "expand", "simplify"), ("none", "paraphrase", "decompose")]),
     context=st.sampled_from(["question", "both"]),
-    settings=st.just({"preferences": {"quality": 1.0, "tokens": 0.0}, "floor": 0.1}),
+    settings=st.just({"preferences": {"quality": 1.0, "tokens": 0.0}, "scales": {"tokens": 100.0}, "floor": 0.1}),
     budgets=st.just({}) | st.just({"tokens": 500.0}),
 ) | st.just(RewriteSpec(arms=("simplify",), log="decisions.jsonl"))
 
