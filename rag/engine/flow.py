@@ -24,6 +24,7 @@ from spaniel.retrieval.policies.decision import Decision
 from spaniel.retrieval.prompt import Piece, Prompt
 from spaniel.retrieval.protocols import Generator, Retriever
 from spaniel.retrieval.results import Results
+from spaniel.retrieval.surrogates import Whole
 from spaniel.retrieval.types import Answer, Query, Ranking
 
 from .clock import Clock
@@ -179,8 +180,8 @@ class Flow:
             yield from self._pieces(fallback, prompt)
 
     def _pieces(self, generator: Generator, prompt: Prompt) -> Iterator[Piece]:
-        """One generator's pieces, its own time alone counted."""
-        n = len(prompt.excerpts)
+        """One generator's pieces, its own time alone counted; halves of letters are put together."""
+        n, whole = len(prompt.excerpts), Whole()
         with self.clock.stage(f"generate {generator.name}", n) as step, _as_model_errors(generator):
             written = iter(generator.generate(prompt))
         try:
@@ -192,7 +193,8 @@ class Flow:
                 if not isinstance(piece, Piece):
                     raise ModelError(f"{name_of(generator)} yielded {type(piece).__name__}; it must yield Piece")
                 step.n_out += bool(piece.text)
-                yield piece
+                text = whole.more(piece.text)
+                yield replace(piece, text=text + whole.end() if piece.finish else text)
         finally:
             if (close := getattr(written, "close", None)) is not None:
                 close()

@@ -14,6 +14,7 @@ from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.pipeline import Pipeline
 from spaniel.retrieval.prompt import Turn
 from spaniel.retrieval.protocols import CutoffPolicy, Generator, Where
+from spaniel.retrieval.surrogates import without_halves
 
 from .roles import QueryRewriter, Router
 
@@ -160,6 +161,7 @@ def asked_of(
         InvalidInput: a question that is no text, k out of range, a turn that is none, or what cannot be excluded.
     """
     turns = turns_of(history, last=limits.history_turns)
+    question = without_halves(question) if isinstance(question, str) else question  # halves cannot be kept in a cache
     hidden = None if exclude is None else ordinals_of(exclude, named)
     return Asked(question, limits.k if k is None else k, turns, where, hidden, {**(preferences or {})})
 

@@ -9,10 +9,12 @@ import json
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
 from spaniel.models.encoders.http_json import BrokenOff, Poster
+from spaniel.retrieval.surrogates import Whole, without_halves
 from spaniel.retrieval.errors import ModelError
 
 from .chat import CallFailed, ContextOverflow, Delta
@@ -64,12 +66,15 @@ def deltas(lines: Iterator[bytes], poster: Poster) -> Iterator[Delta]:
     if first and not _EVENTS.match(first):
         raise _no_answer(first, poster)
     finished = said = 0
+    whole = Whole()
     for data in events(chain([first], lines)):
         if data.strip() == "[DONE]":
             if not finished:
-                yield Delta(finish="stop")
+                yield Delta(whole.end(), finish="stop")
             return
         delta = _delta(_object(data, poster), poster)
+        text = whole.more(delta.text)
+        delta = replace(delta, text=text + whole.end() if delta.finish else text)
         finished, said = finished or bool(delta.finish), said + len(delta.text)
         yield delta
     if not finished:
@@ -173,4 +178,4 @@ def _whole(data: bytes, poster: Poster) -> Delta:
     answer = _object(data, poster)
     choice, message = choice_of(answer, poster)
     finish = choice.get("finish_reason")
-    return Delta(text_of(message.get("content")), finish if isinstance(finish, str) else "stop", *usage_of(answer))
+    return Delta(without_halves(text_of(message.get("content"))), finish if isinstance(finish, str) else "stop", *usage_of(answer))

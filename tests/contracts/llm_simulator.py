@@ -14,7 +14,7 @@ import hashlib
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,6 +36,7 @@ MODES = (
     *("429", "500", "503", "503 for ever", "400", "401", "overflow", "filter", "no stream_options", "no stream"),
     *("stall", "stall after words", "comments", "cut", "cut after words", "bad JSON", "no choices", "not an object"),
     *("error in the stream", "not streamed", "no usage", "no format", "thinks", "empty", "endless", "drips", "length"),
+    *("halves", "blanks", "open quotation", "references alone", "cut mark"),
 )
 """What a request can meet; see `LlmSimulator._answered`."""
 
@@ -143,7 +144,8 @@ class LlmSimulator:
             text = f"<think>Let me see: [1] it is.</think>\n\n{text}"
         if mode == "no format":
             text = re.sub(r"\s*\[.*?\]", "", text)
-        finish = "length" if mode == "length" else "stop"
+        finish = "length" if mode in ("length", "cut mark") else "stop"
+        text = _HOSTILE[mode](text) if mode in _HOSTILE else text
         usage = {"prompt_tokens": tokens, "completion_tokens": len(text) // 4, "total_tokens": tokens + len(text) // 4}
         if not body.get("stream") or mode == "not streamed":
             choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": finish}
@@ -160,7 +162,7 @@ class LlmSimulator:
         if mode in _ODD:
             yield f"data: {_ODD[mode]}\n\n".encode()
             return
-        for part in re.findall(r"\s*\S+", text):
+        for part in _parts(text, halves=mode == "halves"):
             yield _event({"delta": {"role": "assistant", "content": part}, "finish_reason": None})
             if mode in ("stall after words", "cut after words", "endless", "drips"):
                 yield from self._broken(mode)
@@ -184,6 +186,14 @@ class LlmSimulator:
             yield _event({"delta": {"content": "more and more " * 50}, "finish_reason": None})
 
 
+_HOSTILE: dict[str, Callable[[str], str]] = {
+    "halves": lambda text: f"\U0001f600 {text}",
+    "blanks": lambda text: f"{' ' * 20_000}{text} [1{' ' * 20_000}x",
+    "open quotation": lambda text: f"{text} [1: \"{']' * 1500}",
+    "references alone": lambda text: "[1] [2]",
+    "cut mark": lambda text: text[:-9],
+}
+"""What becomes of an answer."""
 _JSON = {"Content-Type": "application/json"}
 _ODD = {
     "bad JSON": "{",
@@ -192,6 +202,16 @@ _ODD = {
     "error in the stream": '{"error": {"message": "busy"}}',
 }
 _HEAD = {"id": "simulated-1", "created": 1, "model": "reader"}
+
+
+def _parts(text: str, *, halves: bool) -> Iterator[str]:
+    """A text word by word, and letters beyond the first plane in halves if so wished."""
+    for word in re.findall(r"\s*\S+", text):
+        if not halves or word.isascii():
+            yield word
+            continue
+        pairs = word.encode("utf-16-be")
+        yield from (pairs[at : at + 2].decode("utf-16-be", "surrogatepass") for at in range(0, len(pairs), 2))
 
 
 def _bytes(value: Any) -> bytes:

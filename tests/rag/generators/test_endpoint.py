@@ -73,6 +73,12 @@ def test_what_passes_is_tried_again(server: LlmSimulator, mode: str) -> None:
     assert len(server.asked) == 2
 
 
+@pytest.mark.parametrize("stream", [True, False])
+def test_halves_of_letters_are_put_together(server: LlmSimulator, stream: bool) -> None:
+    server.modes = ["halves"]
+    assert answered(generator_of(server, stream=stream))[0] == f"\U0001f600 {ANSWER}"
+
+
 @pytest.mark.parametrize("mode", ["no stream_options", "no stream", "not streamed", "no usage", "thinks"])
 def test_what_servers_differ_in(server: LlmSimulator, mode: str) -> None:
     server.modes = [mode]
