@@ -14,8 +14,8 @@ from itertools import chain
 from typing import Any
 
 from spaniel.models.encoders.http_json import BrokenOff, Poster
-from spaniel.retrieval.surrogates import Whole, without_halves
 from spaniel.retrieval.errors import ModelError
+from spaniel.retrieval.surrogates import Whole, without_halves
 
 from .chat import CallFailed, ContextOverflow, Delta
 
@@ -178,4 +178,5 @@ def _whole(data: bytes, poster: Poster) -> Delta:
     answer = _object(data, poster)
     choice, message = choice_of(answer, poster)
     finish = choice.get("finish_reason")
-    return Delta(without_halves(text_of(message.get("content"))), finish if isinstance(finish, str) else "stop", *usage_of(answer))
+    text = without_halves(text_of(message.get("content")))
+    return Delta(text, finish if isinstance(finish, str) else "stop", *usage_of(answer))

@@ -189,7 +189,7 @@ class LlmSimulator:
 _HOSTILE: dict[str, Callable[[str], str]] = {
     "halves": lambda text: f"\U0001f600 {text}",
     "blanks": lambda text: f"{' ' * 20_000}{text} [1{' ' * 20_000}x",
-    "open quotation": lambda text: f"{text} [1: \"{']' * 1500}",
+    "open quotation": lambda text: f'{text} [1: "{"]" * 1500}',
     "references alone": lambda text: "[1] [2]",
     "cut mark": lambda text: text[:-9],
 }
