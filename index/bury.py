@@ -9,7 +9,8 @@ from spaniel.retrieval.types import Passage
 
 from .analysis import Analyzer
 from .manifest import Segment
-from .segments import OpenSegment, Segments
+from .open_segment import OpenSegment
+from .segments import Segments
 from .settings import IndexSettings
 from .sparse.segment import write_tombstones
 from .store import Transaction

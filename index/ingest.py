@@ -5,35 +5,32 @@
             -> at the end: runs merged into the sparse file, repeated ids resolved, passages indexed
 
 Memory is the budget, plus eight bytes an id to notice repeated ones. All passages of a document come in one batch, with
-consecutive ordinals, so that a checkpoint never parts them; ids are those of documents and of passages alike, and
-whatever displaces one passage of a document displaces all of it.
+consecutive ordinals, so that a checkpoint never parts them. repeats.py has what is done about ids that come again.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import chain, islice
+from itertools import islice
 
 from spaniel.retrieval.errors import IndexCorrupt, InvalidInput, LimitExceeded
 from spaniel.retrieval.types import Document, Passage
 
 from .chunking.cut import Cutter
-from .duplicates import SeenIds
 from .ingest_values import Ingested, Limits, VectorDocument
 from .input import Batch, InputOptions, Position, Problem
 from .manifest import FileEntry
 from .partial import Checkpoint, Partial
-from .passage_ids import begins_document, by_document, displaced, document_of, names_of
+from .passage_ids import begins_document, by_document, document_of, names_of
 from .passages import PassageWriter
 from .progress import Progress, Reporter
+from .repeats import Known, Repeats
 from .settings import IndexSettings
 from .sparse.build import SparseBuilder, write_sparse
 from .store import Transaction
 from .stream import DocumentStream
 
 __all__ = ["Ingest"]
-
-Known = Callable[[Sequence[str]], dict[str, list[int]]]
 
 MAX_PASSAGES = 2**31 - 1  # a Ranking's ids are int32
 _OVERHEAD_BYTES = 96 << 20  # the interpreter, SQLite's cache, one batch
@@ -72,9 +69,7 @@ class Ingest:
 
     def _begin(self) -> None:
         self._builder = SparseBuilder(self._analyzer, self._settings.sparse)
-        self._seen = SeenIds()
-        self._suspects: dict[str, None] = {}
-        self._replaced: dict[int, list[int]] = {}  # by the first ordinal of a document
+        self._repeats = Repeats(self._on_duplicate, self._known)
         self._n = self._n_safe = self._skipped = self._n_documents = 0
         self._analysing: Future[None] | None = None
         self._held_bytes = 0
@@ -95,7 +90,12 @@ class Ingest:
             for batch in stream.batches(self._position):
                 self._take(batch, stream)
                 progress = Progress(
-                    "reading", self._n_documents, batch.bytes_read, stream.total_bytes, self._skipped, self._n_replaced
+                    "reading",
+                    self._n_documents,
+                    batch.bytes_read,
+                    stream.total_bytes,
+                    self._skipped,
+                    self._repeats.n_replaced,
                 )
                 self._report(progress)
                 if self._checkpoint_due(stream.resumable):
@@ -142,31 +142,29 @@ class Ingest:
                 if ordinal != expected:
                     raise IndexCorrupt(self._partial.passages_path, f"passage {expected} is missing")
                 expected += 1
-            ids = names_of([passage for _, passage in some])
-            self._seen.suspects(ids)
             self._n_documents += sum(begins_document(passage) for _, passage in some)
-            self._replace(self._known(ids))
+            self._repeats.restore(names_of([passage for _, passage in some]))
         if _next_kept(expected, end, gone) != end:
             raise IndexCorrupt(self._partial.passages_path, f"passage {expected} is missing")
         self._n = self._n_safe = checkpoint.n_documents
         self._skipped = checkpoint.skipped
-        self._suspects = dict.fromkeys(checkpoint.suspects)
+        self._repeats.restore_suspects(checkpoint.suspects)
         self._position = Position.from_json(checkpoint.position or {})
 
     # --- Taking documents ---
 
     def _take(self, batch: Batch, stream: DocumentStream) -> None:
         assert self._writer is not None
-        documents = self._not_in_base(batch, stream)
+        documents = batch.documents
+        if self._cutter is not None:
+            documents = list(self._cutter(documents, batch.kinds))
+        documents = self._repeats.not_in_index(documents, lambda names: stream.places(names, self._position))
         if self._first + self._n + len(documents) > MAX_PASSAGES:
             raise LimitExceeded(
                 "passages ever added to the index", self._first + self._n + len(documents), MAX_PASSAGES
             )
         documents = self._stored(documents, stream)
-        suspects = self._seen.suspects(names_of(documents))
-        if suspects and self._on_duplicate == "fail":
-            self._refuse_repeated(suspects, stream)
-        self._suspects.update(dict.fromkeys(suspects))
+        self._repeats.note(documents, self._writer, stream.places)
         self._analyse(documents)
         self._n += len(documents)
         self._n_documents += sum(map(begins_document, documents))
@@ -191,28 +189,6 @@ class Ingest:
             analysing, self._analysing = self._analysing, None
             analysing.result()
         self._held_bytes = self._builder.memory_bytes
-
-    def _not_in_base(self, batch: Batch, stream: DocumentStream) -> list[Document]:
-        """The passages of the batch, those of documents whose ids the index holds dealt with as asked."""
-        documents = batch.documents
-        if self._cutter is not None:
-            documents = list(self._cutter(documents, batch.kinds))
-        found = self._known(names_of(documents))
-        if not found:
-            return documents
-        ours = {document_of(document) for document in documents if {document.id, document_of(document)} & found.keys()}
-        if self._on_duplicate == "fail":
-            name, place = next(iter(stream.places(ours, self._position)), (next(iter(found)), "the documents"))
-            raise InvalidInput(
-                place, f"id {name!r} is in the index already", hint="replace the older document, or skip the newer one"
-            )
-        if self._on_duplicate == "skip":
-            return [document for document in documents if document_of(document) not in ours]
-        self._replace(found)
-        return documents
-
-    def _replace(self, found: Mapping[str, Sequence[int]]) -> None:
-        self._replaced.update((ordinals[0], list(ordinals)) for ordinals in found.values())
 
     def _stored(self, documents: list[Document], stream: DocumentStream) -> list[Document]:
         """Store the documents; those that cannot be stored are malformed, and dealt with as asked."""
@@ -249,22 +225,6 @@ class Ingest:
         if self._options.on_problem is not None:
             self._options.on_problem(Problem(file or place, int(line) if line.isdigit() else 0, 0, error.what))
 
-    def _refuse_repeated(self, suspects: Sequence[str], stream: DocumentStream) -> None:
-        """Raise if one of the ids really stands twice among the passages; equal hashes alone prove nothing."""
-        assert self._writer is not None
-        seen: set[str] = set()
-        for group in by_document(passage for _, passage in self._writer.rows(suspects)):
-            names, name = set(names_of(group)), group[0].doc_id
-            if names & seen:
-                places = [place for _, place in islice(stream.places([name]), 2)]
-                first, second = places if len(places) == 2 else ("an earlier document", f"document {name!r}")
-                raise InvalidInput(
-                    second,
-                    f"id {name!r} stands already at {first}",
-                    hint="make ids unique, or choose to replace the older document or to skip the newer one",
-                )
-            seen |= names
-
     # --- Checkpoints ---
 
     def _checkpoint_due(self, resumable: bool) -> bool:
@@ -290,7 +250,7 @@ class Ingest:
                 position=self._position.to_json(),
                 skipped=self._skipped,
                 bytes_read=bytes_read,
-                suspects=tuple(self._suspects),
+                suspects=self._repeats.suspects,
                 runs=runs,
                 dropped=self._partial.write_dropped(dropped) if dropped else None,
             )
@@ -299,16 +259,14 @@ class Ingest:
 
     # --- The end ---
 
-    @property
-    def _n_replaced(self) -> int:
-        return len(self._replaced)
-
     def _finish(self, stream: DocumentStream) -> Ingested:
         assert self._writer is not None
         total_bytes = stream.total_bytes
-        self._report(Progress("writing", self._n_documents, total_bytes, total_bytes, self._skipped, self._n_replaced))
+        self._report(
+            Progress("writing", self._n_documents, total_bytes, total_bytes, self._skipped, self._repeats.n_replaced)
+        )
         self._settle()
-        dead = self._partial.read_dropped() or self._resolve_repeated()
+        dead = self._partial.read_dropped() or self._displaced()
         if dead and stream.resumable and self._partial.checkpoint.dropped is None:
             # Their rows go before the commit, their texts are needed for it: an interruption between must find them.
             self._checkpoint(total_bytes, dropped=dead)
@@ -322,22 +280,15 @@ class Ingest:
         self._writer.drop(self._first + local for local, _ in dead)
         self._writer.finish()
         if not self._settings.dense:  # else encoding comes first
-            n_replaced = self._n_replaced + len(dead)
+            n_replaced = self._repeats.n_replaced + len(dead)
             self._report(Progress("committing", self._n_documents, total_bytes, total_bytes, self._skipped, n_replaced))
-        return Ingested(self._n, dead, [*chain.from_iterable(self._replaced.values())], self._moved_passages(), sparse)
+        return Ingested(self._n, dead, self._repeats.replaced, self._moved_passages(), sparse)
 
-    def _resolve_repeated(self) -> list[tuple[int, Passage]]:
-        """(local number, passage) of each document that another of its id displaces: all but the last, or the first."""
+    def _displaced(self) -> list[tuple[int, Passage]]:
+        """(local number, passage) of what a repeated id in the stream displaces."""
         assert self._writer is not None
-        if not self._suspects:
-            return []
-        names = set(self._suspects)
-        if self._cutter is not None:  # of a document that shares the id of one passage, all
-            names |= {passage.doc_id for _, passage in self._writer.rows(names)}
-        found = list(self._writer.rows(names))
-        rows = {id(passage): ordinal - self._first for ordinal, passage in found}
-        dead = displaced(by_document(passage for _, passage in found), keep_first=self._on_duplicate == "skip")
-        return sorted(((rows[id(passage)], passage) for passage in dead), key=lambda item: item[0])
+        found = self._repeats.displaced(self._writer, cut=self._cutter is not None)
+        return [(ordinal - self._first, passage) for ordinal, passage in found]
 
     def _moved_passages(self) -> FileEntry:
         """Give the finished passages file its name in the index.

@@ -13,9 +13,10 @@ from .ingest import Ingest
 from .ingest_values import Ingested, Limits
 from .input import InputOptions
 from .manifest import FileEntry, Segment
+from .open_segment import OpenSegment
 from .partial import Partial, command_fingerprint
 from .progress import Progress, Reporter
-from .segments import OpenSegment, Segments
+from .segments import Segments
 from .settings import IndexSettings
 from .store import Transaction
 from .stream import DocumentStream

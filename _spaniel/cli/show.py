@@ -12,6 +12,7 @@ __all__ = ["plain_lines", "reason_lines", "show_on_terminal", "snippet"]
 
 _SNIPPET = 240
 _WORD = re.compile(r"\w+")
+_RULER = re.compile(r"[-=*~^+|_#]{4,}")  # what underlines headings and draws tables
 
 
 def plain_lines(results: Results, reasons: Sequence[Mapping[str, JSON]] = ()) -> Iterator[str]:
@@ -101,11 +102,13 @@ def _marked(text: str, query: str):  # type: ignore[no-untyped-def]  # rich is i
 def snippet(text: str, query: str, n: int = _SNIPPET) -> str:
     """About n characters of a text on one line, around the place where most words of the query stand together.
 
+    Underlines and the rules of tables are left out.
+
     Example:
         >>> snippet("one two three four five six seven", "six", 12)
         '… six seven'
     """
-    flat = " ".join(printable(text).split())
+    flat = " ".join(word for word in printable(text).split() if not _RULER.fullmatch(word))
     if len(flat) <= n:
         return flat
     stems = _stems(query)

@@ -39,9 +39,9 @@ class Block(NamedTuple):
 _NAME_CHARS = 120
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _ATX = re.compile(r" {0,3}(#{1,6})[ \t]+(\S.*)")
-_UNDERLINE = re.compile(r" {0,3}(={3,}|-{3,}|~{3,}|\^{3,})[ \t]*$")
+_UNDERLINE = re.compile(r" {0,3}(={3,}|-{3,}|~{3,}|\^{3,}|\*{3,})[ \t]*$")
 _ITEM = re.compile(r"[ \t]*(?:[-*+•]|\d{1,3}[.)])[ \t]")
-_TABLE = re.compile(r"[ \t]*\|")
+_TABLE = re.compile(r"[ \t]*(?:\||\+[-=+]{3,})")  # rows, and the rules of grids around them
 _MODIFIERS = (
     r"export|default|public|private|protected|internal|static|final|abstract|async|pub(?:\([^)]*\))?|unsafe|extern|inline"
     r"|virtual|override|sealed|partial|template\s*<[^<>]*>"
@@ -134,18 +134,23 @@ def _prose_blocks(text: str, *, marked: bool = True) -> Iterator[Block]:
             marked
             and line
             and before
-            and _UNDERLINE.match(short)
+            and _underlines(short, before)
             and not level
             and before_start == begin
             and not _ITEM.match(before)
         ):
-            level, name = (1 if line.lstrip()[0] == "=" else 2), _named(before)
+            level, name = (1 if line.lstrip()[0] in "=*" else 2), _named(before)
             blank = True
         elif not line:
             blank = True
         before, before_start = short, start
     if len(text) > begin:
         yield Block(begin, len(text), level, name, verbatim)
+
+
+def _underlines(line: str, heading: str) -> bool:
+    """Stars shorter than the line above them are a rule between paragraphs."""
+    return _UNDERLINE.match(line) is not None and ("*" not in line or len(line) >= len(heading))
 
 
 def _code_blocks(text: str) -> Iterator[Block]:

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from spaniel.index.index import Index, open_index
 from spaniel.index.manifest import FileEntry, Manifest
+from spaniel.index.open_segment import OpenSegment
 from spaniel.index.progress import OnProgress, Progress, Reporter
-from spaniel.index.segments import OpenSegment, Segments
+from spaniel.index.segments import Segments
 from spaniel.index.settings import IndexSettings
 from spaniel.index.store import MANIFEST_NAME, Transaction, begin
 from spaniel.models.card import ModelCard

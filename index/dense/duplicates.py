@@ -19,7 +19,7 @@ from spaniel.retrieval.near_pairs import groups_of, near_pairs
 
 if TYPE_CHECKING:
     from spaniel.index.index import Index
-    from spaniel.index.segments import OpenSegment
+    from spaniel.index.open_segment import OpenSegment
 
 __all__ = ["HasVectors", "duplicate_groups", "near_duplicates"]
 

@@ -6,7 +6,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from spaniel.index.segments import OpenSegment, Segments
+from spaniel.index.open_segment import OpenSegment
+from spaniel.index.segments import Segments
 from spaniel.index.store import Transaction
 from spaniel.models.card import ModelCard
 from spaniel.models.encoders.base import LARGEST

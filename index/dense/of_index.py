@@ -5,7 +5,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Literal, TypeAlias
 
-from spaniel.index.segments import OpenSegment, Segments
+from spaniel.index.open_segment import OpenSegment
+from spaniel.index.segments import Segments
 from spaniel.models.card import ModelCard
 from spaniel.models.encoders.base import Encoder
 from spaniel.retrieval.errors import InvalidInput

@@ -17,6 +17,11 @@ def test_snippets_are_short_lines_of_the_text(text: str, query: str, n: int) -> 
     assert shown.isprintable()
 
 
+def test_snippets_leave_out_underlines_and_rules() -> None:
+    text = "Order\n*****\n\n+---+---+\n| a | -- |\n+===+===+\nC++ and ---> stay"
+    assert snippet(text, "order") == "Order | a | -- | C++ and ---> stay"
+
+
 def test_snippets_show_the_words_asked_for() -> None:
     text = "filler words here. " * 40 + "The rotating keys are kept in a vault. " + "more filler. " * 40
     shown = snippet(text, "how do I rotate a key?", 120)

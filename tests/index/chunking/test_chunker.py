@@ -102,6 +102,17 @@ def test_headings_of_a_page_begin_chunks_and_stand_in_their_titles() -> None:
     ]
 
 
+def test_stars_underline_a_heading_and_a_grid_is_one_table() -> None:
+    text = "Order\n*****\n\nA table follows.\n***\n\n+---+---+\n| a | b |\n|===|===|\n| c | d |\n+---+---+\n\nThe end."
+    blocks = blocks_of(text)
+    assert [(text[b.start : b.end].strip(), b.level, b.name, b.verbatim) for b in blocks] == [
+        ("Order\n*****", 1, "Order", False),
+        ("A table follows.\n***", 0, "", False),
+        ("+---+---+\n| a | b |\n|===|===|\n| c | d |\n+---+---+", 0, "", True),
+        ("The end.", 0, "", False),
+    ]
+
+
 def test_small_sections_share_a_chunk() -> None:
     assert [len(cut(MARKDOWN, target)) for target in (12, 160)] == [4, 1]
 
