@@ -53,10 +53,15 @@ def _parts(pieces: Sequence[Piece], n: int) -> Iterator[Claims]:
 
 def _parsed(text: str, n: int) -> Parsed:
     parsed = parse_markers(text, n)
-    if parsed.text.strip():
+    if parsed.text.strip() or not any(mark.quote for mark in parsed.marks):
         return parsed
     # Nothing but quotations: they are the answer.
-    return parse_markers(" ".join(f"“{mark.quote}” [{mark.low}]" for mark in parsed.marks if mark.quote), n)
+    return parse_markers(" ".join(map(_told, parsed.marks)), n)
+
+
+def _told(mark: Mark) -> str:
+    numbers = str(mark.low) if mark.low == mark.high else f"{mark.low}-{mark.high}"
+    return f"“{mark.quote}” [{numbers}]" if mark.quote else f"[{numbers}]"
 
 
 def _known(piece: Piece) -> Claims:

@@ -32,11 +32,12 @@ from .events import AnswerEvent, CitationEvent, Events, FallbackEvent, FoundEven
 from .parts import Asked, Parts
 from .unmarked import Unmarked
 
-__all__ = ["NOTHING_FITS", "NOTHING_FOUND", "NOTHING_VERIFIED", "NOT_ANSWERED", "Flow", "searched"]
+__all__ = ["NOTHING_FITS", "NOTHING_FOUND", "NOTHING_SAID", "NOTHING_VERIFIED", "NOT_ANSWERED", "Flow", "searched"]
 
 NOTHING_FOUND = "nothing was found for the question"
 NOT_ANSWERED = "the passages do not answer the question"
 NOTHING_FITS = "no passage fits into the budget of tokens"
+NOTHING_SAID = "the answer held no words but references"
 NOTHING_VERIFIED = "no citation of the answer could be verified"
 
 
@@ -217,7 +218,9 @@ class Flow:
                 step.n_in = len(checked.citations) + sum(checked.dropped.values())
                 step.n_out = len(checked.citations)
             answer = Answer(checked.text, tuple(checked.citations), dropped={**checked.dropped}, finish=last.finish)
-            if not answer.citations and prompt.excerpts and self.parts.limits.require_citations:
+            if not answer.text.strip():
+                answer = replace(self._abstained(NOTHING_SAID), dropped=answer.dropped)
+            elif not answer.citations and prompt.excerpts and self.parts.limits.require_citations:
                 answer = replace(self._abstained(NOTHING_VERIFIED), dropped=answer.dropped)
         return replace(
             self._finished(answer),

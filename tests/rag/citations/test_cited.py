@@ -107,6 +107,19 @@ def test_a_reference_after_the_stop_or_before_the_sentence() -> None:
 
 def test_nothing_but_a_quotation_is_an_answer() -> None:
     assert run('[1: "Rotate keys"]') == ("“Rotate keys” [1]", ["Rotate keys"], {})
+    assert run('[1: "Rotate keys"] [7]')[2] == {"no_such_excerpt": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "dropped"),
+    [
+        ("[1]", {"no_claim": 1}),
+        ("[1] [2]", {"no_claim": 2}),
+        ("[1-999999999]", {"no_such_excerpt": 1, "no_claim": 3}),
+    ],
+)
+def test_references_alone_stand_by_no_words(text: str, dropped: dict[str, int]) -> None:
+    assert run(text) == ("", [], dropped)
 
 
 def test_quoted_words_in_the_text() -> None:

@@ -10,6 +10,7 @@ from spaniel.index.index import Index
 from spaniel.rag.engine.cache import AnswerCache
 from spaniel.rag.engine.engine import Engine
 from spaniel.rag.engine.events import PieceEvent
+from spaniel.rag.engine.flow import NOTHING_SAID
 from spaniel.rag.generators.endpoint import OpenAIGenerator
 
 QUESTION = "may dogs come to the office?"
@@ -51,3 +52,10 @@ def test_a_server_that_sends_anything(kb: Index, server: LlmSimulator, mode: str
     generator = OpenAIGenerator(server.url, "reader", timeout_s=5.0, key="")
     answer = Engine(kb, generator=generator, cache=AnswerCache()).ask(QUESTION)
     assert "Dogs may come to the office." in answer.text and answer.finish == "stop"
+
+
+def test_references_alone_are_no_answer(kb: Index, server: LlmSimulator) -> None:
+    server.modes = ["references alone"]
+    generator = OpenAIGenerator(server.url, "reader", timeout_s=5.0, key="")
+    answer = Engine(kb, generator=generator).ask(QUESTION)
+    assert answer.abstained and answer.reason == NOTHING_SAID and answer.dropped == {"no_claim": 2}
