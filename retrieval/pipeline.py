@@ -20,6 +20,7 @@ from .protocols import CutoffPolicy, Exclude, PassageStore, Reranker, Retriever,
 from .results import Results
 from .side_by_side import side_by_side
 from .types import Query, QueryLike, Ranking, StageRecord, as_queries
+from .work import counted_at_least
 
 __all__ = ["Around", "Fuse", "FusePerQuery", "Pipeline", "Stage", "Traced", "convex", "fuse", "rrf"]
 
@@ -314,7 +315,8 @@ def _search(
     if isinstance(source, Pipeline | _FanIn):
         return source.run(queries, exclude, where, trace)
     k = None if trace.deepen == 1 else source.depth * trace.deepen
-    rankings = trace.time(source.name, None, lambda: source.search(queries, k=k, exclude=exclude, where=where))
+    search = partial(source.search, queries, k=k, exclude=exclude, where=where)
+    rankings = trace.time(source.name, None, lambda: counted_at_least("searches", len(queries), search))
     require_one_each(source.name, queries, rankings)
     return rankings
 

@@ -27,6 +27,7 @@ from spaniel.retrieval.errors import IndexCorrupt, InvalidInput, InvalidQuery
 from spaniel.retrieval.pipeline import Stage
 from spaniel.retrieval.protocols import Exclude, PassageStore, Where
 from spaniel.retrieval.types import Query, QueryLike, Ranking, as_queries
+from spaniel.retrieval.work import count_work
 
 from .part import DensePart, Found
 from .rescoring import merged, rescored
@@ -163,6 +164,7 @@ class DenseRetriever(Stage):
             )
         if not asked:
             return []
+        count_work("searches", len(asked))
         hidden = [_distinct(ids) for ids in exclude] if exclude is not None else [_distinct(())] * len(asked)
         sought = list(zip(self.query_vectors(asked), hidden, strict=True))
         return self._found(sought, k, [each.allowed(ordinals) for each in self.segments])

@@ -36,6 +36,7 @@ from spaniel.retrieval.errors import InvalidInput, InvalidQuery
 from spaniel.retrieval.pipeline import Stage
 from spaniel.retrieval.protocols import Exclude, PassageStore, Where
 from spaniel.retrieval.types import Query, QueryLike, Ranking, as_queries
+from spaniel.retrieval.work import count_work
 
 from .lengths import LENGTHS
 from .retriever import Matching, checked_k
@@ -166,6 +167,7 @@ class LikelihoodRetriever(Stage):
         k = self.depth if k is None else checked_k(k)
         asked = as_queries(queries)
         require_sets_each(exclude, len(asked))
+        count_work("searches", len(asked))
         allowed = self._allowed(where)
         return [self._one(query, k, allowed, exclude[i] if exclude else ()) for i, query in enumerate(asked)]
 

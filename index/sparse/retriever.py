@@ -18,6 +18,7 @@ from spaniel.retrieval.errors import InvalidInput, InvalidQuery, LimitExceeded
 from spaniel.retrieval.pipeline import Stage
 from spaniel.retrieval.protocols import Exclude, PassageStore, Where
 from spaniel.retrieval.types import Query, QueryLike, Ranking, as_queries
+from spaniel.retrieval.work import count_work
 
 from .damage import named_damage
 from .knobs import Knobs
@@ -120,6 +121,7 @@ class Bm25Retriever(Stage):
             IndexCorrupt: the search met damage; not every damage is met, `verify` finds it.
         """
         k = self.depth if k is None else checked_k(k)
+        count_work("searches", len(queries))
         alone = queries[0] if type(queries) is list and len(queries) == 1 else None
         if isinstance(alone, str) and exclude is None and where is None and self._plain:
             return [self.one(alone, k)]

@@ -7,6 +7,7 @@ Every stage is timed; texts are read once, for the passages that survive the cut
 whole call fail, unless there is a fallback: then that one answers, and the answer says so.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -26,8 +27,9 @@ from spaniel.retrieval.protocols import Generator, Retriever
 from spaniel.retrieval.results import Results
 from spaniel.retrieval.surrogates import Whole
 from spaniel.retrieval.types import Answer, Query, Ranking
+from spaniel.retrieval.work import work_counted
 
-from .clock import Clock
+from .clock import Clock, Step
 from .events import AnswerEvent, CitationEvent, Events, FallbackEvent, FoundEvent, PackedEvent, PieceEvent
 from .parts import Asked, Parts
 from .unmarked import Unmarked
@@ -47,7 +49,8 @@ class Flow:
     Attributes:
         clock: what was done so far and how long it took.
         decisions: "rewrite", "route" -> what policies decided.
-        searches: made so far: one for each query and each source of the pipeline.
+        spent: so far: "searches", one for each query and each source, those of features, leads and feedback among them;
+            what rewriting by a model took.
     """
 
     def __init__(self, parts: Parts, asked: Asked) -> None:
@@ -55,7 +58,7 @@ class Flow:
         self.clock = Clock()
         self.decisions: dict[str, Decision] = {}
         self.notes: list[str] = []
-        self.searches = 0
+        self.spent: Counter[str] = Counter(searches=0)
 
     @cached_property
     def plan(self) -> tuple[Sequence[Query], Pipeline | None]:
@@ -64,12 +67,12 @@ class Flow:
         queries: Sequence[Query] = [Query("", question)]
         pipeline: Pipeline | None = self.parts.pipeline
         if self.parts.router is not None:
-            with self.clock.stage("route"):
+            with self._counted("route"):
                 decision, chosen = self.parts.router.decide(question, preferences=wanted)
             self.decisions["route"] = decision
             pipeline = self._routed(decision.arm, chosen)
         if self.parts.rewriter is not None and pipeline is not None:
-            with self.clock.stage("rewrite"):
+            with self._counted("rewrite"):
                 rewritten = self.parts.rewriter.rewrite(question, preferences=wanted)
             queries = rewritten.queries
             if rewritten.decision is not None:
@@ -134,12 +137,18 @@ class Flow:
 
     def found(self, queries: Sequence[Query], pipeline: Pipeline) -> Results:
         """Passages of the queries, cut, with their texts."""
-        with self.clock.stage("retrieve") as step:
+        with self._counted("retrieve") as step:
             results = searched(self.parts, self.asked, queries, pipeline)
             step.n_out, step.inside = len(results), results.trace
-            self.searches += len(queries) * max(1, sum(not record.n_in for record in results.trace))
             step.found = [(hit.id, hit.score) for hit in results]
         return results
+
+    @contextmanager
+    def _counted(self, name: str) -> Iterator[Step]:
+        """A stage whose searches and calls are counted."""
+        with self.clock.stage(name) as step, work_counted() as work:
+            yield step
+        self.spent.update(work.counts)
 
     def packed(self, results: Results) -> Packed:
         """What of the passages fits into the budget."""
@@ -222,10 +231,11 @@ class Flow:
                 answer = replace(self._abstained(NOTHING_SAID), dropped=answer.dropped)
             elif not answer.citations and prompt.excerpts and self.parts.limits.require_citations:
                 answer = replace(self._abstained(NOTHING_VERIFIED), dropped=answer.dropped)
+        usage = {name: last.usage.get(name, 0) + self.spent[name] for name in {**last.usage, **self.spent}}
         return replace(
             self._finished(answer),
-            usage={**last.usage, "searches": self.searches},
-            cost=self._cost(last.usage),
+            usage=usage,
+            cost=self._cost(usage),
             confidence=last.confidence,
             passages=tuple(excerpt.passage for excerpt in prompt.excerpts),
         )
@@ -249,7 +259,7 @@ class Flow:
             trace=self.clock.records,
             decisions={**self.decisions},
             notes=tuple(self.notes),
-            usage={"searches": self.searches},
+            usage={**self.spent},
             ms=self.clock.ms,
         )
 

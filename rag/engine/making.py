@@ -31,14 +31,16 @@ def parts_of(index: "Index", spec: EngineSpec, before: Parts | None = None) -> P
     """
     pipeline = default_pipeline(index) if spec.pipeline is None else spec.pipeline.make(index, depth=_DEPTH)
     of_index = before is None or isinstance(spec.generator, ExtractiveSpec)
+    generator = spec.generator.make(index) if before is None or of_index else before.generator
+    chat = getattr(generator, "chat", None)
     return Parts(
         pipeline,
-        spec.generator.make(index) if before is None or of_index else before.generator,
+        generator,
         spec.packer,
         token_counter(spec.answer.counter),
         index.passages,
         router=None if spec.route is None else spec.route.make(index, pipeline, before and before.router),
-        rewriter=None if spec.rewrite is None else spec.rewrite.make(index, before and before.rewriter),
+        rewriter=None if spec.rewrite is None else spec.rewrite.make(index, before and before.rewriter, chat=chat),
         fallback=ExtractiveSpec().make(index) if spec.answer.fallback else None,
         limits=spec.answer.limits,
     )

@@ -22,6 +22,7 @@ from spaniel.retrieval.errors import InvalidInput, LimitExceeded, ModelError
 from spaniel.retrieval.prompt import Piece, Prompt
 from spaniel.retrieval.types import JSON
 
+from .calls import LedgerChat
 from .ledger import Ledger
 from .stream import message_tokens, pieces, without_thoughts
 
@@ -105,6 +106,11 @@ class OpenAIGenerator:
 
     def __repr__(self) -> str:
         return f"OpenAIGenerator({self._poster.url!r}, {self.name!r})"
+
+    @property
+    def chat(self) -> LedgerChat:
+        """The model for other work, such as rewrites of questions, at the same ledger."""
+        return LedgerChat(self._chat, self.ledger)
 
     def cost_of(self, prompt_tokens: int, answer_tokens: int) -> float | None:
         """What a call costs by the ledger's prices; None without a price for this model."""

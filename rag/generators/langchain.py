@@ -12,6 +12,7 @@ from spaniel.rag.prompting import rendered
 from spaniel.rerank.llm.langchain import LangChainChat
 from spaniel.retrieval.prompt import Piece, Prompt
 
+from .calls import LedgerChat
 from .ledger import Ledger
 from .stream import message_tokens, pieces, without_thoughts
 
@@ -38,6 +39,11 @@ class LangChainGenerator:
     def name(self) -> str:
         """The name of the provider's model, or of the class."""
         return self._chat.name
+
+    @property
+    def chat(self) -> LedgerChat:
+        """The model for other work, such as rewrites of questions, at the same ledger."""
+        return LedgerChat(self._chat, self.ledger)
 
     def cost_of(self, prompt_tokens: int, answer_tokens: int) -> float | None:
         """What a call costs by the ledger's prices; None without a price for this model."""

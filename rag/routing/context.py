@@ -1,6 +1,7 @@
 """The context of a question over an index: `query_features` bound to frequencies and searches."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +13,8 @@ from spaniel.index.sparse.retriever import Bm25Retriever
 from spaniel.retrieval.policies.features.context import feature_names, query_features
 from spaniel.retrieval.policies.features.rarity import Frequencies
 from spaniel.retrieval.protocols import Retriever
-from spaniel.retrieval.types import Query
+from spaniel.retrieval.types import Query, Ranking
+from spaniel.retrieval.work import counted_at_least
 
 if TYPE_CHECKING:
     from spaniel.index.index import Index
@@ -51,9 +53,13 @@ class QuestionContext:
     def __call__(self, question: str) -> NDArray[np.float64]:
         """The context of a question: float64 (dimension,)."""
         query = Query("", question)
-        found = {name: each.search([query], k=self.depth)[0] for name, each in self.searches.items()}
+        found = {name: self._found(each, query) for name, each in self.searches.items()}
         units = {name: float(_unit(each, query)) for name, each in self.searches.items()}
         return query_features(question, self.frequencies, found, units=units, depth=self.depth)[1]
+
+    def _found(self, retriever: Retriever, query: Query) -> Ranking:
+        [ranking] = counted_at_least("searches", 1, partial(retriever.search, [query], k=self.depth))
+        return ranking
 
 
 def context_of(index: "Index", *, search: bool = True, dense: bool | None = None, depth: int = 10) -> QuestionContext:

@@ -1,27 +1,55 @@
 """Policies of an engine over its life: what they are told, what is logged, what a file brings back."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from contracts.told_generator import Told
+from contracts.saying import Saying
+from contracts.told_generator import DOCUMENTS, Told
+from contracts.toy_encoder import ToyEncoder
 
+from spaniel.index.build import build
 from spaniel.index.index import Index
+from spaniel.index.sparse.feedback import TermFeedback
+from spaniel.models.encoders import open as opening
 from spaniel.rag.engine.cache import AnswerCache
 from spaniel.rag.engine.engine import Engine
+from spaniel.rag.engine.generator_specs import OpenAISpec
 from spaniel.rag.engine.learning import measured
 from spaniel.rag.engine.route_specs import RewriteSpec, RouteSpec
 from spaniel.rag.engine.spec import EngineSpec, read_engine
+from spaniel.rag.generators.calls import LedgerChat
+from spaniel.rag.generators.ledger import Ledger
+from spaniel.rag.routing.context import context_of
+from spaniel.rag.routing.drafts import DraftCheck
+from spaniel.rag.routing.fixed import Always
 from spaniel.rag.routing.rewriter import Rewriter
-from spaniel.rag.routing.rewrites import simplify, unchanged
+from spaniel.rag.routing.rewrites import Expand, simplify, unchanged
 from spaniel.rag.routing.router import Router
-from spaniel.retrieval.errors import InvalidInput
+from spaniel.rag.routing.steps import Several
+from spaniel.retrieval.errors import InvalidInput, LimitExceeded
+from spaniel.retrieval.pipeline import Around, Pipeline, rrf
 from spaniel.retrieval.policies.bandits.log import read_log
 from spaniel.retrieval.policies.bandits.table import make_policy
+from spaniel.retrieval.types import QueryLike, Ranking
 
 QUESTION = "may dogs come to the office?"
+
+
+class Strange(Around):
+    """A retriever of somebody's own, which counts nothing."""
+
+    name = "strange"
+
+    def __init__(self, index: Index) -> None:
+        super().__init__(index.bm25(2))
+
+    def search(self, queries: Sequence[QueryLike], **options: Any) -> list[Ranking]:
+        return [Ranking.sorted(np.array([1, 0]), np.array([1.0, 0.5])) for _ in queries]
 
 
 def test_what_one_policy_cannot_learn_no_other_one_learns(kb: Index) -> None:
@@ -140,3 +168,66 @@ def test_a_rewriter_with_one_arm_is_logged_too(tmp_path: Path, kb: Index) -> Non
         engine.learn(engine.ask(QUESTION), 0.5)
     [entry] = read_log(log).entries
     assert (entry.decision.arm, entry.decision.propensity, entry.metrics) == ("simplify", 1.0, {"reward": 0.5})
+
+
+def test_searches_are_counted_where_they_are_made(kb: Index) -> None:
+    """Several steps, the features of a route, and feedback search too."""
+    words = kb.bm25(5)
+    several = Several(words)
+    question = "who must be on a leash?"
+    n_leads = len(several.followed_by(question, words.search([question])[0]))
+    assert n_leads > 0
+    expand = Rewriter({"expand": Expand(TermFeedback(words))})
+    for engine, n in (
+        (Engine(kb, words), 1),
+        (Engine(kb, several), 1 + n_leads),
+        (Engine(kb, rrf(words, several)), 2 + n_leads),
+        (Engine(kb, TermFeedback(words)), 2),
+        (Engine(kb, rewriter=expand), 2),
+        (Engine(kb, Pipeline(Strange(kb))), 1),
+    ):
+        assert engine.ask(question).usage["searches"] == n, engine
+
+    check = DraftCheck(words)
+    for looks, n in (
+        (context_of(kb, search=False), 0),
+        (context_of(kb), 1),
+        (lambda question: check.of(question, "Dogs"), 2),
+        (lambda question: check.pair(question, "Dogs", "Cats"), 3),
+    ):
+        router = Router(Always("none"), {"none": None}, features=looks)
+        assert Engine(kb, generator=Told(["x"]), router=router).ask(QUESTION).usage["searches"] == n
+
+
+def test_paraphrase_and_decompose_ask_the_engines_own_model(
+    tmp_path: Path, kb: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = Told(["Dogs may come."])
+    ledger = Ledger(max_calls=2)
+    told.chat = LedgerChat(Saying("Are dogs welcome at work?"), ledger)  # type: ignore[attr-defined]
+    monkeypatch.setattr(OpenAISpec, "make", lambda self, index: told)
+    spec = EngineSpec(
+        generator=OpenAISpec(base_url="http://localhost:1/v1", model="m"), rewrite=RewriteSpec(arms=("paraphrase",))
+    )
+    with Engine.open(kb.path, spec) as engine:
+        answer = engine.ask(QUESTION)
+        assert answer.decisions["rewrite"].arm == "paraphrase" and ledger.total.calls == 1
+        assert answer.usage["model_calls"] == 2
+        assert answer.usage["prompt_tokens"] == 9 + ledger.total.prompt_tokens > 9
+        assert told.prompts[0].question == QUESTION
+        engine.ask(QUESTION)
+        with pytest.raises(LimitExceeded, match="calls of the ledger"):
+            engine.ask(QUESTION)
+    with pytest.raises(InvalidInput, match="'decompose' needs a language model, and the generator is none"):
+        Engine.open(kb.path, EngineSpec(rewrite=RewriteSpec(arms=("none", "decompose"))))
+
+
+def test_both_retrievers_can_be_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opening, "open_encoder", lambda model, **options: ToyEncoder())
+    route = RouteSpec("linucb", context="both")
+    with build(DOCUMENTS, tmp_path / "kb", dense=ToyEncoder(), store="float32") as index:
+        router = route.make(index, Pipeline(index.bm25(5)))
+        assert router.features is not None and len(np.asarray(router.features(QUESTION))) == 52
+        assert "bm25&dense" in router.features.names  # type: ignore[attr-defined]
+    with build(DOCUMENTS, tmp_path / "words") as index, pytest.raises(InvalidInput, match="no dense part"):
+        route.make(index, Pipeline(index.bm25(5)))

@@ -1,8 +1,7 @@
 """Rewrites: what each makes of a question, and what a chat model's nonsense leaves it."""
 
-from collections.abc import Sequence
-
 import pytest
+from contracts.saying import Saying
 from contracts.toy import WordCount
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,25 +9,7 @@ from hypothesis import strategies as st
 from spaniel.rag.routing.fixed import Always
 from spaniel.rag.routing.rewriter import Rewriter, Rewritten, search_rewritten
 from spaniel.rag.routing.rewrites import Clarify, Decompose, Paraphrase, simplify, unchanged
-from spaniel.rerank.llm.chat import Message, Reply
 from spaniel.retrieval.errors import InvalidInput
-
-
-class Saying:
-    """A chat model with one thing to say."""
-
-    name = "saying"
-
-    def __init__(self, text: str, cut: bool = False) -> None:
-        self.text, self.cut = text, cut
-        self.asked: list[Sequence[Message]] = []
-
-    def chat(self, messages: Sequence[Message], *, max_tokens: int, logprobs: int = 0) -> Reply:
-        self.asked.append(messages)
-        return Reply(self.text, cut=self.cut)
-
-    def close(self) -> None:
-        pass
 
 
 class Counts:
