@@ -65,6 +65,8 @@ def ask(console: Console, index: str, question: str | None, **options: Any) -> i
     from spaniel.rag.engine.engine import Engine
 
     spec = _spec(options)
+    if arms := spec.unanswerable:
+        console.warn(f"[route] {', '.join(arms)}: the embedded generator has no answer where nothing is searched")
     cache = None if options["cache"] is None else AnswerCache(options["cache"])
     try:
         with Engine.open(index, spec, cache=cache) as engine:

@@ -30,12 +30,17 @@ def answer_lines(answer: "Answer", *, width: int | None = None) -> Iterator[str]
     yield from source_lines(answer)
 
 
-def source_lines(answer: "Answer") -> Iterator[str]:
-    """`[number] id start-end "text"` for each citation, by number and place."""
+def source_lines(answer: "Answer", *, numbered: bool = True) -> Iterator[str]:
+    """`[number] id start-end "text"` for each citation, by number and place.
+
+    Args:
+        numbered: begin with the number; without one where the text that was shown has none.
+    """
     numbers = {passage.id: number for number, passage in reversed([*enumerate(answer.passages, 1)])}
     for each in sorted(answer.citations, key=lambda each: (numbers[each.id], each.source_span)):
         start, end = each.source_span
-        yield f'[{numbers[each.id]}] {printable(each.id)} {start}-{end} "{_short(each.text)}"'
+        number = f"[{numbers[each.id]}] " if numbered else ""
+        yield f'{number}{printable(each.id)} {start}-{end} "{_short(each.text)}"'
 
 
 def tell_abstention(console: Console, answer: "Answer") -> None:
@@ -43,6 +48,8 @@ def tell_abstention(console: Console, answer: "Answer") -> None:
     for note in answer.notes:
         console.warn(note)
     if not answer.abstained:
+        if answer.finish == "length":
+            console.note("the answer was cut at its longest; --max-tokens allows more")
         if n := sum(answer.dropped.values()):
             console.note(f"{n} citation{'s' if n > 1 else ''} did not hold and {'were' if n > 1 else 'was'} left out")
         elif not answer.citations and answer.passages:
@@ -55,23 +62,29 @@ def tell_abstention(console: Console, answer: "Answer") -> None:
 
 
 def tell_events(console: Console, events: "Iterable[Event]") -> "Answer":
-    """Show a stream as it comes, a JSON line an event under `--json`; return the answer at its end."""
+    """Show a stream as it comes, a JSON line an event under `--json`; return the answer at its end.
+
+    Pieces have no references, so the sources below them have no numbers. What ends a stream early begins on a new line.
+    """
     from spaniel.rag.engine.events import AnswerEvent, FallbackEvent, PieceEvent
 
     shown = False
-    for event in events:
-        if console.json:
-            click.echo(json.dumps(_event(event), ensure_ascii=False))
-        elif isinstance(event, PieceEvent):
-            click.echo("\n".join(map(printable, event.text.split("\n"))), nl=False)
-            shown = True
-        elif isinstance(event, FallbackEvent):
-            click.echo("\n", nl=False)
-        if isinstance(event, AnswerEvent):
-            answer = event.answer
-    if shown and not console.json:
-        lines = [*source_lines(answer)]
-        click.echo("\n" + "".join(f"\n{line}" for line in lines))
+    try:
+        for event in events:
+            if console.json:
+                click.echo(json.dumps(_event(event), ensure_ascii=False))
+            elif isinstance(event, PieceEvent):
+                click.echo("\n".join(map(printable, event.text.split("\n"))), nl=False)
+                shown = True
+            elif isinstance(event, FallbackEvent) and shown:
+                click.echo()
+            if isinstance(event, AnswerEvent):
+                answer = event.answer
+    finally:
+        if shown:
+            click.echo()
+    if shown and answer.citations:
+        click.echo("\n" + "\n".join(source_lines(answer, numbered=False)))
     return answer
 
 

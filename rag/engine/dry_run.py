@@ -23,7 +23,7 @@ class DryRun:
 
     Attributes:
         prompt: structured; `messages` are what is made of it.
-        messages: exactly what a chat model would be sent; the embedded generator is sent nothing.
+        messages: exactly what a chat model would be sent; none for the embedded generator, which is no model.
         generator: who would answer.
         prompt_tokens: of all messages, by the engine's counter.
         max_answer_tokens: that the answer may have.
@@ -76,6 +76,7 @@ def dry_run(parts: Parts, asked: Asked) -> DryRun:
         results = flow.found(queries, pipeline)
         packed = flow.packed(results) if results else packed
         nothing = "" if packed.excerpts else NOTHING_FITS if results else NOTHING_FOUND
+    nothing = nothing or _without_model(parts, len(packed.excerpts))
     prompt = flow.prompt(packed)
     messages = () if nothing else tuple(rendered(prompt))
     tokens = sum(parts.count(each.content) for each in messages)
@@ -83,3 +84,12 @@ def dry_run(parts: Parts, asked: Asked) -> DryRun:
     cost = None if cost_of is None else 0.0 if nothing else cost_of(tokens, prompt.max_tokens)
     made = {**flow.decisions}
     return DryRun(prompt, messages, name_of(parts.generator), tokens, prompt.max_tokens, cost, made, nothing)
+
+
+def _without_model(parts: Parts, n: int) -> str:
+    """Why the embedded generator is sent nothing; empty for others."""
+    from spaniel.rag.generators.extractive.generator import Extractive
+
+    if not isinstance(parts.generator, Extractive):
+        return ""
+    return f"{parts.generator.name} asks no model; it takes its answer out of {n} passage{'' if n == 1 else 's'}"

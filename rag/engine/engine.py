@@ -23,7 +23,7 @@ from spaniel.retrieval.protocols import CutoffPolicy, Generator, Where
 from spaniel.retrieval.results import Results
 from spaniel.retrieval.types import JSON, Answer, Query
 
-from . import learning, twins
+from . import twins
 from .cache import AnswerCache
 from .current import Current
 from .dry_run import DryRun, dry_run
@@ -31,6 +31,7 @@ from .events import AnswerEvent, Event, Events
 from .flow import searched
 from .generator_specs import ExtractiveSpec
 from .keys import definition_of
+from .learning import Learning
 from .making import owned_by, parts_of
 from .parts import Asked, AskOptions, Excluded, Limits, Parts, asked_of, default_pipeline
 from .roles import QueryRewriter, Router
@@ -132,6 +133,7 @@ class Engine(Closing):
 
         self.index, self.spec = index, EngineSpec()
         self._opened: Index | None = None
+        self._learning = Learning()
         self._current = Current(index, make, run_of)
 
     @property
@@ -271,14 +273,15 @@ class Engine(Closing):
         """Tell the router and the rewriter what an answer was worth.
 
         Args:
-            answer: from `ask`; one that nothing was decided for is an error.
+            answer: from `ask`; one that nothing was decided for is an error, and so is one that was told of before.
             reward: 0 to 1, or each metric by name, such as {"quality": 1.0}; "latency_ms", "tokens" and "searches" are
                 those of the answer where they are not given, and 0 for one out of the cache.
 
         Raises:
-            InvalidInput: no policy decided anything for this answer, or one of them cannot learn this; then none has.
+            InvalidInput: no policy decided anything for this answer, it was learned from before, a number that is not
+                one from 0 to 1, or one of the policies cannot learn this; then none has.
         """
-        learning.learn(self.parts, answer, reward)
+        self._learning.learn(self.parts, answer, reward)
 
     async def asearch(
         self,

@@ -220,7 +220,7 @@ class Flow:
         # Words of a source that read like a refusal are none.
         refused = refuses(text) and not any(piece.quoted for piece in pieces)
         if last.finish == "abstain" or refused or (last.finish == "filter" and not text.strip()):
-            answer = self._abstained(last.reason or NOT_ANSWERED)
+            answer = self._abstained(self._unread(last.reason) or last.reason or NOT_ANSWERED)
         else:
             with self.clock.stage("verify citations") as step:
                 checked = cited(pieces, prompt, self.parts.documents)
@@ -239,6 +239,12 @@ class Flow:
             confidence=last.confidence,
             passages=tuple(excerpt.passage for excerpt in prompt.excerpts),
         )
+
+    def _unread(self, reason: str) -> str:
+        """That the router chose not to search, where it did: then the passages are not to blame."""
+        if self.plan[1] is not None:
+            return ""
+        return f"the router chose {self.decisions['route'].arm!r}, which searches nothing{reason and f': {reason}'}"
 
     def _cost(self, usage: Mapping[str, int]) -> float | None:
         """What the generator's prices make of the tokens; nothing where the fallback has answered."""

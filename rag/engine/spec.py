@@ -96,6 +96,13 @@ class EngineSpec:
         if self.pipeline is not None:
             object.__setattr__(self, "name", self.pipeline.name)
 
+    @property
+    def unanswerable(self) -> list[str]:
+        """Arms of the route that can only end without an answer: no search, and no model that knows anything itself."""
+        if self.route is None or not isinstance(self.generator, ExtractiveSpec):
+            return []
+        return [name for name, meant in self.route.arms.items() if not meant]
+
     def to_table(self) -> dict[str, Any]:
         """The keys of its file; what is at its default is left out."""
         table: dict[str, Any] = {"name": self.name} if self.pipeline is None else self.pipeline.to_table()

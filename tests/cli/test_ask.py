@@ -111,7 +111,9 @@ def test_a_server_that_is_down_is_an_error_or_the_embedded_generator_answers(
 
 def test_streams_show_pieces_and_then_sources(spaniel: Run, plain: Path, server: LlmSimulator) -> None:
     done = spaniel("ask", plain, QUESTION, *llm(server), "--stream")
-    assert done.code == 0 and done.out.splitlines()[-1].startswith("[1] dogs ")
+    text, _, sources = done.out.partition("\n\n")
+    assert done.code == 0 and text.startswith("Dogs may come to the office.") and "[1]" not in done.out
+    assert sources.splitlines()[0] == 'dogs 0-28 "Dogs may come to the office."'
     events = [
         json.loads(line)
         for line in spaniel("ask", plain, QUESTION, *llm(server), "--stream", "--json").out.splitlines()
@@ -119,6 +121,37 @@ def test_streams_show_pieces_and_then_sources(spaniel: Run, plain: Path, server:
     kinds = [event["event"] for event in events]
     assert kinds[:2] == ["found", "packed"] and kinds[-2:] == ["citation", "answer"] and "piece" in kinds
     assert events[-1]["citations"][0]["id"] == events[-2]["id"]
+
+
+def test_a_stream_that_is_cut_ends_its_line_before_the_error(spaniel: Run, plain: Path, server: LlmSimulator) -> None:
+    server.modes += ["cut after words"] * 9
+    done = spaniel("ask", plain, QUESTION, *llm(server), "--stream", "--timeout", 5)
+    assert done.code == 2 and done.out and done.out.endswith("\n") and "error" in done.err
+
+
+def test_a_cut_answer_says_so(spaniel: Run, kb: Path) -> None:
+    done = spaniel("ask", kb, QUESTION, "--max-tokens", 3)
+    assert done.code == 0 and "the answer was cut" in done.err
+    assert "cut" not in spaniel("ask", kb, QUESTION).err
+
+
+def test_without_a_model_nothing_would_be_sent(spaniel: Run, kb: Path) -> None:
+    done = spaniel("ask", kb, "may dogs come?", "--dry-run")
+    assert done.code == 0 and done.out.startswith("--- nothing would be sent: extractive asks no model; it takes")
+    told = spaniel("ask", kb, "may dogs come?", "--dry-run", "--json").data
+    assert (told["messages"], told["prompt_tokens"]) == ([], 0) and "dogs" in told["passages"]
+
+
+def test_an_arm_that_cannot_answer_is_told(spaniel: Run, kb: Path, tmp_path: Path) -> None:
+    config = tmp_path / "mine.toml"
+    route = "[route]\npolicy = 'thompson'\ncontext = 'none'\nsettings = {seed = 1}\n"
+    config.write_text(f"{route}shadow = 'none'\n")
+    done = spaniel("ask", kb, QUESTION, "--config", config)
+    assert done.code == 1 and "warning: [route] none: the embedded generator has no answer" in done.err
+    assert "no answer: the router chose 'none', which searches nothing" in done.err
+    config.write_text(f"{route}arms = {{one = 'default', likelihood = 'ql'}}\n")
+    done = spaniel("ask", kb, QUESTION, "--config", config)
+    assert (done.code, done.err) == (0, "")
 
 
 def test_a_file_says_how_and_options_go_before_it(spaniel: Run, kb: Path, tmp_path: Path) -> None:

@@ -70,6 +70,31 @@ def test_what_one_policy_cannot_learn_no_other_one_learns(kb: Index) -> None:
     assert route.to_json() != before[0] and rewrite.to_json() != before[1]
 
 
+def test_a_decision_is_learned_once_and_a_number_lies_between_0_and_1(kb: Index) -> None:
+    policy = make_policy("ucb1", ["one", "two"])
+    engine = Engine(kb, router=Router(policy, {"one": kb.bm25(1), "two": kb.bm25(2)}))
+    answer = engine.ask(QUESTION)
+    before = policy.to_json()
+    wrong: list[Any] = [50.0, -7.0, True, float("nan"), float("inf"), "1", None]
+    for reward in wrong:
+        with pytest.raises(InvalidInput, match=r"the reward is .*; it must be a number from 0 to 1"):
+            engine.learn(answer, reward)
+    assert policy.to_json() == before
+    engine.learn(answer, 1)
+    learned = policy.to_json()
+    with pytest.raises(InvalidInput, match=r"decision 'ucb1-0-\w+' \(route\) has been learned from before"):
+        engine.learn(answer, 0.5)
+    assert policy.to_json() == learned != before
+    engine.learn(engine.ask(QUESTION), 0.5)
+
+
+def test_two_fixed_policies_are_told_apart(kb: Index) -> None:
+    route = Router(Always("one"), {"one": kb.bm25(1)})
+    engine = Engine(kb, router=route, rewriter=Rewriter({"simplify": simplify}))
+    for _ in range(3):
+        engine.learn(engine.ask(QUESTION), 0.5)
+
+
 def test_a_cached_answer_is_not_paid_for_again(kb: Index) -> None:
     with AnswerCache() as cache:
         router = Router(make_policy("ucb1", ["one"]), {"one": kb.bm25(5)})
