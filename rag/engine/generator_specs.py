@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["GENERATORS", "ExtractiveSpec", "GeneratorSpec", "OpenAISpec"]
 
 _KEY_CHARS = 1 << 14
+_ENOUGH_PASSAGES = 1000
+"""From so many passages on an index says what its words weigh."""
 
 
 class GeneratorSpec(Protocol):
@@ -38,8 +40,9 @@ class ExtractiveSpec:
     Attributes:
         answer, max_sentences, diversity, share, threshold: see `Extractive`.
         encoder: whether sentences are compared by the index's own model too, which costs encoding them.
-        index_frequencies: whether words weigh by how rare they are in the index, and not in English at large; they
-            always do in an index of another language.
+        index_frequencies: whether words weigh by how rare they are in the index, and not in English at large; by
+            default in an index of at least 1,000 passages (docs/extractive.md has the figures), and always in one of
+            another language, for which there is no other table.
     """
 
     type: ClassVar[str] = "extractive"
@@ -49,7 +52,7 @@ class ExtractiveSpec:
     threshold: float | None = None
     encoder: bool = False
     answer: Literal["sentences", "span"] = "sentences"
-    index_frequencies: bool = False
+    index_frequencies: bool | None = None
 
     def __post_init__(self) -> None:
         if self.answer not in ("sentences", "span"):
@@ -68,7 +71,8 @@ class ExtractiveSpec:
 
         analyzer = index.settings.analyzer
         encoder = index.dense().encoder if self.encoder else None
-        of_index = analyzer is not None and (self.index_frequencies or analyzer.name != "english")
+        wanted = len(index) >= _ENOUGH_PASSAGES if self.index_frequencies is None else self.index_frequencies
+        of_index = analyzer is not None and (wanted or analyzer.name != "english")
         return Extractive(
             encoder,
             answer=self.answer,

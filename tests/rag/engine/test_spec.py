@@ -17,11 +17,13 @@ from spaniel.rag.engine.engine import Engine
 from spaniel.rag.engine.generator_specs import ExtractiveSpec, OpenAISpec
 from spaniel.rag.engine.route_specs import RewriteSpec, RouteSpec
 from spaniel.rag.engine.spec import AnswerSpec, EngineSpec, read_engine
+from spaniel.rag.generators.extractive.generator import Extractive
 from spaniel.rag.packing.top_k import TopK
 from spaniel.rag.pipelines.cut_stages import CutThreshold
 from spaniel.rag.pipelines.spec import PipelineSpec, read_pipeline
 from spaniel.rag.pipelines.stages import Bm25, Likelihood, Rrf
 from spaniel.retrieval.errors import InvalidInput
+from spaniel.retrieval.types import Document
 
 WHOLE = """
 name = "docs"
@@ -78,7 +80,7 @@ GENERATORS = st.builds(
     st.none() | SHARE,
     st.booleans(),
     st.sampled_from(["sentences", "span"]),
-    st.booleans(),
+    st.none() | st.booleans(),
 )
 ROUTES = st.builds(
     RouteSpec,
@@ -207,6 +209,21 @@ def test_sentences_are_compared_by_the_indexs_own_model_where_asked(
         assert answer.usage["encoded_texts"] > 0 and answer.citations
         assert [record.name for record in answer.trace[:3]] == ["bm25", "dense", "hybrid(bm25, dense)"]
         assert [hit.id for hit in engine.search("dogs", 3)] == [hit.id for hit in index.search("dogs", 3)]
+
+
+@pytest.mark.parametrize(
+    ("n", "wanted", "of_index"), [(1000, None, True), (999, None, False), (1000, False, False), (2, True, True)]
+)
+def test_an_index_that_is_large_enough_says_what_words_weigh(
+    tmp_path: Path, n: int, wanted: bool | None, of_index: bool
+) -> None:
+    documents = [Document(str(i), "Keys expire.") for i in range(n)]
+    with build(documents, tmp_path / "kb") as index:
+        made = ExtractiveSpec(index_frequencies=wanted).make(index)
+        assert isinstance(made, Extractive)
+        frequencies = made.reader.frequencies
+        assert (frequencies is not None) is of_index
+        assert frequencies is None or frequencies.n_passages == n
 
 
 def test_servers_are_named_and_their_keys_are_not(tmp_path: Path, kb: Index, monkeypatch: pytest.MonkeyPatch) -> None:
