@@ -1,14 +1,14 @@
 """The weights of the extractive generator, fitted on one half of the articles of squad-v2.0-dev.
 
-    python -m benchmarks.extractive_fit ../shared/data/squad-v2.0-dev [--out rag/generators/extractive]
+    python -m benchmarks.extractive_fit ../shared/data/squad-v2.0-dev [--out rag/generators/extractive] [--confidence]
     python -m benchmarks.extractive_fit ../shared/data/wiki-200k --terms [--out ...]
 
 Sentences: softmax over the sentences of a prompt, the likelihood of those of the right paragraph that hold an answer.
 Short answers: softmax over the candidates of the best sentence, each wanted as its F1 to the third power; one set of
 weights for all kinds of question, and a deviation from it, held smaller, for each. Confidence: logistic regression on
 whether the best sentence holds an answer (sentences), or on the F1 of the short answer (spans), over the prompts
-`given` and `found` of all questions and `absent` of every fourth. The threshold is the confidence below which lie 90 %
-of the `absent` ones. Needs torch.
+`given` and `found` of all questions and `absent` of every fourth, and the last two of questions cut down to a few
+words. The threshold is the confidence below which lie 90 % of the `absent` ones of whole questions. Needs torch.
 """
 
 import argparse
@@ -33,7 +33,7 @@ from spaniel.rag.generators.extractive.confidence import SIGNS
 from spaniel.rag.generators.extractive.features import FEATURES
 from spaniel.rag.generators.extractive.questions import KINDS
 from spaniel.rag.generators.extractive.reading import Reader
-from spaniel.rag.generators.extractive.settings import Weights
+from spaniel.rag.generators.extractive.settings import Weights, shipped
 from spaniel.rag.generators.extractive.spans import SPAN_FEATURES, candidate_spans, span_features, span_weights
 
 _SHARE_ABSENT = 0.9
@@ -46,6 +46,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("collection", type=Path)
     parser.add_argument("--out", type=Path, default=Path("rag/generators/extractive"))
+    parser.add_argument("--confidence", action="store_true", help="fit that alone, and leave the other weights")
     parser.add_argument("--terms", action="store_true", help="write the table of English terms, from this collection")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -53,15 +54,18 @@ def main() -> None:
     if options.terms:
         (options.out / "english_terms.txt").write_text(terms_table(options.collection))
         return
-    fit = [case for case in cases(options.collection) if case.half == 0]
-    sentences = {encoder: fit_sentences(fit, encoder) for encoder in encoders()}
-    words = Weights(sentences[None], {}, 0.0, 0.0)
-    (options.out / "span_weights.toml").write_text(spans_toml(fit_spans(fit, words)))
-    span_weights.cache_clear()
+    fit, few = ([c for c in cases(options.collection, short=short) if c.half == 0] for short in (False, True))
+    if options.confidence:
+        sentences = {each: dict(shipped(encoder=each is not None, spans=False).sentence) for each in encoders()}
+    else:
+        sentences = {encoder: fit_sentences(fit, encoder) for encoder in encoders()}
+        words = Weights(sentences[None], {}, 0.0, 0.0)
+        (options.out / "span_weights.toml").write_text(spans_toml(fit_spans(fit, words)))
+        span_weights.cache_clear()
     tables = []
     for encoder, features in sentences.items():
         weights = Weights(features, {}, 0.0, 0.0)
-        seen = signed(fit, encoder, weights)
+        seen = [*signed(fit, encoder, weights), *signed(few, encoder, weights, short=True)]
         for spans in (False, True):
             name = ("encoder" if encoder else "words") + ("-span" if spans else "")
             tables.append(weights_toml(name, fit_confidence(seen, weights, spans=spans)))
@@ -159,19 +163,20 @@ class Signed:
     sentence: float
     span: float
     where: Where
+    short: bool
 
 
-def signed(fit: Sequence[Case], encoder: Kept | None, weights: Weights) -> list[Signed]:
+def signed(fit: Sequence[Case], encoder: Kept | None, weights: Weights, *, short: bool = False) -> list[Signed]:
     """Every prompt, read once: signs, and how right the best sentence and the short answer are."""
     reader = Reader(Analyzer("english"), weights, encoder=encoder, spans=True)
     told = list[Signed]()
     for i, case in enumerate(fit):
-        for where in _SETTINGS if i % 4 == 0 else _SETTINGS[:2]:
+        for where in _SETTINGS[short : 3 if i % 4 == 0 else 2]:
             if isinstance(reading := reader.read(prompt_of(case, where)), str):
                 continue
             text, (start, end) = reading.sentences[reading.best].text, reading.span
             f1 = token_f1(text[start:end], case.answers) if case.answers and where != "absent" else 0.0
-            told.append(Signed(reading.signs, float(holds(text, case, where)), f1, where))
+            told.append(Signed(reading.signs, float(holds(text, case, where)), f1, where, short))
     return told
 
 
@@ -181,7 +186,7 @@ def fit_confidence(seen: Sequence[Signed], weights: Weights, *, spans: bool) -> 
     used = [i for i, name in enumerate(SIGNS) if told[:, i].any() and (spans or name != "span")]
     beta = _logistic(told[:, used], np.array([each.span if spans else each.sentence for each in seen]))
     sure = 1 / (1 + np.exp(-(told[:, used] @ beta[:-1] + beta[-1])))
-    absent = np.array([each.where == "absent" for each in seen])
+    absent = np.array([each.where == "absent" and not each.short for each in seen])
     signs = {SIGNS[i]: round(float(b), 3) for i, b in zip(used, beta, strict=False)}
     threshold = round(float(np.quantile(sure[absent], _SHARE_ABSENT)), 3)
     return Weights(weights.sentence, signs, round(float(beta[-1]), 3), threshold)

@@ -41,21 +41,26 @@ class Asked:
     Attributes:
         text: as it was asked.
         terms: in order, those that weigh something.
-        weights: of each different term.
+        weights: of each different term, by how rare it is where the answer is looked for.
         kind: of answer that it wants.
+        in_language: weights of the same terms, by how rare they are in the language at large, where that is known.
     """
 
     text: str
     terms: tuple[str, ...]
     weights: dict[str, float]
     kind: Kind
+    in_language: dict[str, float]
 
     @classmethod
-    def of(cls, text: str, terms: Sequence[str], rarity: Rarity, kind: Kind) -> "Asked":
+    def of(
+        cls, text: str, terms: Sequence[str], rarity: Rarity, kind: Kind, *, in_language: Rarity | None = None
+    ) -> "Asked":
         """Terms that weigh nothing are left out; where none weighs anything, all weigh the same."""
         weights = {term: weight for term in dict.fromkeys(terms) if (weight := rarity(term)) > 0}
         weights = weights or dict.fromkeys(terms, 1.0)
-        return cls(text, tuple(term for term in terms if term in weights), weights, kind)
+        known = weights if in_language is None else {term: in_language(term) for term in weights}
+        return cls(text, tuple(term for term in terms if term in weights), weights, kind, known)
 
     def covered(self, terms: frozenset[str]) -> float:
         """Share of its weight in these terms, 0 to 1; 0 for a question without terms."""

@@ -178,6 +178,5 @@ def _between(before: str, after: str) -> str:
 
 
 def _usage(reading: Reading | None, answer_tokens: int) -> dict[str, int]:
-    n_sentences = 0 if reading is None else len(reading.sentences)
-    n_encoded = 0 if reading is None or reading.vectors is None else n_sentences + 1
+    n_sentences, n_encoded = (0, 0) if reading is None else (len(reading.sentences), reading.n_encoded)
     return {"sentences": n_sentences, "encoded_texts": n_encoded, "answer_tokens": answer_tokens}

@@ -19,6 +19,7 @@ from .questions import kind_of, said_words
 from .sentences import Sentence, sentences_of
 from .settings import Weights
 from .spans import best_span
+from .vectors import SentenceVectors
 
 __all__ = ["Reader", "Reading"]
 
@@ -36,6 +37,7 @@ class Reading:
         features: float64 (n, n_features).
         probabilities: float64 (n,), that each is the sentence with the answer, if one of them is; their sum is 1.
         vectors: float32 (n, d) of length 1; None without an encoder.
+        n_encoded: texts that were encoded for it, the question among them.
         best: place of the most probable sentence, the earlier of equals.
         span: (start, end) in the best sentence's text: the short answer, or all of it where none is asked for.
         signs: float64 (n_signs,) of it.
@@ -47,6 +49,7 @@ class Reading:
     features: NDArray[np.float64]
     probabilities: NDArray[np.float64]
     vectors: NDArray[np.float32] | None
+    n_encoded: int
     best: int
     span: tuple[int, int]
     signs: NDArray[np.float64]
@@ -69,7 +72,9 @@ class Reader:
         frequencies: Frequencies | None = None,
         spans: bool = False,
     ) -> None:
-        self.analyzer, self.encoder, self.weights = analyzer, encoder, weights
+        self.analyzer, self.weights = analyzer, weights
+        self._is_english = analyzer.spec.name == "english"
+        self._vectors = None if encoder is None else SentenceVectors(encoder)
         self.frequencies, self.spans = frequencies, spans
         self._sentence = np.array([weights.sentence.get(name, 0.0) for name in FEATURES])
         self._answer = np.array([weights.answer.get(name, 0.0) for name in SIGNS])
@@ -86,28 +91,23 @@ class Reader:
         sentences = sentences_of(prompt, self.analyzer)
         if not sentences:
             return "nothing was found to answer from"
-        asked = Asked.of(prompt.question, terms, self._rarity(prompt.question, sentences), kind_of(prompt.question))
+        rarity, language = self._rarity(prompt.question, sentences), english_rarity() if self._is_english else None
+        asked = Asked.of(prompt.question, terms, rarity, kind_of(prompt.question), in_language=language)
         titles = [frozenset(self.analyzer.tokens(excerpt.passage.title)) for excerpt in prompt.excerpts]
         features = features_of(asked, sentences, prompt.excerpts, titles)
-        vectors = None
-        if self.encoder is not None:
+        vectors, n_encoded = None, 0
+        if self._vectors is not None:
             kept = np.sort(np.argsort(-(features @ self._sentence), kind="stable")[:_ENCODED])
             sentences, features = [sentences[place] for place in kept], features[kept]
-            vectors, features[:, _COSINE] = self._encoded(self.encoder, prompt.question, sentences)
-        return self._judged(prompt, asked, sentences, features, vectors)
+            question = of_length_1(self._vectors.encoder.encode([prompt.question], kind="query"))[0]
+            vectors, n_fresh = self._vectors.of([sentence.shown for sentence in sentences])
+            n_encoded, features[:, _COSINE] = n_fresh + 1, vectors @ question
+        return self._judged(prompt, asked, sentences, features, vectors, n_encoded)
 
     def _rarity(self, question: str, sentences: list[Sentence]) -> Rarity:
         if self.frequencies is not None:
             return rarity_in(self.frequencies, question)
-        return english_rarity() if self.analyzer.spec.name == "english" else rarity_among(sentences)
-
-    def _encoded(
-        self, encoder: Encoder, question: str, sentences: list[Sentence]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Vectors of the sentences, and their cosines with the question."""
-        asked = of_length_1(encoder.encode([question], kind="query"))
-        vectors = of_length_1(encoder.encode([sentence.shown for sentence in sentences], kind="passage"))
-        return vectors, vectors @ asked[0]
+        return english_rarity() if self._is_english else rarity_among(sentences)
 
     def _judged(
         self,
@@ -116,6 +116,7 @@ class Reader:
         sentences: list[Sentence],
         features: NDArray[np.float64],
         vectors: NDArray[np.float32] | None,
+        n_encoded: int,
     ) -> Reading:
         logits = features @ self._sentence
         best = int(np.argmax(logits))
@@ -123,11 +124,12 @@ class Reader:
         held = frozenset(self.analyzer.tokens(home.passage.title)).union(
             *(each.terms for each in sentences if each.excerpt == sentences[best].excerpt)
         )
-        signs = signs_of(asked, features[best], held, home, self.analyzer)
+        signs = signs_of(asked, features[best], sentences[best], held, home, self.analyzer)
         span = (0, len(sentences[best].text))
         if self.spans:
             start, end, signs[_SPAN] = best_span(sentences[best].text, asked, self.analyzer)
             span = (start, end)
         sure = float(sigmoid(np.array([signs @ self._answer + self.weights.answer_bias]))[0])
         odds = np.exp(logits - logits[best])
-        return Reading(asked, sentences, features, odds / odds.sum(), vectors, best, span, signs, sure)
+        probabilities = odds / odds.sum()
+        return Reading(asked, sentences, features, probabilities, vectors, n_encoded, best, span, signs, sure)

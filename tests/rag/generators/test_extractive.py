@@ -92,6 +92,12 @@ def test_confidences_that_round_alike_are_told_apart() -> None:
     assert low < high and len(low) in (5, 6)
 
 
+@pytest.mark.parametrize(("word", "finish"), [("king", "abstain"), ("war", "abstain"), ("embargo", "stop")])
+def test_one_common_word_that_matches_is_no_answer(word: str, finish: str) -> None:
+    text = f"{OIL} The king was not asked about the war."
+    assert list(Extractive().generate(prompt(word, text)))[-1].finish == finish
+
+
 def test_references_of_the_source_are_no_citations_of_ours() -> None:
     text = "Keys expire after a year.[7] Rotate a key with the command rotate.[12][13]"
     answer = said(list(Extractive(threshold=0, share=0).generate(prompt("rotate a key", text))))
