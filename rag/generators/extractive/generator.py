@@ -29,6 +29,7 @@ from .settings import Weights, shipped
 
 __all__ = ["Extractive"]
 
+_ENCODED = 8  # more change nothing: docs/extractive.md
 _STOP = re.compile(r"[.!?…。！？।؟][\"'”’»)]*\Z")
 
 
@@ -88,7 +89,14 @@ class Extractive:
         self.answer, spans = answer, answer == "span"
         weights = weights or shipped(encoder=encoder is not None, spans=spans)
         self.threshold = weights.threshold if threshold is None else threshold
-        self.reader = Reader(Analyzer(analyzer), weights, encoder=encoder, frequencies=frequencies, spans=spans)
+        self.reader = Reader(
+            Analyzer(analyzer),
+            weights,
+            encoder=encoder,
+            frequencies=frequencies,
+            n_encoded=max(_ENCODED, 2 * max_sentences),
+            spans=spans,
+        )
 
     def generate(self, prompt: Prompt) -> Iterator[Piece]:
         """The sentences, one piece each, or an abstention with its reason; see `Generator`.
@@ -99,7 +107,7 @@ class Extractive:
         Raises:
             ModelError: the encoder fails.
 
-        Cost: about 25 us for each sentence of the excerpts, and the encoder's time for at most 65 texts.
+        Cost: about 25 us for each sentence of the excerpts, and the encoder's time for the question and at most 8 of them.
         """
         reading = self.reader.read(prompt)
         if isinstance(reading, str):

@@ -23,7 +23,6 @@ from .vectors import SentenceVectors
 
 __all__ = ["Reader", "Reading"]
 
-_ENCODED = 64  # sentences of a prompt that the encoder reads: the best by words
 _COSINE, _SPAN = FEATURES.index("cosine"), SIGNS.index("span")
 
 
@@ -60,6 +59,7 @@ class Reader:
     """Reads prompts with one analyser, one encoder and one set of weights; arguments as in `Extractive`.
 
     Args:
+        n_encoded: sentences of a prompt that the encoder reads, the best by words.
         spans: whether to look for short answers.
     """
 
@@ -70,12 +70,13 @@ class Reader:
         *,
         encoder: Encoder | None = None,
         frequencies: Frequencies | None = None,
+        n_encoded: int = 8,
         spans: bool = False,
     ) -> None:
         self.analyzer, self.weights = analyzer, weights
         self._is_english = analyzer.spec.name == "english"
         self._vectors = None if encoder is None else SentenceVectors(encoder)
-        self.frequencies, self.spans = frequencies, spans
+        self.frequencies, self.n_encoded, self.spans = frequencies, n_encoded, spans
         self._sentence = np.array([weights.sentence.get(name, 0.0) for name in FEATURES])
         self._answer = np.array([weights.answer.get(name, 0.0) for name in SIGNS])
 
@@ -97,7 +98,7 @@ class Reader:
         features = features_of(asked, sentences, prompt.excerpts, titles)
         vectors, n_encoded = None, 0
         if self._vectors is not None:
-            kept = np.sort(np.argsort(-(features @ self._sentence), kind="stable")[:_ENCODED])
+            kept = np.sort(np.argsort(-(features @ self._sentence), kind="stable")[: self.n_encoded])
             sentences, features = [sentences[place] for place in kept], features[kept]
             question = of_length_1(self._vectors.encoder.encode([prompt.question], kind="query"))[0]
             vectors, n_fresh = self._vectors.of([sentence.shown for sentence in sentences])
