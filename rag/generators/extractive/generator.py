@@ -107,7 +107,7 @@ class Extractive:
         Raises:
             ModelError: the encoder fails.
 
-        Cost: about 25 us for each sentence of the excerpts, and the encoder's time for the question and at most 8 of them.
+        Cost: about 25 us for each sentence of the excerpts, and the encoder's time for the question and 8 of them.
         """
         reading = self.reader.read(prompt)
         if isinstance(reading, str):
