@@ -147,12 +147,12 @@ class _Checker:
 
     def _spans(self, mark: Mark, excerpt: Excerpt, sentence: int) -> Cites | str:
         """The spans cited, with their texts, or why there are none."""
-        source = self._sources.read(excerpt.passage)
+        source = self._sources.near(excerpt.passage)
         if source is None:
             return "no_source"
         spans = _handed_over(mark, excerpt, source)
         if not spans and content_terms(mark.quote):  # "the" is no quotation of anything
-            spans = self._finder.find(mark.quote, source, excerpt.spans[0][0])
+            spans, source = self._quoted(mark.quote, excerpt, source)
             if not spans and not mark.beside:
                 return "not_verbatim"
         if mark.known is not None and not spans:
@@ -170,9 +170,24 @@ class _Checker:
             spans = [support.span]
         return tuple((span, source.text[span[0] - source.start : span[1] - source.start]) for span in spans)
 
+    def _quoted(self, quote: str, excerpt: Excerpt, source: Source) -> tuple[list[Span], Source]:
+        """Where the words stand, in the passage from the excerpt on or else in the document, and in which source."""
+        start = excerpt.spans[0][0]
+        if (alone := self._sources.alone(excerpt.passage)) is not None:
+            spans = self._finder.find(quote, self._stretch(alone, start, alone.start + len(alone.text)), start)
+            if spans:
+                return spans, alone
+        whole = self._sources.read(excerpt.passage) or source
+        return self._finder.find(quote, whole, start), whole
+
     def _shown(self, excerpt: Excerpt, source: Source) -> Source:
         """The stretch of the source that the excerpt was taken from."""
-        start, end = excerpt.spans[0][0], excerpt.spans[-1][1]
+        return self._stretch(source, excerpt.spans[0][0], excerpt.spans[-1][1])
+
+    def _stretch(self, source: Source, start: int, end: int) -> Source:
+        """A part of the source; places are of the document."""
+        if start <= source.start and end >= source.start + len(source.text):
+            return source
         if (start, end, source) not in self._stretches:
             text = source.text[max(0, start - source.start) : max(0, end - source.start)]
             self._stretches[start, end, source] = Source(text, max(start, source.start))

@@ -33,7 +33,7 @@ class Source:
 
 
 class SourceReader:
-    """Reads each document once. For one answer; not for several threads.
+    """Reads each passage and each document once. For one answer; not for several threads.
 
     Args:
         stored: a store that has `document_text` is asked for the document; else, or where that is None, for the
@@ -50,15 +50,24 @@ class SourceReader:
         self._documents: dict[str, Source | None] = {}
         self._passages: dict[str, Source | None] = {}
 
+    def near(self, passage: Passage) -> Source | None:
+        """The passage alone as it is stored, where a store has it by itself, else as `read`.
+
+        Most quotations stand in the passage that was shown: a document of millions of characters is put together from
+        its passages only for those that do not.
+        """
+        return self.alone(passage) or self.read(passage)
+
     def read(self, passage: Passage) -> Source | None:
         """The stored text that the passage is a part of; None if nothing is stored under its ids."""
         if passage.doc_id not in self._documents:
             self._documents[passage.doc_id] = self._document(passage.doc_id)
-        whole = self._documents[passage.doc_id]
-        if whole is not None:
-            return whole
+        return self._documents[passage.doc_id] or self.alone(passage)
+
+    def alone(self, passage: Passage) -> Source | None:
+        """The passage by itself as it is stored; None where the store has none."""
         if passage.id not in self._passages:
-            self._passages[passage.id] = self._passage(passage.id)
+            self._passages[passage.id] = self._passage(passage)
         return self._passages[passage.id]
 
     def _document(self, doc_id: str) -> Source | None:
@@ -68,11 +77,11 @@ class SourceReader:
             text = self._stored.get(doc_id) if isinstance(self._stored, Mapping) else None
         return None if text is None else Source(text)
 
-    def _passage(self, passage_id: str) -> Source | None:
+    def _passage(self, passage: Passage) -> Source | None:
         if not isinstance(self._stored, NamedPassages):
             return None
-        ordinal = self._stored.ordinals_of([passage_id]).get(passage_id)
+        ordinal = self._stored.ordinals_of([passage.id]).get(passage.id)
         if ordinal is None:
             return None
         [stored] = self._stored.get([ordinal])
-        return Source(stored.text, stored.start)
+        return Source(stored.text, stored.start) if stored.doc_id == passage.doc_id else None

@@ -169,6 +169,30 @@ def test_a_store_of_passages_is_read_again() -> None:
     assert dict(found.dropped) == {"no_source": 1}
 
 
+class Whole(Passages):
+    """The same with documents, and the names of those that were read."""
+
+    def __init__(self, passages: Sequence[Passage]) -> None:
+        super().__init__(passages)
+        self.read = []
+
+    def document_text(self, doc_id: str) -> str | None:
+        self.read.append(doc_id)
+        return STORED.get(doc_id)
+
+
+def test_a_document_is_read_only_for_what_its_passage_does_not_hold() -> None:
+    stored = Whole([each.passage for each in PROMPT.excerpts])
+    found = cited(
+        'Do [1: "in a vault"]. Keys are rotated each year [1]. It is [3: "quite - important"].', PROMPT, stored
+    )
+    check(found)
+    assert len(found.citations) == 3 and stored.read == []
+    found = cited('Do [1: "in a vault. It\'s"]. Do [2: "nobody wrote this"].', PROMPT, stored)
+    check(found)
+    assert len(found.citations) == 1 and stored.read == ["keys", "tea"]
+
+
 def test_spans_that_a_generator_hands_over_are_read_again() -> None:
     pieces = [Piece("Yearly.", quoted=(Quoted(1, 0, 23),)), Piece(' So [2: "Keep them dry"].'), Piece(finish="stop")]
     found = cited(pieces, PROMPT, STORED)
