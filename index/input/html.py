@@ -130,6 +130,7 @@ class _Writer:
         self.all, self.main = _Text(), _Text()
         self._dropping = ""
         self._inside: dict[str, int] = {}
+        self._main_tag = ""  # what `_in_main` counts
         self._in_main = self._in_article = self._in_pre = self._in_svg = 0
         self._title: list[str] = []
         self._heading: list[str] = []
@@ -150,9 +151,11 @@ class _Writer:
             self._break(tag)
             return
         self._break(tag)
-        if tag == "main" or (self._roles and attributes_of(attributes).get("role") == "main"):
-            self._in_main = max(self._in_main, 1)
-        elif tag == "article":
+        if self._in_main:
+            self._in_main += tag == self._main_tag
+        elif tag == "main" or (self._roles and attributes_of(attributes).get("role") == "main"):
+            self._in_main, self._main_tag = 1, tag
+        if tag == "article":
             self._in_article += 1
         elif tag == "pre":
             self._in_pre += 1
@@ -175,9 +178,9 @@ class _Writer:
                 return
             self._dropping = ""  # the end of an element around it
         self._break(tag)
-        if tag == "main":
-            self._in_main = 0
-        elif tag == "article":
+        if self._in_main and tag == self._main_tag:
+            self._in_main -= 1
+        if tag == "article":
             self._in_article = max(self._in_article - 1, 0)
         elif tag == "pre":
             self._in_pre = max(self._in_pre - 1, 0)
