@@ -21,7 +21,7 @@ from spaniel.retrieval.types import Query, Ranking
 
 from .hybrid import encoded
 
-__all__ = ["DEPTH", "RETRIEVERS", "Lists", "found_lists"]
+__all__ = ["DEPTH", "RETRIEVERS", "Lists", "found_lists", "joined"]
 
 DEPTH = 100
 RETRIEVERS = ("bm25", "dense", "binary", "hybrid")
@@ -71,6 +71,15 @@ class Lists:
         groups = [self.groups[i] for i in rows]
         arrays = (each[rows] for each in (self.scores, self.grades, self.tokens, self.ideal, self.n_relevant))
         return Lists(self.collection, self.split, self.retriever, texts, groups, *arrays)
+
+
+def joined(one: Lists, two: Lists) -> Lists:
+    """The queries of both, of one collection under one retriever."""
+    arrays = (
+        np.concatenate([getattr(one, name), getattr(two, name)])
+        for name in ("scores", "grades", "tokens", "ideal", "n_relevant")
+    )
+    return Lists(one.collection, one.split, one.retriever, one.queries + two.queries, one.groups + two.groups, *arrays)
 
 
 def found_lists(

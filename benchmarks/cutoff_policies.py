@@ -1,6 +1,6 @@
 """The families of cut-off policies that `cutoffs.py` compares: each a list of settings, from few passages to many."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -17,9 +17,11 @@ from spaniel.retrieval.policies.ordinal import OrdinalCutoff
 from spaniel.retrieval.policies.percentile import Percentile
 from spaniel.retrieval.policies.priced import PricedCut, priced_k
 from spaniel.retrieval.policies.relative import Elbow, RelativeThreshold
+from spaniel.retrieval.policies.score_calibration import Calibration
 from spaniel.retrieval.policies.threshold import Threshold
 from spaniel.retrieval.policies.top_p import TopP
 from spaniel.retrieval.protocols import CutoffPolicy
+from spaniel.retrieval.types import Ranking
 
 from .cutoff_lists import Lists
 
@@ -65,14 +67,13 @@ FAMILIES = (
 
 
 def families(fit: Lists) -> dict[str, Callable[[Lists], Cuts]]:
-    """Every family, fitted on some judged queries where it can be: functions from lists to what each setting keeps."""
+    """Every family, fitted on some judged queries where it can be: functions from lists to what each setting keeps.
+
+    Of the conformal one every other query fits the calibration, and the rest the level.
+    """
     rankings, judgements = fit.rankings(), fit.judgements(missing=True)
     ranks = first_relevant_ranks(rankings, judgements)
-    top = [ranking[:MOST] for ranking in rankings]
-    judged = judged_scores(top, judgements)
-    calibration = replace(
-        fit_calibration(judged.scores, judged.relevant, queries=judged.queries, within=True), depth=MOST
-    )
+    calibration = _calibrated(rankings, judgements)
     made: dict[str, list[CutoffPolicy]] = dict(PLAIN)
     one = CumulativeThreshold.fit(rankings, ranks, window=MOST)
     made["cumulative scores"] = [replace(one, theta=mass) for mass in _MASSES]
@@ -83,13 +84,20 @@ def families(fit: Lists) -> dict[str, Callable[[Lists], Cuts]]:
         Threshold(min_probability=p, calibration=calibration, min_k=1, max_k=MOST) for p in thresholds
     ]
     made["cumulative, calibrated"] = [CumulativeProbability(mass, calibration, max_k=MOST) for mass in _MASSES]
+    values = _calibrated(rankings[::2], judgements[::2])
     possible = [alpha for alpha in _ALPHAS if alpha >= 1 / (len(rankings) // 2)]
     made["conformal"] = [
-        ConformalCut.fit(rankings, judgements, alpha=alpha, window=MOST, calibration=calibration) for alpha in possible
+        ConformalCut.fit(rankings[1::2], judgements[1::2], alpha=alpha, window=MOST, calibration=values)
+        for alpha in possible
     ]
     priced = PricedCut.fit(rankings, judgements, price=0.01, window=MOST)
     cuts = {name: _cutter(policies) for name, policies in made.items()}
     return cuts | {"priced": lambda lists: _priced(priced, lists)}
+
+
+def _calibrated(rankings: Sequence[Ranking], judgements: Sequence[Mapping[int, int]]) -> Calibration:
+    judged = judged_scores([ranking[:MOST] for ranking in rankings], judgements)
+    return replace(fit_calibration(judged.scores, judged.relevant, queries=judged.queries, within=True), depth=MOST)
 
 
 def _cutter(policies: list[CutoffPolicy]) -> Callable[[Lists], Cuts]:

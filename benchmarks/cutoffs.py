@@ -52,6 +52,7 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=1000, help="of each half, at most")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--svg", type=Path, help="of the two collections of the bar, BM25")
+    parser.add_argument("--families", nargs="+", choices=FAMILIES, default=list(FAMILIES))
     options = parser.parse_args()
     results: list[dict[str, Any]] = []
     cuts: dict[tuple[str, str], Halves] = {}
@@ -59,7 +60,7 @@ def main() -> None:
         start = time.monotonic()
         fit, shown = halves(options.data / name, options.cache, options.queries)
         for retriever in options.retrievers:
-            cuts[name, retriever] = Halves(fit[retriever], shown[retriever])
+            cuts[name, retriever] = Halves(fit[retriever], shown[retriever], options.families)
             results.append(
                 {"collections": [name], "retriever": retriever, **compared([cuts[name, retriever]], options.fixed)}
             )
@@ -77,12 +78,12 @@ def main() -> None:
 
 
 class Halves:
-    """One collection under one retriever: what every setting of every family keeps, on both halves."""
+    """One collection under one retriever: what every setting of some families keeps, on both halves."""
 
-    def __init__(self, fit: Lists, shown: Lists) -> None:
+    def __init__(self, fit: Lists, shown: Lists, names: Sequence[str] = FAMILIES) -> None:
         self.fit, self.shown = fit, shown
         made = families(fit)
-        self.cuts: dict[str, tuple[Cuts, Cuts]] = {name: (cut(fit), cut(shown)) for name, cut in made.items()}
+        self.cuts: dict[str, tuple[Cuts, Cuts]] = {name: (made[name](fit), made[name](shown)) for name in names}
 
 
 def halves(path: Path, cache: Path, most: int) -> tuple[dict[str, Lists], dict[str, Lists]]:
@@ -117,7 +118,7 @@ def compared(parts: Sequence[Halves], fixed: Sequence[int]) -> dict[str, Any]:
         base = [np.minimum(k, found_of(part.shown)) for part in parts]
         target = macro([recall(part.fit, np.minimum(k, found_of(part.fit))) for part in parts])
         row = {"recall": macro([recall(p.shown, b) for p, b in zip(parts, base, strict=True)]), "families": {}}
-        for name in FAMILIES:
+        for name in parts[0].cuts:
             mix = cheapest([part.cuts[name][0] for part in parts], parts, target)
             if mix is not None:
                 kept = [[(weight, part.cuts[name][1][place]) for place, weight in mix.items()] for part in parts]
@@ -227,6 +228,8 @@ def plotted(parts: Sequence[Halves]) -> str:
         "conformal",
         "priced",
     ):
+        if name not in parts[0].cuts:
+            continue
         points = sorted(
             (
                 macro([p.cuts[name][1][i].astype(float) for p in parts]),
