@@ -83,14 +83,17 @@ def learned(
     prices: Sequence[float] = (0.0,),
     online: bool = False,
     n_train: int | None = None,
+    ridge: float = RIDGE,
 ) -> Floats:
     """How likely each question gets each arm, by a linear policy that did not see it.
 
     Args:
         context: float64 (n, d); rewards, costs: float64 (n, arms).
         prices: what one unit of cost is worth in reward; one policy learns both, and is asked at every price.
-        online: learn from the arm that is played alone, and explore; else from all arms of every question.
+        online: learn from the arm that is played alone, by a policy set as the library sets it; else from all arms of
+            every question.
         n_train: learn from so many questions of the other folds; None: from all.
+        ridge: of policies that learn from all arms.
 
     Returns:
         float64 (prices, n, arms).
@@ -101,12 +104,12 @@ def learned(
         order = np.random.default_rng(repeat).permutation(len(rewards))
         for test in folds(groups, repeat):
             train = order[~np.isin(order, test)][:n_train]
-            policy = _policy(arms, context.shape[1], 0.5 if online else 0.0)
+            policy = _policy(arms, context.shape[1], learns=online, ridge=ridge)
             for row in train:
                 for decision in _decisions(policy, context[row], arms, online):
                     arm = arms.index(decision.arm)
                     policy.learn(decision, {"reward": float(rewards[row, arm]), "cost": float(spent[row, arm])})
-            final = _policy(arms, context.shape[1], 0.0)
+            final = _policy(arms, context.shape[1], ridge=1.0 if online else ridge)
             final._restore(policy._state())
             for place, price in enumerate(prices):
                 wanted = {"reward": 1.0, "cost": price}
@@ -114,9 +117,11 @@ def learned(
     return shares / REPEATS
 
 
-def _policy(arms: Sequence[str], dimension: int, alpha: float) -> Bandit:
+def _policy(arms: Sequence[str], dimension: int, *, ridge: float, learns: bool = False) -> Bandit:
+    """One that learns from what it plays is set as the library sets it: ridge 1, alpha .5, floor .01."""
+    wanted = {} if learns else {"ridge": ridge, "alpha": 0.0, "floor": 0.0}
     settings = {"preferences": {"reward": 1.0, "cost": 0.0}, "costs": ["cost"]}
-    return make_policy("linucb", arms, dimension, ridge=RIDGE, alpha=alpha, floor=0.0, **settings)
+    return make_policy("linucb", arms, dimension, **settings, **wanted)
 
 
 def _decisions(policy: Bandit, context: Floats, arms: Sequence[str], online: bool) -> list[Decision]:

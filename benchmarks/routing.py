@@ -7,10 +7,11 @@
 
 `answers`: every question has an answer written without retrieval and one after a retrieval step. A linear policy
 chooses one of the two; it is learned on nine tenths of the questions and judged on the last, five times over, and its
-EM and F1 are compared with always retrieving, question by question (95 % interval of the paired difference). Three
-contexts: what can be known before anything is asked; with the draft, the answer without retrieval, checked against the
-index; with both answers. Two ways to learn: from both rewards of every question, as the log has them, or online, from
-the reward of the arm that was played.
+EM and F1 are compared with always retrieving, question by question (95 % interval of the paired difference), beside
+what a question costs: searches (counted where they are made, those of the policy's own features too), calls of the
+LLM, answers that it writes from passages. Four contexts: the question; what BM25 finds for it; with the draft, the
+answer without retrieval, checked against the index; with both answers. Two ways to learn (`replay.py`): from both
+rewards of every question, as the log has them, or online, from the reward of the arm that was played.
 """
 
 import argparse
@@ -19,11 +20,11 @@ import gzip
 import json
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spaniel.eval.collections import Collection, collection
 from spaniel.eval.measures import score
@@ -38,16 +39,14 @@ from spaniel.rag.pipelines.spec import IndexSpec
 from spaniel.rag.routing.context import context_of
 from spaniel.rag.routing.drafts import DraftCheck
 from spaniel.rag.routing.steps import Several
-from spaniel.retrieval.policies.bandits.table import make_policy
-from spaniel.retrieval.policies.decision import Decision
 from spaniel.retrieval.protocols import NamedPassages, Retriever
 from spaniel.retrieval.types import Query
+from spaniel.retrieval.work import work_counted
 
 from .hybrid import encoded
+from .replay import RIDGE, Floats, gain, learned
 
-Floats = NDArray[np.float64]
 ARMS = ("none", "one")
-FOLDS, REPEATS = 10, 5
 
 
 def main() -> None:
@@ -56,7 +55,7 @@ def main() -> None:
     parser.add_argument("collections", nargs="+")
     parser.add_argument("--cache", type=Path, required=True, help="where indexes are kept")
     parser.add_argument("--words-only", action="store_true", help="feedback: leave vectors out")
-    parser.add_argument("--ridge", type=float, default=10.0)
+    parser.add_argument("--ridge", type=float, default=RIDGE)
     options = parser.parse_args()
     for name in options.collections:
         name, _, split = name.partition(":")
@@ -66,7 +65,12 @@ def main() -> None:
             answers(judged, options.cache, options.ridge)
         else:
             fed = partial(feedback, words_only=options.words_only)
-            {"steps": steps, "feedback": fed, "features": features}[options.what](judged, options.cache)
+            work: dict[str, Callable[[Collection, Path], None]] = {
+                "steps": steps,
+                "feedback": fed,
+                "features": features,
+            }
+            work[options.what](judged, options.cache)
 
 
 def opened(judged: Collection, cache: Path, spec: IndexSpec) -> Index:
@@ -84,13 +88,13 @@ def answers(judged: Collection, cache: Path, ridge: float) -> None:
         rewards = np.array([[judge(a, gold) for a in pair] for pair, gold in zip(logged, golds, strict=True)])
         none, one = rewards.mean(axis=0)
         print(f"{measure}: none {none:.3f}, one {one:.3f}, perfect chooser {rewards.max(axis=1).mean():.3f}")
-        for name, context in contexts.items():
-            for way in ("both", "online"):
-                chosen = replayed(context, rewards, ridge, way)
-                print(f"  {name:9} learned from {way:6} {shown(chosen, rewards)}", flush=True)
+        for name, known in contexts.items():
+            for online in (False, True):
+                way = "online" if online else "both"
+                print(f"  {name:9} learned from {way:6} {shown(known, rewards, ridge, online=online)}", flush=True)
         for n in (50, 100, 200, 400, 900):
-            chosen = replayed(contexts["answers"], rewards, ridge, "both", n)
-            print(f"  answers   learned from both of {n:3} questions {shown(chosen, rewards)}", flush=True)
+            told = shown(contexts["answers"], rewards, ridge, n_train=n)
+            print(f"  answers   learned from both of {n:3} questions {told}", flush=True)
 
 
 def read_answers(judged: Collection) -> tuple[list[str], list[tuple[str, str]], list[list[str]]]:
@@ -105,53 +109,58 @@ def read_answers(judged: Collection) -> tuple[list[str], list[tuple[str, str]], 
     return ids, logged, golds
 
 
-def contexts_of(index: Index, questions: Sequence[str], logged: Sequence[tuple[str, str]]) -> dict[str, Floats]:
+@dataclass(frozen=True)
+class Known:
+    """What a policy sees of every question.
+
+    Attributes:
+        context: float64 (n, d).
+        searches: made for it, a question.
+        calls: of the LLM before the policy decides, a question: none, for the draft, for both answers.
+    """
+
+    context: Floats
+    searches: float
+    calls: int
+
+
+def contexts_of(index: Index, questions: Sequence[str], logged: Sequence[tuple[str, str]]) -> dict[str, Known]:
     """What is known: of the question, of what BM25 finds, of the draft, of both answers."""
     words, before = context_of(index, search=False), context_of(index)
     check = DraftCheck(index.bm25(10))
     pairs = list(zip(questions, logged, strict=True))
-    asked = np.stack([words(question) for question in questions])
-    searched = np.stack([before(question) for question in questions])
-    drafts = np.stack([check.of(question, draft) for question, (draft, _) in pairs])
-    both = np.stack([check.pair(question, *answers) for question, answers in pairs])
+    asked, _ = counted([partial(words, question) for question in questions])
+    searched, first = counted([partial(before, question) for question in questions])
+    drafts, of_draft = counted([partial(check.of, question, draft) for question, (draft, _) in pairs])
+    both, of_both = counted([partial(check.pair, question, *answers) for question, answers in pairs])
     return {
-        "question": asked,
-        "search": searched,
-        "draft": np.hstack([searched, drafts]),
-        "answers": np.hstack([searched, both]),
+        "question": Known(asked, 0.0, 0),
+        "search": Known(searched, first, 0),
+        "draft": Known(np.hstack([searched, drafts]), first + of_draft, 1),
+        "answers": Known(np.hstack([searched, both]), first + of_both, 2),
     }
 
 
-def replayed(context: Floats, rewards: Floats, ridge: float, way: str, n_train: int | None = None) -> Floats:
-    """How often each question gets the retrieved answer, 0..1: float64 (n,), by policies that did not see it."""
-    share = np.zeros(len(rewards))
-    for repeat in range(REPEATS):
-        order = np.random.default_rng(repeat).permutation(len(rewards))
-        for test in np.array_split(order, FOLDS):
-            train = order[~np.isin(order, test)][:n_train]
-            alpha = 0.0 if way == "both" else 0.5
-            policy = make_policy("linucb", ARMS, context.shape[1], ridge=ridge, alpha=alpha, floor=0.0)
-            for row in train:
-                for decision in decisions(policy, context[row], way):
-                    policy.learn(decision, float(rewards[row, ARMS.index(decision.arm)]))
-            final = make_policy("linucb", ARMS, context.shape[1], ridge=ridge, alpha=0.0, floor=0.0)
-            final._restore(policy._state())
-            share[test] += [final.probabilities(context[row])[1] for row in test]
-    return share / REPEATS
+def counted(calls: Sequence[Callable[[], Floats]]) -> tuple[Floats, float]:
+    """(float64 (n, d), searches a call)."""
+    with work_counted() as work:
+        rows = np.stack([call() for call in calls])
+    return rows, work.counts["searches"] / len(calls)
 
 
-def decisions(policy: object, context: Floats, way: str) -> list[Decision]:
-    """What is learned from a question: both arms, or the one that the policy plays."""
-    if way == "online":
-        return [policy.choose(context)]  # type: ignore[attr-defined]
-    return [Decision("", arm, ARMS, (0.5, 0.5), tuple(context.tolist())) for arm in ARMS]
+def shown(known: Known, rewards: Floats, ridge: float, *, online: bool = False, n_train: int | None = None) -> str:
+    """Mean reward, gain over always retrieving with its interval, how often the retrieved answer was taken, costs.
 
-
-def shown(chosen: Floats, rewards: Floats) -> str:
-    """Mean reward, gain over always retrieving with its interval, and how often the retrieved answer was taken."""
-    got = chosen * rewards[:, 1] + (1 - chosen) * rewards[:, 0]
-    gain = paired_difference(got, rewards[:, 1], method="t")
-    return f"{got.mean():.3f} gain {interval(gain)} one {chosen.mean():.2f}"
+    Both answers are there where both were looked at; else the retrieved one is written, after a search, where it is
+    taken, and the other one where it is not or was the draft.
+    """
+    groups = np.arange(len(rewards))
+    shares = learned(known.context, rewards, ARMS, groups, online=online, n_train=n_train, ridge=ridge)[0]
+    got, one = (shares * rewards).sum(axis=1), float(shares[:, 1].mean())
+    read = 1.0 if known.calls == 2 else one
+    calls = known.calls + (read if known.calls == 1 else 0.0 if known.calls else 1.0)
+    costs = f"searches {known.searches + read:.2f}, calls {calls:.2f}, from passages {read:.2f}"
+    return f"{got.mean():.3f} gain {gain(got, rewards[:, 1], groups)} one {one:.2f}; {costs}"
 
 
 def interval(gain: Paired) -> str:

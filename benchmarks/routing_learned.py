@@ -9,7 +9,8 @@ passages, the cost the searches that were made, counted where they are made, tho
 policy is learned on nine tenths and judged on the rest (`replay.py`), beside both fixed arms, the better arm of each
 collection for somebody who knows where a question comes from, and the perfect chooser.
 
-`rewrites`: the same for each collection alone, over ways to put the question; the reward is nDCG@10.
+`rewrites`: the same for each collection alone, and for all together, over ways to put the question; the reward is
+nDCG@10.
 """
 
 import argparse
@@ -41,6 +42,7 @@ from .replay import Floats, gain, joined, learned
 
 MOST, READ, DEPTH = 1000, 5, 100
 PRICES = (0.0, 0.01, 0.02, 0.05)
+REWRITES = ("none", "expand", "simplify", "clarify")
 CURVE = (50, 100, 200, 400, 800, 1600)
 
 
@@ -55,8 +57,7 @@ def main() -> None:
         with TemporaryDirectory() as folder:
             routes(read, Path(folder))
     else:
-        for each, asked in read:
-            rewrites(each, asked, options.cache)
+        every_rewrite([rewrites(each, asked, options.cache) for each, asked in read])
 
 
 def judged(name: str) -> tuple[Collection, dict[str, dict[str, int]]]:
@@ -178,8 +179,8 @@ def beside_chance(got: Floats, paid: Floats, rewards: Floats, searches: Floats) 
     return made
 
 
-def rewrites(judged: Collection, asked: dict[str, dict[str, int]], cache: Path) -> None:
-    """Ways to put a question, decided before searching."""
+def rewrites(judged: Collection, asked: dict[str, dict[str, int]], cache: Path) -> tuple[Floats, Floats]:
+    """Ways to put a question, decided before searching: (what is known of each question, nDCG@10 of each arm)."""
     index = cached_index(judged, IndexSpec(), cache=cache).index
     words = index.bm25(DEPTH)
     arms: dict[str, Rewrite] = {
@@ -189,19 +190,32 @@ def rewrites(judged: Collection, asked: dict[str, dict[str, int]], cache: Path) 
         "clarify": Clarify(TermFrequencies(words)),
     }
     questions = [judged.queries[id_] for id_ in asked]
-    rewards = np.stack([ndcg(index, words, asked, questions, rewrite) for rewrite in arms.values()], axis=1)
-    print(f"{judged.name}: {len(questions)} questions, nDCG@10; gain over the question as it was asked", flush=True)
-    groups = np.arange(len(questions))
-    for arm, values in zip(arms, rewards.T, strict=True):
+    rewards = np.stack([ndcg(index, words, asked, questions, arms[arm]) for arm in REWRITES], axis=1)
+    context = vectors(context_of(index), questions)
+    rewrite_table(judged.name, context, rewards)
+    return context, rewards
+
+
+def every_rewrite(measured: Sequence[tuple[Floats, Floats]]) -> None:
+    """One policy for the questions of all collections, each searched in its own."""
+    if len(measured) > 1:
+        contexts, rewards = zip(*measured, strict=True)
+        rewrite_table("all together", np.vstack(contexts), np.vstack(rewards))
+
+
+def rewrite_table(name: str, context: Floats, rewards: Floats) -> None:
+    """Fixed arms, learned policies, the perfect chooser: nDCG@10, and gains."""
+    groups = np.arange(len(rewards))
+    print(f"{name}: {len(rewards)} questions, nDCG@10; gain over the question as it was asked", flush=True)
+    for arm, values in zip(REWRITES, rewards.T, strict=True):
         print(f"  always {arm:12} {values.mean():.4f} gain {gain(values, rewards[:, 0], groups)}")
     best = int(rewards.mean(axis=0).argmax())
-    context = vectors(context_of(index), questions)
-    for name, online in (("learned", False), ("learned online", True)):
-        shares = learned(context, rewards, list(arms), groups, online=online)[0]
+    for way, online in (("learned", False), ("learned online", True)):
+        shares = learned(context, rewards, REWRITES, groups, online=online)[0]
         got = (shares * rewards).sum(axis=1)
-        of = ", ".join(f"{arm} {share:.2f}" for arm, share in zip(arms, shares.mean(axis=0), strict=True))
-        print(f"  {name:19} {got.mean():.4f} gain {gain(got, rewards[:, 0], groups)}", end=" ")
-        print(f"over always {list(arms)[best]} {gain(got, rewards[:, best], groups)} ({of})", flush=True)
+        of = ", ".join(f"{arm} {share:.2f}" for arm, share in zip(REWRITES, shares.mean(axis=0), strict=True))
+        print(f"  {way:19} {got.mean():.4f} gain {gain(got, rewards[:, 0], groups)}", end=" ")
+        print(f"over always {REWRITES[best]} {gain(got, rewards[:, best], groups)} ({of})", flush=True)
     print(f"  perfect chooser     {rewards.max(axis=1).mean():.4f}", flush=True)
 
 
