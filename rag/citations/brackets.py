@@ -1,6 +1,7 @@
 """The grammar of references in brackets, read once from left to right.
 
-    [1]  [1, 2]  [1-3]  [^1]  [passage 2]  [1: "its words"]  [1: "one"; 2: "two"]  【1†L3-L9】  [1](https://...)
+    [1]  [1, 2]  [1-3]  [^1]  [passage 2]  [citation:2]  [1: "its words"]  [1: "one"; 2: "two"]  【1†L3-L9】  ［1］
+    [1: its words]  [1, p. 3]  [1](https://...)
 
 Whoever reads a text that is still being written has to know as well whether a bracket can become a reference yet.
 """
@@ -14,22 +15,29 @@ __all__ = ["CLOSERS", "OPENERS", "Bracket", "Brackets", "Item"]
 Item = tuple[int, int, str]
 """(low, high, quote): the numbers that are named, both included, and the words quoted; "" for none."""
 
-OPENERS, CLOSERS = "【[", "]】"
+OPENERS, CLOSERS = "【［[", "]】］"
 _OPEN, _CLOSE = "\"“”«»„‟'‘’「『", "\"“”«»‟'‘’」』"
 # What repeats is possessive (*+): a run of blanks is read once, not once for each way to part it.
-_NAME = r"passages?|sources?|documents?|docs?|excerpts?|refs?|references?"
+_NAME = r"passages?|sources?|documents?|docs?|excerpts?|refs?|references?|citations?"
+_INSIDE = r"[^\[\]【】［］]"
+# Letters that nobody sees, and control characters, are blanks.
+_B = r"[\s\x00-\x1f\u00ad\u200b-\u200f\u2060-\u2064\ufeff]*+"
 _HEAD = re.compile(
-    rf"\s*+(?:(?:{_NAME})\s*+)?[\^#]?(?P<low>\d{{1,9}})(?:\s*+[-–—]\s*+(?P<high>\d{{1,9}}))?(?:†[^\[\]【】]{{0,40}}+)?",
+    rf"{_B}(?:(?:{_NAME}){_B}[:.]?{_B})?[\^#]?(?P<low>\d{{1,9}})(?:{_B}[-–—]{_B}(?P<high>\d{{1,9}}))?"
+    rf"(?:†{_INSIDE}{{0,40}}+|{_B},{_B}pp?\.{_B}\d{{1,5}}(?:[-–]\d{{1,5}})?)?",
     re.IGNORECASE,
 )
-_MAY_BE_HEAD = re.compile(r"\s*+(?:[a-z]{1,10}+\s*+)?[\^#]?\Z", re.IGNORECASE)
+_MAY_BE_HEAD = re.compile(rf"{_B}(?:[a-z]{{1,10}}+{_B}[:.]?{_B})?[\^#]?\Z", re.IGNORECASE)
 _QUOTE = re.compile(rf"\s*+[:,]?\s*+[{_OPEN}]")
 _QUOTE_END = re.compile(rf"[{_CLOSE}](?=\s*+\.?\s*+(?:[{CLOSERS}]|[;,&]\s*+\d|and\s+\d))")
 _MAX_QUOTE = 2000
+# The words quoted, without quotation marks.
+_WORDS = re.compile(rf":\s++(?=[^\W\d])(?P<words>(?:(?!\n){_INSIDE}){{1,300}}+)(?=[{CLOSERS}])")
+_MAY_BE_WORDS = re.compile(rf":\s*+(?:(?=[^\W\d])(?:(?!\n){_INSIDE}){{0,300}}+)?\Z")
 _AFTER_QUOTE = re.compile(r"\s*+\.?\s*+")
-_BLANK = re.compile(r"\s*+")
-_BETWEEN = re.compile(r"[,;&]|and\b", re.IGNORECASE)
-_MAY_GO_ON = re.compile(r"\s*+(?:[-–—:.,;&]|an?d?)?\s*+\Z", re.IGNORECASE)
+_BLANK = re.compile(_B)
+_BETWEEN = re.compile(r"[,;&](?:\s*+and\b)?|and\b", re.IGNORECASE)
+_MAY_GO_ON = re.compile(rf"{_B}(?:[-–—:.]|[,;&]?\s*+(?:an?d?)?|,\s*+pp?\.?\s*+)?{_B}\Z", re.IGNORECASE)
 _LINK = re.compile(r"\((?:https?:|#)[^()\s]{0,500}+\)")
 _MAY_BE_LINK = re.compile(r"\((?:h?t?t?p?s?:?|https?:[^()\s]{0,500}+|#[^()\s]{0,500}+)\Z")
 
@@ -98,6 +106,10 @@ class Brackets:
                 return None, place, len(text) - opened.end() <= _MAX_QUOTE
             quote = text[opened.end() : close].strip()
             end = close + 1
+        elif (words := _WORDS.match(text, end)) is not None:
+            quote, end = words["words"].strip(), words.end()
+        elif _MAY_BE_WORDS.match(text, end) is not None:
+            return None, place, True
         after = (_AFTER_QUOTE if opened else _BLANK).match(text, end)
         end = after.end() if after else end
         return (low, max(low, int(head["high"] or low)), quote), end, False

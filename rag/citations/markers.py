@@ -21,8 +21,8 @@ SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 _START = re.compile(rf"(?P<code>```.*?```|`[^`\n]*`)|[{OPENERS}]|[{SUPERSCRIPTS}]++", re.DOTALL)
 _SUPERSCRIPT = str.maketrans(SUPERSCRIPTS, "0123456789")
 _LONGEST_NUMBER = 9
-_PLAIN = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹[]【】", "0123456789()()")
-_ROUND = str.maketrans("[]【】", "()()")
+_PLAIN = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹[]【】［］", "0123456789()()()")
+_ROUND = str.maketrans("[]【】［］", "()()()")
 _QUOTED_BY = {'"': '"', "”": "“", "»": "«"}
 _MAX_QUOTED = 2000
 

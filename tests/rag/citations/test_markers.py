@@ -29,6 +29,12 @@ def numbers(text: str, n: int = 9) -> list[tuple[int, int]]:
         ("[12345]", [(12345, 12345)]),
         ("[3-1]", [(3, 3)]),
         ("[1](https://example.org/x)", [(1, 1)]),
+        ("[citation:1]", [(1, 1)]),
+        ("[source: 1]", [(1, 1)]),
+        ("［1］", [(1, 1)]),
+        ("[\u200b1\u2060]", [(1, 1)]),
+        ("[1, p. 3]", [(1, 1)]),
+        ("[ 1 , and 2 ]", [(1, 1), (2, 2)]),
     ],
 )
 def test_numbers(written: str, named: list[tuple[int, int]]) -> None:
@@ -50,6 +56,7 @@ def test_numbers(written: str, named: list[tuple[int, int]]) -> None:
         ('[1: "one", 2]', ["one", ""]),
         ('[1: "it\'s [3] there"]', ["it's [3] there"]),
         ("[1: 'the words']", ["the words"]),
+        ("[1: the words]", ["the words"]),
     ],
 )
 def test_quotes(written: str, quotes: list[str]) -> None:
@@ -65,7 +72,7 @@ def test_quoted_words_before_a_reference_stay_in_the_text() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["[note]", "[1", "1]", "[]", "[1: no quote]", "[a1]", "(1)", "argv `x[1]` and ```\ny[2]\n``` too", "[1:]"]
+    "text", ["[note]", "[1", "1]", "[]", "[12:30]", "[a1]", "(1)", "argv `x[1]` and ```\ny[2]\n``` too", "[1:]"]
 )
 def test_what_is_none(text: str) -> None:
     parsed = parse_markers(text, 9)
