@@ -12,7 +12,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, groupby
 
 from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.prompt import Excerpt, Piece, Prompt
@@ -20,6 +20,7 @@ from spaniel.retrieval.types import Citation
 
 from .finding import QuoteFinder
 from .markers import Mark
+from .own_words import GLUED, SourcesWords
 from .parts import Claims, claims_of
 from .sources import Source, SourceReader, Stored
 from .support import MIN_SUPPORT, best_support, content_terms
@@ -36,6 +37,7 @@ DROPPED: Mapping[str, str] = {
 """Why references are dropped: name -> what it means."""
 
 _COPIED_TERMS = 3
+_BEFORE = 400
 Span = tuple[int, int]
 Cites = tuple[tuple[Span, str], ...]
 
@@ -53,7 +55,8 @@ class Cited:
     """An answer with its references checked.
 
     Attributes:
-        text: the answer; "[n]" stands where a citation of excerpt n holds, and nowhere else.
+        text: the answer; "[n]" stands where a citation of excerpt n holds, and else only where it is a word of the
+            answer's own: an index such as data[0], a number that the source has there.
         citations: in the order of the text, each sentence's own; all of them verified.
         dropped: reason (see `DROPPED`) -> how many references it took.
         sentences: all of them, those without citations too.
@@ -106,8 +109,13 @@ def cited(text: str | Sequence[Piece], prompt: Prompt, documents: Stored, *, min
         raise InvalidInput("min_support", f"is {min_support}; it must be between 0 and 1")
     claims = claims_of([Piece(text)] if isinstance(text, str) else text, len(prompt.excerpts))
     checker = _Checker(claims, prompt, SourceReader(documents), min_support)
-    held = [each for mark in claims.marks for each in checker.held(mark)]
-    return _assembled(claims.text, claims.sentences, held, checker.dropped)
+    held: list[_Held] = []
+    own: dict[tuple[int, int], str] = {}
+    for (at, place), marks in groupby(claims.marks, key=lambda mark: (mark.at, mark.place)):
+        some, words = checker.group(list(marks))
+        held += some
+        own |= {(at, place): words} if words else {}
+    return _assembled(claims.text, claims.sentences, held, own, checker.dropped)
 
 
 class _Checker:
@@ -121,8 +129,32 @@ class _Checker:
         self._finder = QuoteFinder()
         self._stretches: dict[tuple[int, int, Source], Source] = {}
         self._known: dict[tuple[int, int, str, Span | None], Cites | str] = {}
+        self._words = SourcesWords(prompt)
+        # A model that writes its references right behind words does so at the end of sentences as well.
+        self._glues = any(
+            self._behind_word(mark) and not mark.inside and not self._copied(mark) for mark in claims.marks
+        )
 
-    def held(self, mark: Mark) -> list[_Held]:
+    def group(self, marks: list[Mark]) -> tuple[list[_Held], str]:
+        """What holds of the references of one bracket; if nothing does, what of the answer's own words they are."""
+        first = marks[0]
+        copied = self._copied(first)
+        if copied and self._behind_word(first):
+            return [], first.written
+        before = self.dropped.copy()
+        held = [each for mark in marks for each in self._held(mark)]
+        if held or not (copied or (first.inside and first.written and not self._glues)):
+            return held, ""
+        self.dropped = before
+        return [], first.written
+
+    def _copied(self, mark: Mark) -> bool:
+        return bool(mark.written) and self._words.hold(self._text[max(0, mark.at - _BEFORE) : mark.at], mark.written)
+
+    def _behind_word(self, mark: Mark) -> bool:
+        return mark.glued and GLUED.search(self._text[max(0, mark.at - 1) : mark.at]) is not None
+
+    def _held(self, mark: Mark) -> list[_Held]:
         """What holds of a reference: one for each number it names."""
         n = len(self._prompt.excerpts)
         if not 1 <= mark.low <= mark.high <= n:
@@ -215,12 +247,19 @@ def _handed_over(mark: Mark, excerpt: Excerpt, source: Source) -> list[Span]:
     return [(start, end)] if held and shown.strip() and shown == stored else []
 
 
-def _assembled(text: str, sentences: list[Span], held: list[_Held], dropped: Mapping[str, int]) -> Cited:
-    """The text with "[n]" put in for what holds, and spans over it."""
-    once: dict[tuple[int, int], _Held] = {}
+def _assembled(
+    text: str,
+    sentences: list[Span],
+    held: list[_Held],
+    own_words: Mapping[tuple[int, int], str],
+    dropped: Mapping[str, int],
+) -> Cited:
+    """The text with "[n]" put in for what holds, its own words back in their places, and spans over it."""
+    once: dict[tuple[int, int, int], str] = {}
     for each in held:
-        once.setdefault((each.at, each.number), each)
-    moved = _Moved([(each.at, f"{'' if each.glued else ' '}[{each.number}]") for each in once.values()])
+        once.setdefault((each.at, 0, each.number), f"{'' if each.glued else ' '}[{each.number}]")
+    once |= {(at, 1, place): written for (at, place), written in own_words.items()}
+    moved = _Moved(sorted(((at, piece) for (at, _, _), piece in once.items()), key=lambda each: each[0]))
     spans = [(moved.start(start), moved.end(end)) for start, end in sentences]
     citations: dict[Citation, int] = {}
     own: list[set[int]] = [set() for _ in sentences]

@@ -2,7 +2,8 @@
 
     [1]  [1, 2]  [1-3]  [^1]  [passage 2]  [1: "its words"]  [1: "one"; 2: "two"]  【1†L3-L9】  ¹  "its words" [1]
 
-Where they stand in code they are none. Links behind them are not theirs to give, and go with them.
+Where they stand in code they are none, nor where they count, index or compute (`own_words.py`). Links behind them are
+not theirs to give, and go with them.
 
 They are taken out of the text, which leaves what is claimed, and are kept beside it: where each stood, which number it
 names, and the words that it quotes.
@@ -13,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from .brackets import OPENERS, Brackets, Item
+from .own_words import GLUED, GOES_ON, is_index, is_power
 
 __all__ = ["SUPERSCRIPTS", "Mark", "Parsed", "parse_markers", "unreferring"]
 
@@ -38,6 +40,9 @@ class Mark:
         beside: the quoted words belong to the text: they are shown, and may be quoted for another reason.
         glued: no space stood before it.
         known: (start, end) of what it cites, in characters of the document, where the generator says so.
+        written: all of what stood there, the space before it included; empty where it holds a quotation.
+        place: where that began in the text as it was written: the same for all that stand in one bracket.
+        inside: it stands right behind a word, in the middle of a sentence, so that it may be an index.
     """
 
     at: int
@@ -47,21 +52,30 @@ class Mark:
     beside: bool = False
     glued: bool = False
     known: tuple[int, int] | None = None
+    written: str = ""
+    place: int = 0
+    inside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """An answer without its references, and these, in their order."""
+    """An answer without its references, and these, in their order; `follows`: the last one stood at its end."""
 
     text: str
     marks: tuple[Mark, ...]
+    follows: bool = False
 
 
-def parse_markers(text: str, n: int) -> Parsed:
+def parse_markers(text: str, n: int, *, start: int = 0, follows: bool = False) -> Parsed:
     """The references of an answer over excerpts 1 to n.
 
-    Superscripts count as references only up to n, since they are exponents as well: ² after a letter or a bracket that
-    names no excerpt stays where it is; "¹²" is 12 where there are so many excerpts, else 1 and 2.
+    Superscripts count as references only up to n, since they are exponents as well: what names no excerpt stays where
+    it is, and so does ² behind one letter, a number or a unit; "¹²" is 12 where there are so many excerpts, else 1 and
+    2.
+
+    Args:
+        start: what stands before is context, and not part of what is parsed.
+        follows: a reference ended there.
 
     Cost: linear.
 
@@ -70,23 +84,31 @@ def parse_markers(text: str, n: int) -> Parsed:
         >>> parsed.text, [(mark.at, mark.low, mark.quote) for mark in parsed.marks]
         ('It is yearly. Or not.', [(12, 1, 'every year'), (20, 2, ''), (20, 3, '')])
     """
-    kept: list[str] = []
+    kept = [text[:start]]
     marks: list[Mark] = []
-    length = place = 0
-    for start, end, items in _found(text, n):
-        before = text[place:start]
+    length = place = start
+    for begin, end, items in _found(text, n, start, follows=follows):
+        before = text[place:begin]
         claim = before.rstrip(" \t\u00a0")
         kept.append(claim)
         length += len(claim)
         glued = len(claim) == len(before)
-        beside = _quoted_before(text, start) if not any(quote for _, _, quote in items) else ""
-        marks += [Mark(length, low, high, quote or beside, bool(beside), glued) for low, high, quote in items]
+        quotes = any(quote for _, _, quote in items)
+        beside = "" if quotes else _quoted_before(text, begin)
+        written = "" if quotes or beside else text[place + len(claim) : end]
+        inside = bool(glued and GLUED.search(claim[-1:]) and GOES_ON.match(text, end))
+        marks += [
+            Mark(length - start, low, high, quote or beside, bool(beside), glued, None, written, begin, inside)
+            for low, high, quote in items
+        ]
         place = end
     kept.append(text[place:])
     bare = "".join(kept)
-    if next(_found(bare, n), None):  # what stood around a reference makes one of its own
-        bare = bare.translate(_PLAIN)
-    return Parsed(bare, tuple(marks))
+    while True:  # what stood around a reference may make one of its own
+        changed = _changed(bare, n, _PLAIN, start)
+        if changed == bare:
+            return Parsed(bare[start:], tuple(marks), place == len(text) > start and bool(marks))
+        bare = changed
 
 
 def unreferring(text: str) -> str:
@@ -96,27 +118,43 @@ def unreferring(text: str) -> str:
         >>> unreferring("Dogs bark [3], `argv[1]` does not.")
         'Dogs bark (3), `argv[1]` does not.'
     """
+    return _changed(text, 0, _ROUND)
+
+
+def _changed(text: str, n: int, letters: dict[int, int], start: int = 0) -> str:
+    """The text with letters of its references changed for others."""
     pieces, place = list[str](), 0
-    for start, end, _ in _found(text, 0):
-        pieces += [text[place:start], text[start:end].translate(_ROUND)]
+    for begin, end, _ in _found(text, n, start):
+        pieces += [text[place:begin], text[begin:end].translate(letters)]
         place = end
     return "".join([*pieces, text[place:]])
 
 
-def _found(text: str, n: int) -> Iterator[tuple[int, int, Sequence[Item]]]:
-    """(start, end, items) of each group of references."""
+def _found(text: str, n: int, place: int = 0, *, follows: bool = False) -> Iterator[tuple[int, int, Sequence[Item]]]:
+    """(start, end, items) of each group of references from a place on."""
     brackets = Brackets(text)
-    place = 0
+    told = place if follows else -1
     while found := _START.search(text, place):
         items: Sequence[Item] = ()
-        place = found.end()
+        start, place = found.span()
         if found[0] in OPENERS:
             bracket = brackets.at(place)
             items, place = bracket.items, bracket.end
-        elif found["code"] is None:
-            items = _superscript(found[0], n)
-        if items:
-            yield found.start(), place, items
+            own = bool(items) and _is_own(text, start, place, items, n, follows=start == told)
+        else:
+            items = [] if found["code"] else _superscript(found[0], n)
+            own = bool(items) and is_power(text, start)
+        if items and not own:
+            yield start, place, items
+            told = place
+
+
+def _is_own(text: str, start: int, end: int, items: Sequence[Item], n: int, *, follows: bool) -> bool:
+    """Whether what has the form of references is none."""
+    if text[start] == "【" or any(quote for _, _, quote in items):
+        return False
+    numbers = [(low, high) for low, high, _ in items]
+    return is_index(text, start, numbers, n, linked=text[end - 1] == ")", follows=follows)
 
 
 def _superscript(digits: str, n: int) -> list[Item]:

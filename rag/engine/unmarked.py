@@ -9,9 +9,12 @@ __all__ = ["Unmarked"]
 
 _HELD = 4000
 """Characters that an opened bracket or piece of code may hold back."""
+_CONTEXT = 200
+"""Characters before a bracket that decide what it is."""
 _OFTEN = 64
 """Up to so many characters held back, each piece is looked at; beyond, they have to grow by a part of 16."""
 _STARTS = re.compile(rf"```|[{OPENERS}`]")
+_NO_REFERENCE = re.compile(rf"[^{OPENERS}`{SUPERSCRIPTS}]*+")
 _CLOSERS = {"`": re.compile(r"[`\n]"), "```": re.compile("```")}
 _GOES_WITH_REFERENCES = "".join(chr(code) for code in range(0x3001) if chr(code).isspace()) + SUPERSCRIPTS
 
@@ -37,6 +40,7 @@ class Unmarked:
         self._n = n
         self._held: list[str] = []
         self._size = self._look_at = 0
+        self._before, self._follows = "", False
 
     def more(self, text: str) -> str:
         """What can be shown now."""
@@ -53,13 +57,25 @@ class Unmarked:
     def end(self) -> str:
         """What is left."""
         whole = "".join(self._held)
-        return self._shown(whole, len(whole))
+        shown = self._shown(whole, len(whole))
+        self._before, self._follows = "", False
+        return shown
 
     def _shown(self, text: str, safe: int) -> str:
         """The first of it, without references; the rest is held back."""
         self._held, self._size = [text[safe:]], len(text) - safe
         self._look_at = 0 if self._size < _OFTEN else self._size + self._size // 16
-        return parse_markers(text[:safe], self._n).text
+        return self._bare(text[:safe])
+
+    def _bare(self, text: str) -> str:
+        """Without references, which are told from other brackets by what stands before them."""
+        before, self._before = self._before, (self._before + text)[-_CONTEXT:]
+        if _NO_REFERENCE.fullmatch(text):
+            self._follows = self._follows and not text
+            return text
+        parsed = parse_markers(before + text, self._n, start=len(before), follows=self._follows)
+        self._follows = parsed.follows
+        return parsed.text
 
 
 def _safe(text: str) -> int:

@@ -22,7 +22,8 @@ _TAGS = re.compile(
     r"tool_response|start_of_turn|end_of_turn|start_of_image|passage|passages|query|instructions?)\b[^<>]{0,40}>)",
     re.IGNORECASE,
 )
-_NUMBERS = re.compile(r"\[(\s*(?:\d{1,4}|[A-Z])\s*)\]")
+# Right behind a word it is an index, as in argv[1]: marks of passages stand by themselves.
+_NUMBERS = re.compile(r"(?P<index>\w(?:\[\w{1,4}\])+)|\[(?P<mark>\s*(?:\d{1,4}|[A-Z])\s*)\]", re.ASCII)
 _ORDERS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
 
 
@@ -50,7 +51,7 @@ def _changed(text: str) -> str:
     text = _PIPES.sub(lambda found: "< " if found[0] == "<" else " >", text)
     text = _INST.sub(lambda found: found[0] + " ", text)
     text = _TAGS.sub("< ", text)
-    return _NUMBERS.sub(r"(\1)", text)
+    return _NUMBERS.sub(lambda found: found["index"] or f"({found['mark']})", text)
 
 
 def _seen(text: str) -> str:

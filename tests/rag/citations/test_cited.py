@@ -1,5 +1,6 @@
 """An answer's references: verified spans of the stored documents, whatever a model writes."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -240,6 +241,52 @@ def test_what_is_refused() -> None:
         cited("", PROMPT, STORED, min_support=2)
     with pytest.raises(InvalidInput, match="neither documents nor passages"):
         cited("", PROMPT, 7)  # type: ignore[arg-type]
+
+
+CODE = "The value arr[2] is printed. It was built in 1889.[12] It is tall.[3] Then see the notes [1] there, or [2]."
+TALL = Prompt("what does argv[1] hold?", (*PROMPT.excerpts, Excerpt.whole(Passage("code", "code", 0, len(CODE), CODE))))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "arr[3] first printed. [1]", "It was built in 1889.[12] And it is tall.[3]", "Sure, see the notes [1] there.",
+        "argv[1]", "Then sys.argv[2] comes, not argv[1]", "[1] Penguins\nand arr[3] is",
+    ],
+)  # fmt: skip
+def test_numbers_that_are_the_text_s_own_stay(text: str) -> None:
+    """Those of sources and questions, and what may be an index and holds for nothing."""
+    own = re.sub(r"^\[1\]|(?<=printed\.) \[1\]", "", text)
+    found = cited(text, TALL, {**STORED, "code": CODE})
+    assert found.text == own and not found.citations
+    assert sum(found.dropped.values()) == (own != text)
+
+
+def test_a_number_of_the_source_that_holds_is_a_reference() -> None:
+    code = "Keep them dry. As they wrote [2] before."
+    prompt = Prompt("what?", (whole("keys", 0, 51), whole("tea"), Excerpt.whole(Passage("c", "c", 0, len(code), code))))
+    found = cited("Keep it dry, they wrote [2].", prompt, {**STORED, "c": code})
+    assert found.text == "Keep it dry, they wrote [2]." and not found.dropped
+
+
+def test_who_writes_references_right_behind_words_writes_no_index() -> None:
+    assert run("Penguins swim[1] far, and dive[2].") == ("Penguins swim far, and dive.", [], {"not_supported": 2})
+    assert run("Penguins swim[1] far.")[0] == "Penguins swim[1] far."
+    assert run("Rotate keys[1] every year.")[:2] == ("Rotate keys[1] every year.", ["Rotate keys every year."])
+
+
+OWN = [
+    "data[0]", "arr[7]", "[x]", "[text](https://x.y/z)", "[2024](https://x.y)", "x²", "f(x)[1]", "to", "a_b[2]", "is.",
+    "[0, 1]", "1889.[12]", "It is tall.[3]", "Then see the notes [1] there, or [2].", "`v[1]`", "\n", "arr[2]", "(3)",
+    "[the text][1]", "y = [1, 2]", "argv[1]", "[sic]", "[", "]", "...", "[a1]", "[1.",
+]  # fmt: skip
+
+
+@settings(max_examples=200)
+@given(st.lists(st.sampled_from(OWN), max_size=10).map(" ".join))
+def test_a_text_without_references_comes_out_as_it_is(text: str) -> None:
+    found = cited(f"So: {text}", TALL, {**STORED, "code": CODE})
+    assert found.text == f"So: {text}" and not found.dropped
 
 
 ODD = ["penguin", "5", "\n", "...", "“", '"', "’", "é", "e\u0301", "[", "]", ". ", "! ", "`", "```"]

@@ -79,6 +79,39 @@ def test_what_is_none(text: str) -> None:
     assert (parsed.text, parsed.marks) == (text, ())
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x = data[0] + data[1][2]", "rows[7] first", "self.my_rows[2] too", "a[1] = b[2]", "f(x)[1]", "print(items[2])",
+        "y = [1, 2, 3]", "between [0, 1]", "match [0-9]+", "[text][1]", "[2024](https://example.org/x)",
+        "x² + y²", "10⁶ of 12 m² or 3km²", "->at[1]", "[x] and [ ]",
+    ],
+)  # fmt: skip
+def test_what_an_answer_says_for_itself(text: str) -> None:
+    parsed = parse_markers(text, 3)
+    assert (parsed.text, parsed.marks) == (text, ())
+
+
+@pytest.mark.parametrize(
+    ("text", "bare", "named"),
+    [
+        ("at the office[1].", "at the office.", [(1, 1)]),
+        ("office[1][2].", "office.", [(1, 1), (2, 2)]),
+        ("so (they say)[3]", "so (they say)", [(3, 3)]),
+        ("office(s)[3]", "office(s)", [(3, 3)]),
+        ("since 2024[2]", "since 2024", [(2, 2)]),
+        ("since 2024²", "since 2024", [(2, 2)]),
+        ("办公室[1]。", "办公室。", [(1, 1)]),
+        ("办公室[7]。", "办公室。", [(7, 7)]),
+        ("- office[1]", "- office", [(1, 1)]),
+        ('it\'s[1: "words"]', "it's", [(1, 1)]),
+        ("a_b[1] is so [1]", "a_b[1] is so", [(1, 1)]),
+    ],
+)
+def test_references_right_behind_words(text: str, bare: str, named: list[tuple[int, int]]) -> None:
+    assert parse_markers(text, 3).text == bare and numbers(text, 3) == named
+
+
 def test_superscripts_are_references_only_to_what_there_is() -> None:
     assert numbers("so¹²", 12) == [(12, 12)]
     assert numbers("so¹²", 3) == [(1, 1), (2, 2)]

