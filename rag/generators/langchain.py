@@ -45,6 +45,11 @@ class LangChainGenerator:
         """The model for other work, such as rewrites of questions, at the same ledger."""
         return LedgerChat(self._chat, self.ledger)
 
+    @property
+    def identity(self) -> str:
+        """What decides its answers, for keys of caches; empty for a model that tells no parameters."""
+        return self._chat.identity
+
     def cost_of(self, prompt_tokens: int, answer_tokens: int) -> float | None:
         """What a call costs by the ledger's prices; None without a price for this model."""
         return self.ledger.cost_of(self.name, prompt_tokens, answer_tokens)

@@ -5,6 +5,8 @@ and its retries: those have another name with every provider. What it raises cou
 since an exception does not say which it is; a model that keeps failing ends the work (`conversations.py`).
 """
 
+import hashlib
+import json
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +17,9 @@ from .chat import CallFailed, Delta, Message, Reply
 from .endpoint import top_logprobs_of
 
 __all__ = ["LangChainChat"]
+
+_BESIDE = frozenset({"cache", "callbacks", "metadata", "name", "tags", "verbose"})
+"""Fields of a model that decide none of its answers."""
 
 
 class LangChainChat:
@@ -46,6 +51,23 @@ class LangChainChat:
         """The name of the provider's model, or of the class."""
         named = getattr(self._model, "model_name", None) or getattr(self._model, "model", None)
         return named if isinstance(named, str) else type(self._model).__name__
+
+    @property
+    def identity(self) -> str:
+        """What decides its answers, by what it tells of itself; empty for a model that tells no parameters.
+
+        Those are `_identifying_params`, by which langchain's own caches go too, with its other fields that are plain
+        values, such as the URL. A hash: some of these are for nobody to read.
+        """
+        model = self._model
+        params = model._identifying_params
+        if not params:
+            return ""
+        fields = {name: getattr(model, name, None) for name in type(model).model_fields if name not in _BESIDE}
+        plain = {name: value for name, value in fields.items() if value is not None and _told(value)}
+        told = _told([model._llm_type, params, plain])
+        kind = f"{type(model).__module__}.{type(model).__qualname__}"
+        return f"langchain {kind} {self.name} {hashlib.sha256(told.encode()).hexdigest()[:32]}" if told else ""
 
     def chat(self, messages: Sequence[Message], *, max_tokens: int, logprobs: int = 0) -> Reply:
         """See `Chat.chat`; the limit of tokens is the model's own."""
@@ -82,6 +104,14 @@ class LangChainChat:
             yield
         except Exception as error:
             raise CallFailed(f"{self.name}: {type(error).__name__}: {str(error)[:300]}") from error
+
+
+def _told(value: Any) -> str:
+    """A value as JSON; empty for what is none, such as a client or a key."""
+    try:
+        return json.dumps(value, sort_keys=True)
+    except (TypeError, ValueError):
+        return ""
 
 
 def _text(content: Any) -> str:

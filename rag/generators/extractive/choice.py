@@ -34,10 +34,13 @@ def best_sentences(
         diversity: weight of being unlike what is taken already, 0 to 1.
         share: of the best one's probability, that each needs to have.
 
-    Only the 32 most probable are considered. Ties go to the earlier sentence.
+    Only the 32 most probable are considered. Ties go to the earlier sentence. What is said in the same words twice, as
+    in copies of a document, is taken once.
     """
     pool = np.argsort(-probabilities, kind="stable")[:_POOL]
     pool = pool[probabilities[pool] >= share * probabilities[pool[0]]]
+    words = [" ".join(sentences[place].shown.casefold().split()) for place in pool]
+    pool = pool[[words.index(each) == i for i, each in enumerate(words)]]
     if most == 1 or len(pool) == 1:
         return [int(pool[0])]
     near = term_vectors([sentences[place] for place in pool], asked) if vectors is None else vectors[pool]

@@ -84,6 +84,15 @@ def test_a_question_of_something_else_is_an_abstention() -> None:
     assert list(Extractive(threshold=0).generate(prompt("Who painted it?", KEYS)))[-1].finish == "stop"
 
 
+def test_copies_of_a_document_are_said_once() -> None:
+    copies = ("The lamp is green.", "The  lamp is green. It is old.", "The lamp is green.")
+    for diversity in (0.0, 0.3):
+        pieces = list(
+            Extractive(diversity=diversity, threshold=0, share=0).generate(prompt("what colour is the lamp?", *copies))
+        )
+        assert said(pieces).count("is green") == 1
+
+
 def test_confidences_that_round_alike_are_told_apart() -> None:
     asked = prompt("Who painted it?", KEYS)
     (piece,) = Extractive(threshold=1.0).generate(asked)

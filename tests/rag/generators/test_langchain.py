@@ -6,7 +6,10 @@ from typing import Any
 import pytest
 from contracts.generator import GeneratorContract, keys_prompt
 from contracts.llm_simulator import ReadingModel
+from pydantic import SecretStr
 
+from spaniel.rag.engine.keys import identity_of
+from spaniel.rag.generators.langchain import LangChainGenerator
 from spaniel.rag.generators.ledger import Ledger, Price
 from spaniel.rag.generators.table import make_generator
 from spaniel.retrieval.errors import InvalidInput, LimitExceeded, ModelError
@@ -67,6 +70,31 @@ def test_what_it_raises_is_a_model_error() -> None:
 def test_a_budget_stops_it() -> None:
     with pytest.raises(LimitExceeded):
         list(make_generator("langchain", model=Reader(), ledger=Ledger(max_calls=0)).generate(keys_prompt()))
+
+
+class Told(Reader):
+    """A reader that tells its parameters."""
+
+    temperature: float = 0.0
+    url: str = "http://a"
+    key: SecretStr = SecretStr("hunter2")
+    client: Any = None
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        return {"model": "reader", "temperature": self.temperature}
+
+
+def test_what_decides_answers_decides_the_identity() -> None:
+    def identity(**options: Any) -> str:
+        model = Told(**options)
+        told = LangChainGenerator(model).identity
+        assert identity_of(LangChainGenerator(model)) == f"LangChainGenerator:{told}"
+        return told
+
+    assert identity() == identity(client=object(), key=SecretStr("x"), verbose=True) and "hunter2" not in identity()
+    assert len({identity(), identity(temperature=1.0), identity(url="http://b"), identity(counts=False)}) == 4
+    assert identity_of(LangChainGenerator(Reader())) is None
 
 
 def test_something_else_is_refused() -> None:
