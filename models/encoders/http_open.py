@@ -5,11 +5,14 @@ timer closes the connections when the time for the whole is over.
 """
 
 import http.client
+import os
 import socket
+import ssl
 import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from threading import Event, Timer
 from typing import Any
 
@@ -46,7 +49,22 @@ class _Http(_Opened, urllib.request.HTTPHandler):
 
 
 class _Https(_Opened, urllib.request.HTTPSHandler):
-    pass
+    """With the certificates read once in a process: that takes far longer than a request."""
+
+    def __init__(self) -> None:
+        urllib.request.AbstractHTTPHandler.__init__(self)  # HTTPSHandler's own reads them, from Python 3.12 on
+
+    def https_open(self, req: urllib.request.Request) -> Any:
+        named = (os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+        return self.do_open(http.client.HTTPSConnection, req, context=_trusting(named))
+
+
+@cache
+def _trusting(named: tuple[str | None, str | None]) -> ssl.SSLContext:
+    """What checks servers' certificates by the roots of this machine, or those that the environment names."""
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
 
 
 @contextmanager

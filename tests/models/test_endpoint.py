@@ -1,6 +1,7 @@
 """Embedding endpoints: what is sent, in which order it comes back, and every way an answer can be wrong."""
 
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -336,6 +337,26 @@ def test_a_server_that_never_comes_to_an_end(status: int) -> None:
         poster = Poster(f"{url}/embeddings", timeout_s=5, limit_s=0.2, tries=2, sleep=lambda wait_s: None)
         with pytest.raises(ModelError, match=r"no answer .*within 0\.2 s|answers 400"):
             poster.post({}, max_bytes=1 << 20)
+
+
+def test_certificates_are_read_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    read: list[ssl.SSLContext] = []
+    create = ssl.create_default_context
+
+    def reading() -> ssl.SSLContext:
+        read.append(create())
+        return read[-1]
+
+    monkeypatch.setattr(ssl, "create_default_context", reading)
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))  # none that was read before
+    for _ in range(3):
+        with (
+            raw_server(lambda connection: connection.sendall(b"no TLS")) as url,
+            pytest.raises(ModelError, match="SSL"),
+        ):
+            Poster(url.replace("http:", "https:"), SECRET, tries=1).post({}, max_bytes=1000)
+    [context] = read
+    assert context.verify_mode is ssl.CERT_REQUIRED and context.check_hostname
 
 
 def test_the_key_stands_in_no_message(server: EmbeddingServer) -> None:
