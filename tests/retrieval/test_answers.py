@@ -40,7 +40,15 @@ def test_explain_shows_stages_decisions_and_what_was_dropped() -> None:
 def test_json_has_the_documented_shape_and_no_texts_of_passages() -> None:
     told = json.loads(json.dumps(ANSWER.to_dict()))
     assert told["citations"] == [
-        {"id": "keys", "start": 12, "end": 22, "text": "every year", "verified": True, "answer_span": [0, 15]}
+        {
+            "id": "keys",
+            "doc_id": "",
+            "start": 12,
+            "end": 22,
+            "text": "every year",
+            "verified": True,
+            "answer_span": [0, 15],
+        }
     ]
     assert (told["answer"], told["abstained"], told["reason"]) == ("Every year [1].", False, "")
     assert told["decisions"] == {"route": {"id": "d-1", "arm": "one", "propensity": 0.75}}

@@ -96,9 +96,9 @@ def test_a_title_stands_before_the_text(model: PairModel) -> None:
 
 def test_as_many_threads_as_the_control_group_allows(model: PairModel, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cross_encoder, "usable_cpus", lambda: 1)
-    before = threading.active_count()
+    before = set(threading.enumerate())
     CrossEncoderJudge(model, budget=8).answer("score", [call("w1", text) for text in some_texts(20)])
-    assert threading.active_count() == before
+    assert set(threading.enumerate()) <= before  # threads of earlier tests may end meanwhile
 
 
 def test_what_was_closed_scores_no_more(tmp_path: Path) -> None:
