@@ -1,7 +1,9 @@
 """The grammar of references in brackets, read once from left to right.
 
     [1]  [1, 2]  [1-3]  [^1]  [passage 2]  [citation:2]  [1: "its words"]  [1: "one"; 2: "two"]  【1†L3-L9】  ［1］
-    [1: its words]  [1, p. 3]  [1](https://...)
+    [1: its words]  [1, p. 3]  [1](https://...)  [see 1]  [p. 1]  \\[1\\]  【4:0†source】
+
+The last names a message and a place in it, which nothing here tells apart: it is a reference that cannot be read.
 
 Whoever reads a text that is still being written has to know as well whether a bracket can become a reference yet.
 """
@@ -10,10 +12,13 @@ import re
 from bisect import bisect_left
 from dataclasses import dataclass
 
-__all__ = ["CLOSERS", "OPENERS", "Bracket", "Brackets", "Item"]
+__all__ = ["CLOSERS", "MALFORMED", "OPENERS", "Bracket", "Brackets", "Item", "begun"]
 
 Item = tuple[int, int, str]
 """(low, high, quote): the numbers that are named, both included, and the words quoted; "" for none."""
+
+MALFORMED: Item = (-1, -1, "")
+"""Stands for a reference that cannot be read."""
 
 OPENERS, CLOSERS = "【［[", "]】］"
 _OPEN, _CLOSE = "\"“”«»„‟'‘’「『", "\"“”«»‟'‘’」』"
@@ -22,22 +27,27 @@ _NAME = r"passages?|sources?|documents?|docs?|excerpts?|refs?|references?|citati
 _INSIDE = r"[^\[\]【】［］]"
 # Letters that nobody sees, and control characters, are blanks.
 _B = r"[\s\x00-\x1f\u00ad\u200b-\u200f\u2060-\u2064\ufeff]*+"
+_LEAD = rf"{_B}(?:(?:see|cf\.?)\s++)?(?:(?:{_NAME}){_B}[:.]?{_B}|pp?(?:\.{_B}|\s++))?[\^#]?"
 _HEAD = re.compile(
-    rf"{_B}(?:(?:{_NAME}){_B}[:.]?{_B})?[\^#]?(?P<low>\d{{1,9}})(?:{_B}[-–—]{_B}(?P<high>\d{{1,9}}))?"
-    rf"(?:†{_INSIDE}{{0,40}}+|{_B},{_B}pp?\.{_B}\d{{1,5}}(?:[-–]\d{{1,5}})?)?",
+    rf"{_LEAD}(?P<low>\d{{1,9}})(?:{_B}[-–—]{_B}(?P<high>\d{{1,9}}))?"
+    rf"(?:†{_INSIDE}{{0,200}}+|{_B},{_B}pp?\.{_B}\d{{1,5}}(?:[-–]\d{{1,5}})?)?",
     re.IGNORECASE,
 )
-_MAY_BE_HEAD = re.compile(rf"{_B}(?:[a-z]{{1,10}}+{_B}[:.]?{_B})?[\^#]?\Z", re.IGNORECASE)
+_BEGUN = re.compile(rf"{_LEAD}(?:(?P<number>\d{{1,9}})|\Z)", re.IGNORECASE)
+_FILE = re.compile(rf"{_B}\d{{1,9}}:\d{{1,9}}(?:†{_INSIDE}{{0,200}}+)?】")
+_MAY_BE_FILE = re.compile(rf"{_B}\d{{1,9}}(?::(?:\d{{1,9}}(?:†{_INSIDE}{{0,200}}+)?)?)?\Z")
+_MAY_BE_HEAD = re.compile(rf"{_B}(?:(?:see|cf\.?)\s++)?(?:[a-z]{{1,10}}+{_B}[:.]?{_B})?[\^#]?\Z", re.IGNORECASE)
 _QUOTE = re.compile(rf"\s*+[:,]?\s*+[{_OPEN}]")
-_QUOTE_END = re.compile(rf"[{_CLOSE}](?=\s*+\.?\s*+(?:[{CLOSERS}]|[;,&]\s*+\d|and\s+\d))")
+_QUOTE_END = re.compile(rf"[{_CLOSE}](?=\s*+\.?\s*+(?:\\?[{CLOSERS}]|[;,&]\s*+\d|and\s+\d))")
 _MAX_QUOTE = 2000
 # The words quoted, without quotation marks.
 _WORDS = re.compile(rf":\s++(?=[^\W\d])(?P<words>(?:(?!\n){_INSIDE}){{1,300}}+)(?=[{CLOSERS}])")
 _MAY_BE_WORDS = re.compile(rf":\s*+(?:(?=[^\W\d])(?:(?!\n){_INSIDE}){{0,300}}+)?\Z")
 _AFTER_QUOTE = re.compile(r"\s*+\.?\s*+")
 _BLANK = re.compile(_B)
+_END = re.compile(rf"\\?[{CLOSERS}]")  # Markdown's escape
 _BETWEEN = re.compile(r"[,;&](?:\s*+and\b)?|and\b", re.IGNORECASE)
-_MAY_GO_ON = re.compile(rf"{_B}(?:[-–—:.]|[,;&]?\s*+(?:an?d?)?|,\s*+pp?\.?\s*+)?{_B}\Z", re.IGNORECASE)
+_MAY_GO_ON = re.compile(rf"{_B}(?:[-–—:.]|[,;&]?\s*+(?:an?d?)?|,\s*+pp?\.?\s*+)?{_B}\\?\Z", re.IGNORECASE)
 _LINK = re.compile(r"\((?:https?:|#)[^()\s]{0,500}+\)")
 _MAY_BE_LINK = re.compile(r"\((?:h?t?t?p?s?:?|https?:[^()\s]{0,500}+|#[^()\s]{0,500}+)\Z")
 
@@ -71,6 +81,9 @@ class Brackets:
 
     def at(self, inside: int) -> Bracket:
         """The bracket that opens right before `inside`."""
+        files = self._text[inside - 1] == "【"
+        if files and (file := _FILE.match(self._text, inside)) is not None:
+            return Bracket(file.end(), (MALFORMED,))
         items: list[Item] = []
         starts: list[int] = []
         place = inside
@@ -81,8 +94,8 @@ class Brackets:
                 self._failed[place] = may
                 break
             items.append(item)
-            if self._text[end : end + 1] in CLOSERS and end < len(self._text):
-                return self._linked(end + 1, tuple(items))
+            if (closer := _END.match(self._text, end)) is not None:
+                return self._linked(closer.end(), tuple(items))
             between = _BETWEEN.match(self._text, end)
             if between is None:
                 self._failed[place] = _MAY_GO_ON.match(self._text, end) is not None
@@ -90,7 +103,7 @@ class Brackets:
             place = between.end()
         may = self._failed[place]
         self._failed.update(dict.fromkeys(starts, may))
-        return Bracket(inside, open=may)
+        return Bracket(inside, open=may or (files and _MAY_BE_FILE.match(self._text, inside) is not None))
 
     def _item(self, place: int) -> tuple[Item | None, int, bool]:
         """One item, where what follows it begins, and, where there is none, whether more text could make one."""
@@ -107,7 +120,7 @@ class Brackets:
             quote = text[opened.end() : close].strip()
             end = close + 1
         elif (words := _WORDS.match(text, end)) is not None:
-            quote, end = words["words"].strip(), words.end()
+            quote, end = words["words"].rstrip("\\ ").strip(), words.end()
         elif _MAY_BE_WORDS.match(text, end) is not None:
             return None, place, True
         after = (_AFTER_QUOTE if opened else _BLANK).match(text, end)
@@ -127,3 +140,13 @@ class Brackets:
         if link is not None:
             return Bracket(link.end(), items)
         return Bracket(end, items, end == len(self._text) or _MAY_BE_LINK.match(self._text, end) is not None)
+
+
+def begun(text: str, inside: int) -> int | None:
+    """The number of a reference whose bracket opens right before `inside` and does not close.
+
+    Returns:
+        0 where the text ends before its number; None where what stands there begins none.
+    """
+    found = _BEGUN.match(text, inside)
+    return None if found is None else int(found["number"] or 0)

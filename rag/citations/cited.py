@@ -33,6 +33,7 @@ DROPPED: Mapping[str, str] = {
     "not_verbatim": "the words it quotes do not stand in the document",
     "not_supported": "it quotes nothing, and no sentence of the excerpt holds enough of the claim",
     "no_claim": "it stands by no words",
+    "malformed": "it cannot be read, or the answer was cut off inside it",
 }
 """Why references are dropped: name -> what it means."""
 
@@ -55,8 +56,9 @@ class Cited:
     """An answer with its references checked.
 
     Attributes:
-        text: the answer; "[n]" stands where a citation of excerpt n holds, and else only where it is a word of the
-            answer's own: an index such as data[0], a number that the source has there.
+        text: the answer; "[n]" stands where a citation of excerpt n holds. Other numbers in brackets are the answer's
+            own words: in code, in indexes (data[0]), intervals and links, and where the source has the same. Brackets
+            of no form in `brackets.py` stay as they are too ([12:30], [see the note of 1]).
         citations: in the order of the text, each sentence's own; all of them verified.
         dropped: reason (see `DROPPED`) -> how many references it took.
         sentences: all of them, those without citations too.
@@ -86,7 +88,8 @@ def cited(text: str | Sequence[Piece], prompt: Prompt, documents: Stored, *, min
 
     Args:
         text: what the model wrote, whole or in its pieces; for the forms of references see `markers.py`. Of pieces
-            that say what they quote nothing is parsed.
+            that say what they quote nothing is parsed. If the last ends with "length", a reference that has begun at
+            its end is dropped.
         prompt: what it was shown; reference n is of `prompt.excerpts[n - 1]`.
         documents: what quotations are checked against: an index, a store of passages, or texts by document id.
         min_support: share of a sentence's content words that a sentence of the excerpt must hold where nothing is
@@ -157,6 +160,9 @@ class _Checker:
     def _held(self, mark: Mark) -> list[_Held]:
         """What holds of a reference: one for each number it names."""
         n = len(self._prompt.excerpts)
+        if mark.low < 0:
+            self.dropped["malformed"] += 1
+            return []
         if not 1 <= mark.low <= mark.high <= n:
             self.dropped["no_such_excerpt"] += 1
         each = [self._of_number(mark, number) for number in range(max(1, mark.low), min(mark.high, n) + 1)]

@@ -13,14 +13,14 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from .brackets import OPENERS, Brackets, Item
+from .brackets import MALFORMED, OPENERS, Brackets, Item, begun
 from .own_words import GLUED, GOES_ON, is_index, is_power
 
 __all__ = ["SUPERSCRIPTS", "Mark", "Parsed", "parse_markers", "unreferring"]
 
 SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 # Code is no place for references: argv[1] is an argument.
-_START = re.compile(rf"(?P<code>```.*?```|`[^`\n]*`)|[{OPENERS}]|[{SUPERSCRIPTS}]++", re.DOTALL)
+_START = re.compile(rf"(?P<code>```.*?```|`[^`\n]*`)|\\?\[|[{OPENERS}]|[{SUPERSCRIPTS}]++", re.DOTALL)
 _SUPERSCRIPT = str.maketrans(SUPERSCRIPTS, "0123456789")
 _LONGEST_NUMBER = 9
 _PLAIN = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹[]【】［］", "0123456789()()()")
@@ -35,7 +35,7 @@ class Mark:
 
     Attributes:
         at: where it stood, in characters of the text without references.
-        low, high: the numbers it names, both included; mostly the same.
+        low, high: the numbers it names, both included; mostly the same. -1 where it cannot be read (`MALFORMED`).
         quote: the words that it says stand there; empty for none.
         beside: the quoted words belong to the text: they are shown, and may be quoted for another reason.
         glued: no space stood before it.
@@ -66,7 +66,7 @@ class Parsed:
     follows: bool = False
 
 
-def parse_markers(text: str, n: int, *, start: int = 0, follows: bool = False) -> Parsed:
+def parse_markers(text: str, n: int, *, start: int = 0, follows: bool = False, cut: bool = False) -> Parsed:
     """The references of an answer over excerpts 1 to n.
 
     Superscripts count as references only up to n, since they are exponents as well: what names no excerpt stays where
@@ -76,6 +76,7 @@ def parse_markers(text: str, n: int, *, start: int = 0, follows: bool = False) -
     Args:
         start: what stands before is context, and not part of what is parsed.
         follows: a reference ended there.
+        cut: the text was cut off: a reference that has begun at its end, outside of code, is one that cannot be read.
 
     Cost: linear.
 
@@ -87,7 +88,7 @@ def parse_markers(text: str, n: int, *, start: int = 0, follows: bool = False) -
     kept = [text[:start]]
     marks: list[Mark] = []
     length = place = start
-    for begin, end, items in _found(text, n, start, follows=follows):
+    for begin, end, items in _found(text, n, start, follows=follows, cut=cut):
         before = text[place:begin]
         claim = before.rstrip(" \t\u00a0")
         kept.append(claim)
@@ -96,7 +97,7 @@ def parse_markers(text: str, n: int, *, start: int = 0, follows: bool = False) -
         quotes = any(quote for _, _, quote in items)
         beside = "" if quotes else _quoted_before(text, begin)
         written = "" if quotes or beside else text[place + len(claim) : end]
-        inside = bool(glued and GLUED.search(claim[-1:]) and GOES_ON.match(text, end))
+        inside = bool(glued and text[begin] != "【" and GLUED.search(claim[-1:]) and GOES_ON.match(text, end))
         marks += [
             Mark(length - start, low, high, quote or beside, bool(beside), glued, None, written, begin, inside)
             for low, high, quote in items
@@ -130,15 +131,20 @@ def _changed(text: str, n: int, letters: dict[int, int], start: int = 0) -> str:
     return "".join([*pieces, text[place:]])
 
 
-def _found(text: str, n: int, place: int = 0, *, follows: bool = False) -> Iterator[tuple[int, int, Sequence[Item]]]:
+def _found(
+    text: str, n: int, place: int = 0, *, follows: bool = False, cut: bool = False
+) -> Iterator[tuple[int, int, Sequence[Item]]]:
     """(start, end, items) of each group of references from a place on."""
     brackets = Brackets(text)
     told = place if follows else -1
     while found := _START.search(text, place):
         items: Sequence[Item] = ()
         start, place = found.span()
-        if found[0] in OPENERS:
+        if found[0][-1] in OPENERS:
             bracket = brackets.at(place)
+            if cut and bracket.open and not bracket.items and _is_cut(text, start, place, n, follows=start == told):
+                yield start, len(text), (MALFORMED,)
+                return
             items, place = bracket.items, bracket.end
             own = bool(items) and _is_own(text, start, place, items, n, follows=start == told)
         else:
@@ -155,6 +161,15 @@ def _is_own(text: str, start: int, end: int, items: Sequence[Item], n: int, *, f
         return False
     numbers = [(low, high) for low, high, _ in items]
     return is_index(text, start, numbers, n, linked=text[end - 1] == ")", follows=follows)
+
+
+def _is_cut(text: str, start: int, inside: int, n: int, *, follows: bool) -> bool:
+    """Whether a reference has begun in an open bracket, which is neither an index nor in code that is open as well."""
+    number = begun(text, inside)
+    if number is None or is_index(text, start, [(number, number)], n, linked=False, follows=follows):
+        return False
+    line = text.rfind("\n", 0, start) + 1
+    return text.count("```", 0, start) % 2 == 0 and text.count("`", line, start) % 2 == 0
 
 
 def _superscript(digits: str, n: int) -> list[Item]:

@@ -81,8 +81,9 @@ class SourcesWords:
     def hold(self, before: str, bracket: str) -> bool:
         """Whether a bracket stands there too, behind the same word; two, where there is a space between.
 
-        Brackets are shown to a model as round ones, which counts as the same (`folding.py`).
+        Brackets are shown to a model as round ones, which counts as the same (`folding.py`), and so do
+        those with Markdown's escapes.
         """
         words = before.split()[-1 if bracket[:1].strip() else -2 :]
-        sought = folded(" ".join([*words, bracket])).text
+        sought = folded(" ".join([*words, bracket.replace("\\", "")])).text
         return len(words) > 0 and any(sought in text for text in self._folded)

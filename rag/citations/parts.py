@@ -31,7 +31,8 @@ def claims_of(pieces: Sequence[Piece], n: int) -> Claims:
     """The claims of an answer over excerpts 1 to n.
 
     Pieces without `quoted` that follow on each other are parsed as one text. A piece with it is a sentence of its own;
-    what reads as a reference in it is none and gets round brackets.
+    what reads as a reference in it is none and gets round brackets. Where the last ends with "length", a reference that
+    has begun at its end cannot be read.
     """
     told = Claims("", [], [])
     for part in _parts(pieces, n):
@@ -47,16 +48,19 @@ def _parts(pieces: Sequence[Piece], n: int) -> Iterator[Claims]:
         if knows:
             yield from map(_known, some)
         else:
-            parsed = _parsed("".join(piece.text for piece in some), n)
+            plain = list(some)
+            parsed = _parsed("".join(piece.text for piece in plain), n, cut=plain[-1].finish == "length")
             yield Claims(parsed.text, sentence_spans(parsed.text), list(parsed.marks))
 
 
-def _parsed(text: str, n: int) -> Parsed:
-    parsed = parse_markers(text, n)
+def _parsed(text: str, n: int, *, cut: bool) -> Parsed:
+    parsed = parse_markers(text, n, cut=cut)
     if parsed.text.strip() or not any(mark.quote for mark in parsed.marks):
         return parsed
     # Nothing but quotations: they are the answer.
-    return parse_markers(" ".join(map(_told, parsed.marks)), n)
+    told = parse_markers(" ".join(_told(mark) for mark in parsed.marks if mark.low >= 0), n)
+    unread = (replace(mark, at=len(told.text)) for mark in parsed.marks if mark.low < 0)
+    return replace(told, marks=(*told.marks, *unread))
 
 
 def _told(mark: Mark) -> str:

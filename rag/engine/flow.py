@@ -129,7 +129,7 @@ class Flow:
             text = f"{shown.end()}{unreferring(event.text)}" if event.quoted else shown.more(event.text)
             if text:
                 yield PieceEvent(text)
-        if text := shown.end():
+        if text := shown.end(cut=bool(pieces) and pieces[-1].finish == "length"):
             yield PieceEvent(text)
         answer = self._answer(prompt, pieces)
         yield from map(CitationEvent, answer.citations)

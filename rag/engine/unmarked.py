@@ -13,10 +13,10 @@ _CONTEXT = 200
 """Characters before a bracket that decide what it is."""
 _OFTEN = 64
 """Up to so many characters held back, each piece is looked at; beyond, they have to grow by a part of 16."""
-_STARTS = re.compile(rf"```|[{OPENERS}`]")
+_STARTS = re.compile(rf"```|\\?\[|[{OPENERS}`]")
 _NO_REFERENCE = re.compile(rf"[^{OPENERS}`{SUPERSCRIPTS}]*+")
 _CLOSERS = {"`": re.compile(r"[`\n]"), "```": re.compile("```")}
-_GOES_WITH_REFERENCES = "".join(chr(code) for code in range(0x3001) if chr(code).isspace()) + SUPERSCRIPTS
+_GOES_WITH_REFERENCES = "".join(chr(code) for code in range(0x3001) if chr(code).isspace()) + SUPERSCRIPTS + "\\"
 
 
 class Unmarked:
@@ -54,26 +54,26 @@ class Unmarked:
             safe = len(whole)
         return self._shown(whole, safe)
 
-    def end(self) -> str:
-        """What is left."""
+    def end(self, *, cut: bool = False) -> str:
+        """What is left; without a reference that has begun at its end where the answer was cut off."""
         whole = "".join(self._held)
-        shown = self._shown(whole, len(whole))
+        shown = self._shown(whole, len(whole), cut=cut)
         self._before, self._follows = "", False
         return shown
 
-    def _shown(self, text: str, safe: int) -> str:
+    def _shown(self, text: str, safe: int, *, cut: bool = False) -> str:
         """The first of it, without references; the rest is held back."""
         self._held, self._size = [text[safe:]], len(text) - safe
         self._look_at = 0 if self._size < _OFTEN else self._size + self._size // 16
-        return self._bare(text[:safe])
+        return self._bare(text[:safe], cut=cut)
 
-    def _bare(self, text: str) -> str:
+    def _bare(self, text: str, *, cut: bool) -> str:
         """Without references, which are told from other brackets by what stands before them."""
         before, self._before = self._before, (self._before + text)[-_CONTEXT:]
         if _NO_REFERENCE.fullmatch(text):
             self._follows = self._follows and not text
             return text
-        parsed = parse_markers(before + text, self._n, start=len(before), follows=self._follows)
+        parsed = parse_markers(before + text, self._n, start=len(before), follows=self._follows, cut=cut)
         self._follows = parsed.follows
         return parsed.text
 
@@ -92,7 +92,7 @@ def _safe(text: str) -> int:
 
 def _end_of(text: str, opener: str, inside: int, brackets: Brackets) -> int | None:
     """Where what was opened ends; None where that cannot be known yet."""
-    if opener in OPENERS:
+    if opener[-1] in OPENERS:
         bracket = brackets.at(inside)
         return None if bracket.open else bracket.end
     closer = _CLOSERS[opener].search(text, inside)

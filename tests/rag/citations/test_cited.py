@@ -99,6 +99,37 @@ def test_numbers_of_nothing() -> None:
     assert run("Keep them safe [1-9].")[2]["no_such_excerpt"] == 1
 
 
+def test_references_that_cannot_be_read() -> None:
+    said = "Rotate keys every year【4:0†source】 and keep them safe 【5:1†keys.pdf】. Tea is a drink [see 2]."
+    text, quoted, dropped = run(said)
+    assert text == "Rotate keys every year and keep them safe. Tea is a drink [2]." and len(quoted) == 1
+    assert dropped == {"malformed": 2}
+    assert run(r"Keys are rotated each year \[1\]. It is so \[7\], or so [p. 9].") == (
+        "Keys are rotated each year [1]. It is so, or so.", ["Rotate keys every year."], {"no_such_excerpt": 2},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("begun", [' [1: "Rotate ke', ' [1: "Rotate', " [1", " ["])
+def test_a_reference_that_was_cut_off(begun: str) -> None:
+    pieces = [Piece(f"Tea is a drink [2]. Rotate keys every year{begun}"), Piece(finish="length")]
+    found = cited(pieces, PROMPT, STORED)
+    check(found)
+    assert found.text == "Tea is a drink [2]. Rotate keys every year" and dict(found.dropped) == {"malformed": 1}
+    whole = cited([pieces[0], Piece(finish="stop")], PROMPT, STORED)
+    assert "malformed" not in whole.dropped and whole.text.endswith(begun)
+
+
+def test_a_quotation_alone_and_a_reference_that_was_cut_off() -> None:
+    found = cited([Piece('[1: "Rotate keys"] [1: "Kee', finish="length")], PROMPT, STORED)
+    check(found)
+    assert found.text == "“Rotate keys” [1]" and dict(found.dropped) == {"malformed": 1}
+
+
+def test_an_escaped_number_of_the_source_stays() -> None:
+    found = cited(r"Then arr\[2\] is printed.", TALL, {**STORED, "code": CODE})
+    assert found.text == r"Then arr\[2\] is printed." and not found.dropped
+
+
 def test_a_reference_after_the_stop_or_before_the_sentence() -> None:
     text, quoted, _ = run("Rotate keys every year. [1] Keep it dry. [2]")
     assert text == "Rotate keys every year. [1] Keep it dry. [2]"
@@ -278,7 +309,7 @@ def test_who_writes_references_right_behind_words_writes_no_index() -> None:
 OWN = [
     "data[0]", "arr[7]", "[x]", "[text](https://x.y/z)", "[2024](https://x.y)", "x²", "f(x)[1]", "to", "a_b[2]", "is.",
     "[0, 1]", "1889.[12]", "It is tall.[3]", "Then see the notes [1] there, or [2].", "`v[1]`", "\n", "arr[2]", "(3)",
-    "[the text][1]", "y = [1, 2]", "argv[1]", "[sic]", "[", "]", "...", "[a1]", "[1.",
+    "[the text][1]", "y = [1, 2]", "argv[1]", "[sic]", "[", "]", "...", "[a1]", "[1.", r"data\[0\]", "[12:30]",
 ]  # fmt: skip
 
 
@@ -294,7 +325,21 @@ WORDS = st.sampled_from([*KEYS.split(), *TEA.split(), *ODD])
 QUOTE = st.lists(WORDS, max_size=6).map(" ".join)
 MARK = st.one_of(
     st.sampled_from(
-        ["[1]", "[2, 3]", "[1-9]", "[0]", "【3】", "¹", "²³", "[passage 2]", "[1](https://x.y)", "[99999]"]
+        [
+            "[1]",
+            "[2, 3]",
+            r"\[7\]",
+            "【4:0†source】",
+            "[see 8]",
+            "[1-9]",
+            "[0]",
+            "【3】",
+            "¹",
+            "²³",
+            "[passage 2]",
+            "[1](https://x.y)",
+            "[99999]",
+        ]
     ),
     st.builds(lambda n, quote: f'[{n}: "{quote}"]', st.integers(0, 5), QUOTE),
     st.builds(lambda n, quote: f'"{quote}" [{n}]', st.integers(0, 5), QUOTE),

@@ -48,6 +48,10 @@ def checked(text: str) -> object:
     return cited(text, PROMPT, {"a": STORED})
 
 
+def cut_off(text: str) -> object:
+    return parse_markers(text.removesuffix("x [1]."), 3, cut=True)
+
+
 def check(work: Callable[[str], object], begin: str, unit: str) -> None:
     def text(size: int) -> str:
         return begin + unit * (size // len(unit)) + "x [1]."
@@ -64,11 +68,14 @@ def check(work: Callable[[str], object], begin: str, unit: str) -> None:
         ('The loop [1: "', "x = a[i][j]\n"),
         ("", '[1 "'),
         ("", '1:"[1:";'),
+        ("", "【4:0†so"),
+        ("", "\\[1\\"),
+        ("", 'a[1: "'),
         ("", '"a"[1]'),
         ("", "`"),
     ],
 )
-@pytest.mark.parametrize("work", [parsed, streamed, checked])
+@pytest.mark.parametrize("work", [parsed, streamed, checked, cut_off])
 def test_hostile_answers(work: Callable[[str], object], begin: str, unit: str) -> None:
     check(work, begin, unit)
 

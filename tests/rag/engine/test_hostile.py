@@ -54,6 +54,16 @@ def test_a_server_that_sends_anything(kb: Index, server: LlmSimulator, mode: str
     assert "Dogs may come to the office." in answer.text and answer.finish == "stop"
 
 
+def test_a_server_that_ends_inside_a_reference(kb: Index, server: LlmSimulator) -> None:
+    server.modes = ["cut mark", "cut mark"]
+    generator = OpenAIGenerator(server.url, "reader", timeout_s=5.0, key="")
+    engine = Engine(kb, generator=generator, require_citations=False)
+    answer = engine.ask(QUESTION)
+    assert answer.text.endswith("Dogs may come to the office.") and answer.finish == "length"
+    assert answer.dropped == {"malformed": 1} and not answer.citations
+    assert shown(engine) == answer.text
+
+
 def test_references_alone_are_no_answer(kb: Index, server: LlmSimulator) -> None:
     server.modes = ["references alone"]
     generator = OpenAIGenerator(server.url, "reader", timeout_s=5.0, key="")

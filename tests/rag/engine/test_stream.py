@@ -35,6 +35,7 @@ BITS = [
     "Dogs may come ", "[1]", ' [2: "its words"]', ". ", "【1】", "`argv[1]`", "```\ncode[2]\n```", "²", " and cats",
     "\n\n", "[none]", " [1, 2]", '"its words" [1]', "[1](https://x.y)", " x", "[", "`", "(", ")", "\"",
     "data[0]", " a_b[1]", "= [1]", "[0, 1]", " office[2]", "f(x)[1]", "[7]", "[text][1]", "m", "1",
+    "【4:0†source】", "\\[1\\]", "[see 1]", "\\",
 ]  # fmt: skip
 
 LOOSE = str.maketrans("[]²", "()2")
@@ -86,14 +87,18 @@ def test_wrong_arguments_are_told_before_the_first_event(kb: Index) -> None:
         Engine(kb).stream(QUESTION, depth=3)  # type: ignore[call-arg]
 
 
-@given(st.lists(st.sampled_from(BITS), max_size=9).map("".join), st.lists(st.integers(1, 7), min_size=60, max_size=60))
-def test_pieces_show_what_the_whole_would_without_references(text: str, sizes: list[int]) -> None:
+@given(
+    st.lists(st.sampled_from(BITS), max_size=9).map("".join),
+    st.lists(st.integers(1, 7), min_size=60, max_size=60),
+    st.booleans(),
+)
+def test_pieces_show_what_the_whole_would_without_references(text: str, sizes: list[int], cut: bool) -> None:
     shown, out, place = Unmarked(2), [], 0
     for size in sizes:
         out.append(shown.more(text[place : place + size]))
         place += size
-    out += [shown.more(text[place:]), shown.end()]
-    told = ["".join("".join(each).split()).translate(LOOSE) for each in (out, parse_markers(text, 2).text)]
+    out += [shown.more(text[place:]), shown.end(cut=cut)]
+    told = ["".join("".join(each).split()).translate(LOOSE) for each in (out, parse_markers(text, 2, cut=cut).text)]
     assert told[0] == told[1]
 
 
