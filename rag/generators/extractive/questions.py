@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 from spaniel.retrieval.policies.features.words import content_words
 
-__all__ = ["KINDS", "Kind", "kind_of", "said_words", "spans_of_kind"]
+__all__ = ["KINDS", "Kind", "asks", "kind_of", "said_words", "spans_of_kind"]
 
 Kind = Literal["", "person", "place", "time", "number", "money", "name", "reason"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -23,6 +23,8 @@ _NUMBER_WORD = (
     "eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundreds?|thousands?|millions?|billions?|"
     "dozens?|half|twice|third|quarter)"
 )
+_WORDS = re.compile(r"\w+")
+_PHRASE = 4  # words; what is shorter than that is a phrase that an answer may hold
 _YEAR = r"(?:1\d{3}|20\d{2})(?:s|\b)"
 
 
@@ -117,3 +119,16 @@ def spans_of_kind(text: str, kind: Kind) -> Iterator[tuple[int, int]]:
     if kind in _SHOWN:
         for match in _SHOWN[kind].finditer(text):
             yield match.span()
+
+
+def asks(question: str, text: str) -> bool:
+    """Whether a text holds the question itself, word for word, of four words or more: it asks it and does not answer.
+
+    Example:
+        >>> asks("which errors can a caller meet?", 'kb.search("which errors can a caller meet?", k=3)')
+        True
+        >>> asks("which keys?", "Which keys are rotated?")
+        False
+    """
+    words = _WORDS.findall(question.lower())
+    return len(words) >= _PHRASE and f" {' '.join(words)} " in f" {' '.join(_WORDS.findall(text.lower()))} "

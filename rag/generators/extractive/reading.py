@@ -15,7 +15,7 @@ from .choice import of_length_1
 from .confidence import SIGNS, signs_of
 from .features import FEATURES, Asked, features_of
 from .frequencies import Rarity, english_rarity, rarity_among, rarity_in
-from .questions import kind_of, said_words
+from .questions import asks, kind_of, said_words
 from .sentences import Sentence, sentences_of
 from .settings import Weights
 from .spans import best_span
@@ -89,7 +89,7 @@ class Reader:
         terms = self.analyzer.tokens(said_words(prompt.question)) or self.analyzer.tokens(prompt.question)
         if not terms:
             return "the question has no word to look for"
-        sentences = sentences_of(prompt, self.analyzer)
+        sentences = [each for each in sentences_of(prompt, self.analyzer) if not asks(prompt.question, each.shown)]
         if not sentences:
             return "nothing was found to answer from"
         rarity, language = self._rarity(prompt.question, sentences), english_rarity() if self._is_english else None

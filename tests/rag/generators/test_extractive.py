@@ -278,3 +278,13 @@ def test_the_index_says_what_a_word_weighs() -> None:
 
 def test_examples() -> None:
     assert doctest.testmod(module).failed == 0 == doctest.testmod(questions).failed
+
+
+def test_a_sentence_that_asks_the_same_is_no_answer() -> None:
+    question = "how long are old keys kept?"
+    asked = "How long are old keys kept? Ask the office."
+    assert said(list(Extractive(max_sentences=1).generate(prompt(question, asked, KEYS)))) == (
+        "Old keys are kept for a month. [2]"
+    )
+    [only] = Extractive().generate(prompt("how long are old keys kept?", "How long are old keys kept?"))
+    assert only.finish == "abstain"
