@@ -137,6 +137,8 @@ def read_log(path: str | Path) -> ReadLog:
     try:
         with Path(path).open("rb") as stream:
             for number, line in enumerate(iter(lambda: stream.readline(_MOST_LINE + 1), b""), 1):
+                if line == b"\n":  # closes what a writer that opened the file saw of another's line under way
+                    continue
                 try:
                     logged = _logged(line)
                 except (ValueError, RecursionError):

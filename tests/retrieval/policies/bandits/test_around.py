@@ -223,3 +223,17 @@ def test_threads_and_writers_share_a_file(tmp_path: Path) -> None:
         list(pool.map(write, range(4)))
     found = read_log(path)
     assert len(found.entries) == 200 and not found.damaged
+
+
+def test_a_log_opened_while_another_line_is_under_way_loses_and_damages_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "log.jsonl"
+    with DecisionLog(path) as first:
+        first.append(Decision("1", "a", ("a", "b"), (0.5, 0.5)), {"quality": 1.0})
+        # The second sees only a part of the line of the first, which is whole a moment later.
+        monkeypatch.setattr("os.pread", lambda file, n, place: b"}")
+        with DecisionLog(path) as second:
+            second.append(Decision("2", "a", ("a", "b"), (0.5, 0.5)), {"quality": 1.0})
+    found = read_log(path)
+    assert ([each.decision.id for each in found.entries], found.damaged) == (["1", "2"], ())
