@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDERS = {"retrieval", "models", "index", "rerank", "rag", "eval", "_spaniel"}
+FOLDERS = {"retrieval", "models", "index", "rerank", "rag", "eval", "training", "_spaniel"}
 SOURCES = sorted(
     path for folder in (*FOLDERS, "tests", "benchmarks", "examples", "tools") for path in (ROOT / folder).rglob("*.py")
 )

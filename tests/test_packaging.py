@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = {
     "retrieval": "retrieval", "models": "models", "index": "index", "rerank": "rerank", "rag": "rag", "eval": "eval",
-    "": "_spaniel",
+    "training": "training", "": "_spaniel",
 }  # fmt: skip
 
 OF_AN_EXTRA = {
