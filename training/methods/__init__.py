@@ -1,0 +1,1 @@
+"""What the loop drives: one method of training a module."""

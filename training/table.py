@@ -1,0 +1,86 @@
+"""The methods by name: what each trains, and where it stands; a closed table, so that no file or option names code."""
+
+import importlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from spaniel.retrieval.errors import InvalidInput, require
+
+if TYPE_CHECKING:
+    from .examples import TrainingSet
+
+__all__ = ["DEFAULT", "METHODS", "MethodEntry", "Trains", "check_method", "open_method"]
+
+Trains: TypeAlias = Literal["dense", "binary"]
+
+
+@dataclass(frozen=True, slots=True)
+class MethodEntry:
+    """One method.
+
+    Attributes:
+        home: `module:class` below `training/methods`. The class has
+            `open(sets, settings, *, model, vectors, offline) -> Method`: `model` is where training starts, None for the
+            model of the vectors; `vectors` names vectors of the indexes, None for those added first.
+        trains: what comes out is for vectors ("dense"), for codes of a bit a dimension ("binary"), or for either.
+        needs_vectors: it trains against the vectors of the index; the others may start from any model.
+        what: in a line of help.
+    """
+
+    home: str
+    trains: tuple[Trains, ...]
+    needs_vectors: bool
+    what: str
+
+
+METHODS: Mapping[str, MethodEntry] = {
+    "adore": MethodEntry(
+        "adore:Adore", ("dense", "binary"), True, "the query encoder alone, against the index as it is"
+    ),
+    "star": MethodEntry("star:Star", ("dense",), False, "both sides, with hard negatives of an earlier model"),
+    "in-batch": MethodEntry(
+        "in_batch:InBatch", ("dense",), False, "both sides, the other passages of a batch as negatives"
+    ),
+    "bpr": MethodEntry("bpr:Bpr", ("binary",), True, "a hash layer, and the encoders with it"),
+}
+
+DEFAULT: Mapping[Trains, str] = {"dense": "adore", "binary": "adore"}
+"""What is taken where nobody says: the method that leaves index and passages as they are, and takes minutes."""
+
+
+def check_method(name: str | None, trains: Trains) -> str:
+    """The method's name, that of the default when None.
+
+    Raises:
+        InvalidInput: there is none of this name, or it trains something else.
+    """
+    fitting = [each for each, entry in METHODS.items() if trains in entry.trains]
+    name = name or DEFAULT[trains]
+    if name not in METHODS:
+        raise InvalidInput("method", f"there is no {name!r}", hint=f"there are {', '.join(fitting)}")
+    if trains not in METHODS[name].trains:
+        meant = " or ".join(METHODS[name].trains)
+        raise InvalidInput("method", f"{name} is for {meant}, not for {trains}", hint=f"take {' or '.join(fitting)}")
+    return name
+
+
+def open_method(
+    sets: "Sequence[TrainingSet]",
+    settings: Any,
+    *,
+    model: str | None = None,
+    vectors: str | None = None,
+    offline: bool = False,
+) -> Any:
+    """The method that the settings name, with its models loaded.
+
+    Raises:
+        MissingExtra: torch or sentence-transformers is not installed.
+        ModelError, InvalidInput: the model cannot be trained so, or is not that of the index.
+    """
+    require("torch", extra="train")
+    require("sentence_transformers", extra="train")
+    module, _, name = METHODS[settings.method].home.partition(":")
+    kind = getattr(importlib.import_module(f"spaniel.training.methods.{module}"), name)
+    return kind.open(sets, settings, model=model, vectors=vectors, offline=offline)
