@@ -4,6 +4,8 @@ Only weights in safetensors are read and no code of a model is run: `trust_remot
 asks for.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import Any, Literal
@@ -84,12 +86,26 @@ def load_local(kind: Literal["SentenceTransformer", "CrossEncoder"], folder: Pat
     """
     library = require("sentence_transformers", extra="torch")
     try:
-        return getattr(library, kind)(
-            str(folder),
-            device=device,
-            trust_remote_code=False,
-            local_files_only=True,
-            model_kwargs={"use_safetensors": True},
-        )
+        with _quiet():
+            return getattr(library, kind)(
+                str(folder),
+                device=device,
+                trust_remote_code=False,
+                local_files_only=True,
+                model_kwargs={"use_safetensors": True},
+            )
     except Exception as error:
         raise ModelError(f"{folder}: sentence-transformers cannot load it ({error})") from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the bar that transformers shows while it reads weights."""
+    logging = require("transformers", extra="torch").utils.logging
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
