@@ -25,7 +25,10 @@ OF_AN_EXTRA = {
     "serve": [
         f"spaniel.rerank.serve.{name}" for name in ("answers", "app", "body", "heads", "protocol", "run", "watching")
     ],
-    "train": [f"spaniel.training.{name}" for name in ("tower",)],
+    "train": [
+        "spaniel.training.schedule",
+        "spaniel.training.tower",
+    ],
 }
 """Modules that are of no use without an extra, and import it."""
 

@@ -1,0 +1,118 @@
+"""What the loop drives: a method knows its model, its data and its loss; the loop knows steps, checkpoints and dev.
+
+A method is a subclass of `Method`, which brings what most of them need not say (`definition`, `state`, `restore`).
+Everything in it must be a function of the settings, the data and the weights: what is drawn at random is drawn from
+(seed, epoch) or (seed, step), never from how long something took or in which process it runs, so that a training that
+was killed and resumed equals one that was not.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spaniel.retrieval.types import JSON
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["DevScores", "Loss", "Method", "dev_mean"]
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """The loss of one batch, or of one piece of it.
+
+    Attributes:
+        total: float32 (), what is minimised, with its gradient.
+        parts: name -> value of its terms, for curves; empty when there is one.
+        weight: over how much `total` is a mean (questions, pairs); pieces of one batch are put together by it. 0: over
+            the examples that were asked for.
+    """
+
+    total: "torch.Tensor"
+    parts: Mapping[str, float] = field(default_factory=dict)
+    weight: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DevScores:
+    """How good the held-out questions of one set are answered.
+
+    Attributes:
+        values: float64 (questions,), the measure of each, in the order of the set's `dev`; the same at every evaluation.
+        measure: its name.
+    """
+
+    values: NDArray[np.float64]
+    measure: str = "nDCG@10"
+
+    @property
+    def mean(self) -> float:
+        """Over the questions; 0 when there is none."""
+        return float(self.values.mean()) if len(self.values) else 0.0
+
+
+def dev_mean(scores: Mapping[str, DevScores]) -> float | None:
+    """What early stopping goes by: the mean over the sets of each set's mean; None without a question held out."""
+    means = [one.mean for one in scores.values() if len(one.values)]
+    return sum(means) / len(means) if means else None
+
+
+class Method(Protocol):
+    """A way to train. Subclass it: the last three members have bodies that suit most.
+
+    Attributes:
+        name: as the command line calls it.
+        splittable: whether `loss` may be asked for a piece of a batch (`TrainSettings.micro_batch`). Not where the
+            examples of a batch are each other's negatives.
+    """
+
+    name: str
+    splittable: bool = False
+
+    def module(self) -> "torch.nn.Module":
+        """Everything that trains: its parameters and persistent buffers are what a checkpoint saves. Always the same
+        object."""
+        ...
+
+    def n_examples(self) -> int:
+        """Questions of all sets together; the loop numbers them 0 to n - 1."""
+        ...
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Called once before the first batch of an epoch (from 0); mines anew where the method does."""
+        ...
+
+    def loss(self, places: Sequence[int], step: int) -> Loss:
+        """Of these examples (numbers below `n_examples()`).
+
+        Args:
+            step: optimiser steps made before, from 0.
+        """
+        ...
+
+    def evaluate(self) -> Mapping[str, DevScores]:
+        """Set name -> scores of its held-out questions, with the weights as they are. Changes nothing."""
+        ...
+
+    def write(self, out: Path, facts: Mapping[str, Any]) -> None:
+        """The model directory, whole or not at all, with the weights as they are (`training/output.py`)."""
+        ...
+
+    def definition(self) -> Mapping[str, JSON]:
+        """What the run is a function of besides settings and starting weights, such as hashes of data and indexes. A
+        resume that finds another value is an error that names the key."""
+        return {}
+
+    def state(self) -> Mapping[str, NDArray[Any]]:
+        """What `begin_epoch` made by the weights of that time, such as mined negatives: name -> array, for the
+        checkpoint. Empty when it can be made again from (seed, epoch)."""
+        return {}
+
+    def restore(self, epoch: int, state: Mapping[str, NDArray[Any]]) -> None:
+        """In place of `begin_epoch(epoch)` when a run is resumed in the middle of that epoch."""
+        self.begin_epoch(epoch)
