@@ -43,7 +43,7 @@ class DevScores:
     """How good the held-out questions of one set are answered.
 
     Attributes:
-        values: float64 (questions,), the measure of each, in the order of the set's `dev`; the same at every evaluation.
+        values: float64 (questions,), the measure of each, in the order of the set's `dev`.
         measure: its name.
     """
 

@@ -12,10 +12,20 @@ from typing import Any, Literal, get_args
 from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.types import JSON
 
-__all__ = ["DEFAULTS", "METHODS", "OPTIONS_OF", "Append", "Bf16", "MethodName", "TrainSettings", "Weight", "settings_for"]
+__all__ = [
+    "DEFAULTS",
+    "METHOD_NAMES",
+    "OPTIONS_OF",
+    "Append",
+    "Bf16",
+    "MethodName",
+    "TrainSettings",
+    "Weight",
+    "settings_for",
+]
 
 MethodName = Literal["adore", "star", "in-batch", "bpr"]
-METHODS: tuple[MethodName, ...] = get_args(MethodName)
+METHOD_NAMES: tuple[MethodName, ...] = get_args(MethodName)
 Bf16 = Literal["auto", "on", "off"]
 Weight = Literal["mrr", "ndcg"]
 Append = Literal["none-found", "missing"]
@@ -139,7 +149,7 @@ class TrainSettings:
 
 
 _ONE_OF: Mapping[str, tuple[str, ...]] = {
-    "method": METHODS, "bf16": get_args(Bf16), "weight": get_args(Weight), "append": get_args(Append),
+    "method": METHOD_NAMES, "bf16": get_args(Bf16), "weight": get_args(Weight), "append": get_args(Append),
 }  # fmt: skip
 _WHOLE: Mapping[str, tuple[int, int]] = {
     "epochs": (1, 10_000), "batch": (1, 1 << 16), "micro_batch": (0, 1 << 16), "seed": (0, (1 << 31) - 1),
@@ -194,8 +204,8 @@ def settings_for(method: str, **given: Any) -> TrainSettings:
         InvalidInput: an unknown method or name (the nearest is named), an option of another method, or a value that
             cannot be.
     """
-    if method not in METHODS:
-        raise InvalidInput("method", f"{method!r} is not one of {', '.join(METHODS)}")
+    if method not in METHOD_NAMES:
+        raise InvalidInput("method", f"{method!r} is not one of {', '.join(METHOD_NAMES)}")
     name: MethodName = method
     _check_names(given)
     for option, methods in OPTIONS_OF.items():
