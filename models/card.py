@@ -21,7 +21,14 @@ Precision = Literal["fp32", "int8"]
 
 _MAX_DIMENSION = 1 << 16
 _MAX_LENGTH = 1 << 20
-_MAX_LETTERS = {"name": 1024, "source": 4096, "sha256": 128, "query_prompt": 1 << 16, "passage_prompt": 1 << 16}
+_MAX_LETTERS = {
+    "name": 1024,
+    "source": 4096,
+    "sha256": 128,
+    "query_sha256": 128,
+    "query_prompt": 1 << 16,
+    "passage_prompt": 1 << 16,
+}
 _NOT_COMPARED = ("name", "source", "runtime", "precision")
 _KINDS = {
     "name": str,
@@ -36,6 +43,7 @@ _KINDS = {
     "passage_prompt": str,
     "precision": str,
 }
+_OPTIONAL = {"query_sha256": str}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +61,8 @@ class ModelCard:
         max_length: tokens after which a text is cut, special ones included; 0 when unknown.
         query_prompt, passage_prompt: put before the text of either kind.
         precision: "fp32" or "int8"; no part of its identity, for the two agree within their parity gate.
+        query_sha256: as `sha256`, of the tower that encodes queries where that is another; empty where one tower
+            encodes both, and then it does not stand in a manifest.
     """
 
     name: str
@@ -66,16 +76,23 @@ class ModelCard:
     query_prompt: str = ""
     passage_prompt: str = ""
     precision: Precision = "fp32"
+    query_sha256: str = ""
 
-    def differences(self, other: "ModelCard") -> list[str]:
-        """One clause for each thing that makes the vectors of the two incomparable."""
-        compared = [field.name for field in fields(self) if field.name not in _NOT_COMPARED]
+    def differences(self, other: "ModelCard", *, queries: bool = True) -> list[str]:
+        """One clause for each thing that makes the vectors of the two incomparable.
+
+        Args:
+            queries: the tower of queries counts; else any goes that stands over the same passages.
+        """
+        left_out = _NOT_COMPARED if queries else (*_NOT_COMPARED, "query_sha256")
+        compared = [field.name for field in fields(self) if field.name not in left_out]
         pairs = [(name, getattr(self, name), getattr(other, name)) for name in compared]
         return [f"{name} {mine!r} against {theirs!r}" for name, mine, theirs in pairs if mine != theirs]
 
     def to_json(self) -> dict[str, JSON]:
         """As it stands in a manifest."""
-        return asdict(self)
+        found = asdict(self)
+        return found if self.query_sha256 else {name: found[name] for name in _KINDS}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "ModelCard":
@@ -84,9 +101,11 @@ class ModelCard:
         Raises:
             ValueError: a key is missing or unknown, or its value is of another type or none of those it can have.
         """
-        if set(data) != set(_KINDS):
+        if not set(_KINDS) <= set(data) <= set(_KINDS | _OPTIONAL):
             raise ValueError(f"a model has the keys {sorted(_KINDS)}, not {sorted(data)}")
-        for name, kind in _KINDS.items():
+        for name, kind in (_KINDS | _OPTIONAL).items():
+            if name not in data:
+                continue
             if type(data[name]) is not kind:
                 raise ValueError(f"{name} of a model is {data[name]!r}; it must be of type {kind.__name__}")
         if not 1 <= data["dimension"] <= _MAX_DIMENSION:
@@ -97,23 +116,24 @@ class ModelCard:
             if data[name] not in get_args(words):
                 raise ValueError(f"{name} of a model is {data[name]!r}; it must be one of {get_args(words)}")
         for name, limit in _MAX_LETTERS.items():
-            if len(data[name]) > limit:
+            if len(data.get(name, "")) > limit:
                 raise ValueError(f"{name} of a model has {len(data[name])} letters; {limit} are allowed")
         return cls(**data)
 
 
-def check_same(made_with: ModelCard, given: ModelCard, where: str) -> None:
+def check_same(made_with: ModelCard, given: ModelCard, where: str, *, queries: bool = True) -> None:
     """Refuse an encoder whose vectors do not fit what is stored.
 
     Args:
         made_with: what the stored vectors were encoded with.
         given: what is about to encode queries or more passages.
         where: names the index, for the error.
+        queries: the tower of queries has to be the same; else any over the same passages will do.
 
     Raises:
         ModelError: they differ; the message says in what, the hint what to do.
     """
-    found = made_with.differences(given)
+    found = made_with.differences(given, queries=queries)
     if found:
         error = ModelError(f"{where}: made with {made_with.name!r}, asked with {given.name!r}: {'; '.join(found)}")
         again = f"spaniel index add-dense INDEX {quote(given.source)}"

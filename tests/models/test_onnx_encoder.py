@@ -13,7 +13,7 @@ import pytest
 from contracts.small_model import WORDS, small_bert, write_json
 
 from spaniel.models import kept
-from spaniel.models.card import ModelCard
+from spaniel.models.card import ModelCard, check_same
 from spaniel.models.encoders.open import open_encoder
 from spaniel.models.graph.export import export
 from spaniel.models.text import clean
@@ -305,6 +305,23 @@ def test_values_that_no_card_can_have() -> None:
     for change in [*wrong, {"source": "x" * 5000}, {"name": "x" * 5000}]:
         with pytest.raises(ValueError, match=next(iter(change))):
             ModelCard.from_json(good | change)
+
+
+def test_a_tower_of_its_own_for_queries() -> None:
+    start = ModelCard("m", "m", "onnx", "ab", 4)
+    trained = replace(start, query_sha256="cd")
+    assert "query_sha256" not in start.to_json(), "manifests of models with one tower are as they were"
+    assert ModelCard.from_json(start.to_json()) == start
+    assert ModelCard.from_json(trained.to_json()) == trained
+    assert start.differences(trained) == ["query_sha256 '' against 'cd'"]
+    assert start.differences(trained, queries=False) == []
+    check_same(start, trained, "kb", queries=False)
+    with pytest.raises(ModelError, match="query_sha256"):
+        check_same(start, trained, "kb")
+    assert start.differences(replace(trained, sha256="ef"), queries=False) == ["sha256 'ab' against 'ef'"]
+    for value in ("x" * 129, 3):
+        with pytest.raises(ValueError, match="query_sha256"):
+            ModelCard.from_json(start.to_json() | {"query_sha256": value})
 
 
 def test_a_name_longer_than_any(cache: Path) -> None:
