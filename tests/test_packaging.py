@@ -26,6 +26,13 @@ OF_AN_EXTRA = {
         f"spaniel.rerank.serve.{name}" for name in ("answers", "app", "body", "heads", "protocol", "run", "watching")
     ],
     "train": [
+        "spaniel.training.losses.bpr",
+        "spaniel.training.losses.codes",
+        "spaniel.training.losses.in_batch",
+        "spaniel.training.losses.lambda_rank",
+        "spaniel.training.losses.pairs",
+        "spaniel.training.losses.relevance",
+        "spaniel.training.losses.star",
         "spaniel.training.schedule",
         "spaniel.training.tower",
     ],
