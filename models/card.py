@@ -82,9 +82,11 @@ class ModelCard:
         """One clause for each thing that makes the vectors of the two incomparable.
 
         Args:
-            queries: the tower of queries counts; else any goes that stands over the same passages.
+            queries: the tower of queries counts; else any goes that stands over the same passages, with a prompt of its
+                own. One tower with two prompts is two models all the same.
         """
-        left_out = _NOT_COMPARED if queries else (*_NOT_COMPARED, "query_sha256")
+        own = not queries and self.query_sha256 != other.query_sha256
+        left_out = (*_NOT_COMPARED, "query_sha256", "query_prompt") if own else _NOT_COMPARED
         compared = [field.name for field in fields(self) if field.name not in left_out]
         pairs = [(name, getattr(self, name), getattr(other, name)) for name in compared]
         return [f"{name} {mine!r} against {theirs!r}" for name, mine, theirs in pairs if mine != theirs]
@@ -141,4 +143,7 @@ def check_same(made_with: ModelCard, given: ModelCard, where: str, *, queries: b
             f"use {made_with.source!r}; or encode the index anew: {again} with --overwrite in place of the present "
             f"vectors, with --name NAME beside them"
         )
+        if not made_with.differences(given, queries=False):
+            ask = f"spaniel index query-model INDEX {quote(given.source)}"
+            error.hint = f"use the model as it was; or let the index be asked by what is there now: {ask}"
         raise error

@@ -23,6 +23,7 @@ import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import overload
@@ -250,8 +251,9 @@ def embed(
 
 
 def identity_of(card: ModelCard) -> str:
-    """A name for everything that decides a vector, to the last bit: precision too; a source only without a hash."""
-    parts = card.to_json()
+    """A name for everything that decides a passage's vector, to the last bit: precision too, a source only without a
+    hash, and no other tower for questions."""
+    parts = replace(card, query_sha256="").to_json()
     if card.sha256:
         del parts["name"], parts["source"]
     return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=12).hexdigest()

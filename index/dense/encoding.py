@@ -179,7 +179,7 @@ def encoders_for(
                 reason = f"the vectors of {name!r} were made elsewhere, and nothing here can encode more"
                 raise InvalidInput("dense", reason, hint=_GIVE_OR_DROP.format(name=name, where=where))
             encoder = chosen[name] if name in chosen else stack.enter_context(opened(dense.model, threads))
-            check_same(dense.model, encoder.card, where)
+            check_same(dense.model, encoder.card, where, queries=False)
             found[name] = encoder
         yield found
 
@@ -187,9 +187,11 @@ def encoders_for(
 def _chosen(settings: Mapping[str, DenseSettings], given: Given, where: str) -> Mapping[str, Encoder]:
     """Name -> encoder, of the parts that were given one."""
     if isinstance(given, Encoder):
-        fits = {name: given for name, dense in settings.items() if not dense.model.differences(given.card)}
+        fits = {
+            name: given for name, dense in settings.items() if not dense.model.differences(given.card, queries=False)
+        }
         if settings and not fits:
-            check_same(next(iter(settings.values())).model, given.card, where)
+            check_same(next(iter(settings.values())).model, given.card, where, queries=False)
         return fits
     if unknown := sorted(set(given or {}) - set(settings)):
         there = ", ".join(settings) or "none"

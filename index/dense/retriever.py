@@ -83,8 +83,9 @@ class DenseRetriever(Stage):
     Args:
         segments: in any order; their parts have one dimension and scores that can be compared.
         card: the model that made the vectors.
-        encoder: for queries without a vector; None to open one from the card when first needed.
-        open_encoder: how to open it.
+        encoder: for queries without a vector; None to open one when first needed. It may have a tower of its own for
+            queries, as long as its passages are those of the card.
+        open_encoder: how to open one: given the card, or what is to ask in its place.
         where: names the index in errors.
         depth: results when `k` is None.
         candidates: how many are scored again against the vectors on disk; of no use to stores that score exactly.
@@ -94,7 +95,7 @@ class DenseRetriever(Stage):
         doubt: how much larger its unit is than the similarities say; 1 for a model that reads the passages' language.
 
     Raises:
-        ModelError: the encoder is another model than the card's.
+        ModelError: the encoder makes other vectors of passages than the card's.
         InvalidInput: an option out of range.
     """
 
@@ -242,7 +243,7 @@ class DenseRetriever(Stage):
         if not texts:
             return []
         encoder = self._opened()
-        if self.card.runtime == "endpoint":  # a request each would cost a round trip each
+        if encoder.card.runtime == "endpoint":  # a request each would cost a round trip each
             return list(self._counted(encoder, texts))
         return self._each(lambda text: self._counted(encoder, [text])[0], texts)
 
@@ -275,7 +276,7 @@ class DenseRetriever(Stage):
             return self._encoder
 
     def _take(self, encoder: Encoder) -> None:
-        check_same(self.card, encoder.card, self._where)
+        check_same(self.card, encoder.card, self._where, queries=False)
         self._encoder = encoder
 
     def _found(self, sought: list[_Sought], k: int, allowed: list[NDArray[np.bool_] | None]) -> list[Ranking]:
