@@ -100,7 +100,12 @@ class Method(Protocol):
         ...
 
     def write(self, out: Path, facts: Mapping[str, Any]) -> None:
-        """The model directory, whole or not at all, with the weights as they are (`training/output.py`)."""
+        """The model directory, whole or not at all, with the weights as they are (`training/output.py`).
+
+        Args:
+            facts: "trained_from", a JSON object for spaniel.json; "extra_files", path below `out` -> bytes (run card,
+                curve, report): both go to `write_model` as they are.
+        """
         ...
 
     def definition(self) -> Mapping[str, JSON]:
