@@ -1,0 +1,80 @@
+"""Of what a retriever found for a question, the passages that may be negatives, in the order they will be looked at."""
+
+from collections import Counter
+from dataclasses import dataclass
+from hashlib import blake2b
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spaniel.retrieval.types import Ranking
+from spaniel.training.examples import Example
+
+from .settings import MiningSettings
+
+__all__ = ["Candidates", "candidates", "generator", "searched_depth"]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """What is left for one question.
+
+    Attributes:
+        ordinals: int64 (m,), in the order to be looked at.
+        rank: ordinal -> rank among the passages not known, which "hardest first" goes by.
+        positives: ordinals of the positives, those that were found first, by rank, then the others.
+        counts: how many were left out, and why.
+    """
+
+    ordinals: NDArray[np.int64]
+    rank: dict[int, int]
+    positives: tuple[int, ...]
+    counts: Counter[str]
+
+
+def searched_depth(example: Example, settings: MiningSettings) -> int:
+    """How deep the search must go, so that every rank of the range is found whatever stands between."""
+    return settings.rank_range[1] + len(example.positives) + len(example.negatives)
+
+
+def candidates(example: Example, ranking: Ranking, settings: MiningSettings, *, by_scores: bool) -> Candidates:
+    """What may be a negative, before anybody has looked at a text.
+
+    Margins need no score of a positive that was not found: everything found stands above it, so nothing passes. (True
+    of a retriever that finds all there is. One that may miss a near passage, such as a graph, may lose negatives.)
+
+    Args:
+        ranking: at least `searched_depth` deep, or all there is; what is deeper changes nothing.
+        by_scores: the margins are about the retriever's scores, not a judge's.
+    """
+    ranking = ranking[: searched_depth(example, settings)]
+    ids, scores = ranking.ids.astype(np.int64), ranking.scores.astype(np.float64)
+    positive = np.isin(ids, np.fromiter(example.positives, np.int64))
+    known = positive | np.isin(ids, np.array(example.negatives, np.int64))
+    first, end = settings.rank_range
+    others = np.flatnonzero(~known)[first:end]
+    counts = Counter(positives_found=int(positive.sum()), candidates=len(others))
+    if by_scores and settings.has_margin:
+        bound = _bound(example, scores[positive].tolist(), settings)
+        kept = others[scores[others] <= bound]
+        counts["margin"] = len(others) - len(kept)
+        counts["questions_positive_not_found"] = int(bound == -np.inf)
+        others = kept
+    rank = {int(ids[place]): int(place) for place in others}
+    ordinals = ids[others]
+    if settings.sampling == "random":
+        ordinals = generator(example, settings.seed, "sampling").permutation(ordinals)
+    found = ids[positive].tolist()
+    return Candidates(ordinals, rank, (*found, *(n for n in example.positives if n not in set(found))), counts)
+
+
+def _bound(example: Example, found: list[float], settings: MiningSettings) -> float:
+    """The highest score of a negative; minus infinity where the positive that it goes by was not found."""
+    missing = len(found) < len(example.positives) if settings.against == "worst" else not found
+    return -np.inf if missing else settings.highest(settings.reference(found))
+
+
+def generator(example: Example, seed: int, purpose: str) -> np.random.Generator:
+    """Chance of one question alone: whatever else is mined, and in which order, it draws the same."""
+    key = f"{seed}\0{purpose}\0{example.id}\0{example.text}".encode("utf-8", "surrogatepass")
+    return np.random.default_rng(int.from_bytes(blake2b(key, digest_size=16).digest(), "little"))
