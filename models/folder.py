@@ -5,7 +5,8 @@ model.safetensors (or shards)           the weights; or model.onnx / onnx/model.
 modules.json, 1_Pooling/config.json     pooling and normalisation (sentence-transformers)
 sentence_bert_config.json               max_seq_length, do_lower_case
 config_sentence_transformers.json       prompts
-spaniel.json                            there when the folder is an export of ours (`graph/export.py`)
+spaniel.json                            there when the folder is an export of ours (`graph/export.py`), or when training
+                                        wrote it (`towers.py`): then it is read as what sentence-transformers sees
 """
 
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from spaniel.retrieval.errors import ModelError
 
 from .graph.config import FAMILIES, CannotExport, read_config, read_json
 from .manifest import NAME, Manifest, read_manifest
+from .towers import read_towers
 
 __all__ = ["GRAPHS", "ModelFolder", "Prompts", "read_folder"]
 
@@ -104,7 +106,7 @@ def read_folder(path: str | Path) -> ModelFolder:
         error.hint = "make one with transformers: AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)"
         raise error
     longest = _longest(config)
-    exported = read_manifest(folder / NAME) if (folder / NAME).is_file() else None
+    exported = read_manifest(folder / NAME) if (folder / NAME).is_file() and read_towers(folder) is None else None
     asked = exported.max_length if exported is not None else 0
     return ModelFolder(
         path=folder,

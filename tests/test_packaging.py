@@ -33,6 +33,7 @@ OF_AN_EXTRA = {
         "spaniel.training.losses.pairs",
         "spaniel.training.losses.relevance",
         "spaniel.training.losses.star",
+        "spaniel.training.output",
         "spaniel.training.schedule",
         "spaniel.training.tower",
     ],

@@ -7,12 +7,13 @@ too, so that what is trained is what is served and equal seeds give equal weight
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sentence_transformers.sentence_transformer.modules import Dense
+from sentence_transformers.base.modules.module import Module
+from sentence_transformers.sentence_transformer.modules import Dense, Router
 from torch import Tensor, nn
 
 from spaniel.models.card import ModelCard
@@ -22,9 +23,11 @@ from spaniel.models.encoders.sentence_transformer import load
 from spaniel.models.folder import ModelFolder, read_folder
 from spaniel.models.graph.config import read_config
 from spaniel.models.graph.modules import read_modules
+from spaniel.models.graph.weights import Weights
 from spaniel.models.hub import locate
 from spaniel.models.text import clean
 from spaniel.models.tokens import Tokenizer
+from spaniel.models.towers import read_towers
 from spaniel.retrieval.cache import cache_folder
 from spaniel.retrieval.errors import InvalidInput, ModelError
 
@@ -35,10 +38,12 @@ class Tower(nn.Module):
     """Texts of one kind to vectors, with gradients.
 
     Args:
-        card, folder: see `open`.
+        card: of the model as it was opened.
+        folder: of the start, in hub format.
+        source: what is read of its tokenizer.
         kind: "query" or "passage"; decides the prompt.
         modules: of sentence-transformers, in the order they run.
-        tokenizer, padding: as the model is served.
+        max_length: tokens after which texts are cut.
 
     Attributes:
         card: of the start, so as it was opened: what is trained since then is not in it.
@@ -48,15 +53,21 @@ class Tower(nn.Module):
     """
 
     def __init__(
-        self, card: ModelCard, folder: ModelFolder, kind: Kind, modules: Sequence[nn.Module], max_length: int
+        self,
+        card: ModelCard,
+        folder: Path,
+        source: ModelFolder,
+        kind: Kind,
+        modules: Sequence[nn.Module],
+        max_length: int,
     ) -> None:
         super().__init__()
-        self.card, self.kind, self.folder = card, kind, folder.path
+        self.card, self.kind, self.folder, self.source = card, kind, folder, source
         self.prompt = card.query_prompt if kind == "query" else card.passage_prompt
         self.max_length, self.dimension = max_length, card.dimension
         self.layers = nn.ModuleList(modules)
-        self._tokenizer = Tokenizer(folder.tokenizer, max_length, padding=folder.padding, lower=folder.lower)
-        self._padding = folder.padding
+        self._tokenizer = Tokenizer(source.tokenizer, max_length, padding=source.padding, lower=source.lower)
+        self._padding = source.padding
         self.train(False)
 
     @classmethod
@@ -92,22 +103,30 @@ class Tower(nn.Module):
         with open_encoder(model, threads=1, cache=cache, offline=offline) as encoder:
             card = encoder.card
         located = locate(card.source, cache=cache_folder(cache), offline=offline)
-        folder = read_folder(located.folder)
-        _check_trainable(folder)
+        towers = read_towers(located.folder)
+        if towers is None:
+            source = read_folder(located.folder)
+            _check_trainable(source)
+        else:  # trained here, so it can be trained
+            source = read_folder((towers.query or towers.passage) if kind == "query" else towers.passage)
         if max_length is not None and not 8 <= max_length <= card.max_length:
             raise InvalidInput(
                 "max_length", f"{max_length}; it must be 8 to the {card.max_length} tokens of {card.name}"
             )
-        modules = list(load(folder.path, device=device).children())
-        tower = cls(card, folder, kind, modules, max_length or card.max_length).float()
-        for name, parameter in tower.named_parameters():
-            parameter.requires_grad_(".pooler." not in name)  # BERT's own head of the first token: no vector has it
+        modules = _modules(load(located.folder, device=device), kind)
+        tower = cls(card, located.folder, source, kind, modules, max_length or card.max_length).float()
+        _settle_pooler(tower)
         return tower
 
     @property
     def device(self) -> torch.device:
         """Where its weights are."""
         return next(self.parameters()).device
+
+    @property
+    def parts(self) -> list[Module]:
+        """The modules of sentence-transformers, in the order they run."""
+        return [cast(Module, self.layers[place]) for place in range(len(self.layers))]
 
     def train(self, mode: bool = True) -> "Tower":
         """Evaluation mode, whatever is asked for: dropout stays off."""
@@ -135,8 +154,8 @@ class Tower(nn.Module):
     def forward(self, features: Mapping[str, Tensor]) -> Tensor:
         """Vectors, float32 (n, dimension), with gradients; `open_encoder`'s to within 1e-4."""
         passed: dict[str, Any] = dict(features)
-        for layer in self.layers:
-            passed = layer(passed)
+        for part in self.parts:
+            passed = part(passed)
         vectors: Tensor = passed["sentence_embedding"]
         return vectors.float()
 
@@ -182,6 +201,31 @@ class Tower(nn.Module):
         )
         self.layers.append(made.to(self.device).eval())
         self.dimension = weight.shape[1]
+
+
+def _settle_pooler(tower: Tower) -> None:
+    """BERT's own head of the first token, which no vector has: it is not trained, and where the start's files lack it,
+    zeros stand for the random numbers that transformers makes, so that equal seeds write equal files."""
+    poolers = [parameter for name, parameter in tower.named_parameters() if ".pooler." in name]
+    places = {path.parent for path in tower.folder.rglob("model*.safetensors")} if poolers else set()
+    held = any("pooler." in name for place in places for name in _names(place))
+    for parameter in poolers:
+        parameter.requires_grad_(False)
+        if not held:
+            parameter.data.zero_()
+
+
+def _names(folder: Path) -> list[str]:
+    with Weights(folder) as weights:
+        return weights.names
+
+
+def _modules(model: nn.Module, kind: Kind) -> list[nn.Module]:
+    """The modules that texts of this kind go through."""
+    modules = list(model.children())
+    if not isinstance(modules[0], Router):
+        return modules
+    return list(modules[0].sub_modules["query" if kind == "query" else "document"].children())
 
 
 def _check_trainable(folder: ModelFolder) -> None:

@@ -52,7 +52,10 @@ class Encoder(Closing, ABC):
 
     Attributes:
         card: what decides its vectors; stands in the manifest of every index made with it.
+        codes: "sign" where training made the signs of its passages' vectors their codes (BPR); None for all others.
     """
+
+    codes: Literal["sign"] | None = None
 
     def __init__(self, card: ModelCard) -> None:
         self.card = card

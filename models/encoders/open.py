@@ -21,6 +21,7 @@ from spaniel.models.identity import folder_identity
 from spaniel.models.kept import kept_export
 from spaniel.models.session import Device, check_provider
 from spaniel.models.tokens import Tokenizer
+from spaniel.models.towers import Towers, read_towers
 from spaniel.retrieval.cache import cache_folder
 from spaniel.retrieval.errors import InvalidInput, MissingExtra, ModelError
 
@@ -29,6 +30,7 @@ from .endpoint import EndpointEncoder, check_trusted, endpoint_key, endpoint_url
 from .http_json import Poster
 from .onnx import OnnxEncoder, OnnxFiles
 from .sentence_transformer import SentenceTransformersEncoder, load
+from .towers import TwoTowers
 
 __all__ = ["Precision", "open_encoder"]
 
@@ -149,6 +151,8 @@ def _open(model: str | os.PathLike[str], options: _Options) -> Encoder:
     if text.startswith(("http://", "https://")) or options.runtime == "endpoint":
         return _open_endpoint(text, options)
     located = locate(model, cache=options.cache, offline=options.offline, on_progress=options.say)
+    if (towers := read_towers(located.folder)) is not None:
+        return _open_towers(located, towers, options)
     folder = read_folder(located.folder)
     reason = None if options.runtime else _why_not_onnx(folder)
     if options.runtime == "onnx" or (options.runtime is None and reason is None):
@@ -160,6 +164,26 @@ def _open(model: str | os.PathLike[str], options: _Options) -> Encoder:
     except MissingExtra as missing:
         missing.hint += f"; it runs models that ONNX Runtime cannot: {reason}" if reason is not None else ""
         raise
+
+
+def _open_towers(located: Located, towers: Towers, options: _Options) -> Encoder:
+    """What training wrote; its two towers as one encoder, where it has two."""
+    if options.runtime not in (None, "onnx"):
+        raise InvalidInput("runtime", f"{options.runtime!r}: {located.folder} was trained here, and is run by onnx")
+    passage = _open_tower(located, towers, towers.passage, options)
+    passage.codes = towers.codes
+    if towers.query is None:
+        return passage
+    try:
+        return TwoTowers(passage, _open_tower(located, towers, towers.query, options))
+    except BaseException:
+        passage.close()
+        raise
+
+
+def _open_tower(located: Located, towers: Towers, tower: Path, options: _Options) -> Encoder:
+    towers.check(tower, options.cache)
+    return _open_onnx(located, read_folder(tower), options)
 
 
 def _open_endpoint(source: str, options: _Options) -> Encoder:

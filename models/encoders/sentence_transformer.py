@@ -18,7 +18,7 @@ from spaniel.retrieval.errors import ModelError, require
 
 from .base import Encoded, Encoder, Kind
 
-__all__ = ["SentenceTransformersEncoder", "load", "load_local"]
+__all__ = ["SentenceTransformersEncoder", "load", "load_local", "quiet"]
 
 _BATCH = 32
 
@@ -86,7 +86,7 @@ def load_local(kind: Literal["SentenceTransformer", "CrossEncoder"], folder: Pat
     """
     library = require("sentence_transformers", extra="torch")
     try:
-        with _quiet():
+        with quiet():
             return getattr(library, kind)(
                 str(folder),
                 device=device,
@@ -99,13 +99,15 @@ def load_local(kind: Literal["SentenceTransformer", "CrossEncoder"], folder: Pat
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the bar that transformers shows while it reads weights."""
+def quiet() -> Iterator[None]:
+    """Without the bars that transformers shows while it reads and writes weights, and its table of those it misses."""
     logging = require("transformers", extra="torch").utils.logging
-    shown = logging.is_progress_bar_enabled()
+    shown, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
+    logging.set_verbosity_error()
     try:
         yield
     finally:
+        logging.set_verbosity(verbosity)
         if shown:
             logging.enable_progress_bar()

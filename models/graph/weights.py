@@ -46,6 +46,11 @@ class Weights:
         for name in self.files:
             self._tensors.update(_open(directory / name))
 
+    @property
+    def names(self) -> list[str]:
+        """Of the tensors."""
+        return list(self._tensors)
+
     def __contains__(self, name: str) -> bool:
         return name in self._tensors
 
