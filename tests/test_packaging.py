@@ -26,6 +26,10 @@ OF_AN_EXTRA = {
         f"spaniel.rerank.serve.{name}" for name in ("answers", "app", "body", "heads", "protocol", "run", "watching")
     ],
     "train": [
+        "spaniel.training.checkpoint",
+        "spaniel.training.computing",
+        "spaniel.training.definition",
+        "spaniel.training.loop",
         "spaniel.training.losses.bpr",
         "spaniel.training.losses.codes",
         "spaniel.training.losses.in_batch",
@@ -34,8 +38,13 @@ OF_AN_EXTRA = {
         "spaniel.training.losses.relevance",
         "spaniel.training.losses.star",
         "spaniel.training.output",
+        "spaniel.training.progress",
         "spaniel.training.schedule",
+        "spaniel.training.snapshots",
+        "spaniel.training.step",
+        "spaniel.training.tensor_file",
         "spaniel.training.tower",
+        "spaniel.training.train_state",
     ],
 }
 """Modules that are of no use without an extra, and import it."""

@@ -73,7 +73,7 @@ class Pace:
         """0 before the first step."""
         return 1 / self._example_s if self._example_s else 0.0
 
-    def eta_s(self, examples: int, evaluations: int) -> float:
+    def eta_s(self, examples: float, evaluations: float) -> float:
         """Seconds for so many more; 0 before the first step."""
         if not self._example_s:
             return 0.0

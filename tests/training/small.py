@@ -1,0 +1,89 @@
+"""A method small enough to be trained hundreds of times in a test: a linear map that learns which vectors are near."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from spaniel.retrieval.types import JSON
+from spaniel.training.method import DevScores, Loss, Method
+from spaniel.training.settings import TrainSettings, settings_for
+
+N_EXAMPLES, N_DEV, WIDTH = 22, 6, 5
+
+
+class Small(Method):
+    """Learns a linear map. Its negatives are mined by the weights at the beginning of each epoch, and each step draws
+    from torch's generator, so that a resume has to bring back both."""
+
+    name = "small"
+    splittable = True
+
+    def __init__(self, seed: int = 0, *, n_examples: int = N_EXAMPLES, dev: bool = True, data: str = "a") -> None:
+        draw = np.random.default_rng(seed)
+        torch.manual_seed(seed)
+        self.queries = torch.tensor(draw.normal(size=(n_examples + N_DEV, WIDTH)), dtype=torch.float32)
+        turn = torch.tensor(np.linalg.qr(draw.normal(size=(WIDTH, WIDTH)))[0], dtype=torch.float32)
+        self.passages = self.queries @ turn
+        self.layers = torch.nn.Sequential(torch.nn.Linear(WIDTH, WIDTH), torch.nn.LayerNorm(WIDTH))
+        self.layers.register_buffer("unused", torch.arange(3))
+        self.never = torch.nn.Parameter(torch.ones(2, 2))  # trains, but no loss reaches it
+        self.layers.register_parameter("never", self.never)
+        self.n, self.dev, self.data = n_examples, dev, data
+        self.mined: NDArray[np.int64] = np.zeros(0, np.int64)
+        self.begun: list[int] = []
+        self.seen: list[list[int]] = []
+
+    def module(self) -> torch.nn.Module:
+        return self.layers
+
+    def n_examples(self) -> int:
+        return self.n
+
+    def begin_epoch(self, epoch: int) -> None:
+        self.begun.append(epoch)
+        with torch.no_grad():
+            scores = self.layers(self.queries[: self.n]) @ self.passages[: self.n].T
+        self.mined = scores.fill_diagonal_(-torch.inf).argmax(1).numpy()
+
+    def state(self) -> Mapping[str, NDArray[Any]]:
+        return {"mined": self.mined}
+
+    def restore(self, epoch: int, state: Mapping[str, NDArray[Any]]) -> None:
+        self.mined = state["mined"]
+
+    def loss(self, places: Sequence[int], step: int) -> Loss:
+        self.seen.append(list(places))
+        vectors = self.layers(self.queries[places])
+        noise = 0.01 * torch.rand(len(places))
+        good = (vectors * self.passages[places]).sum(1) + noise
+        bad = (vectors * self.passages[self.mined[places]]).sum(1)
+        each = torch.nn.functional.softplus(bad - good)
+        return Loss(each.mean(), {"good": float(good.mean().detach())})
+
+    def evaluate(self) -> Mapping[str, DevScores]:
+        if not self.dev:
+            return {}
+        scores = self.layers(self.queries[self.n :]) @ self.passages[self.n :].T
+        own = scores.softmax(1).diagonal()
+        return {"one": DevScores(own[:4].double().numpy()), "two": DevScores(own[4:].double().numpy())}
+
+    def write(self, out: Path, facts: Mapping[str, Any]) -> None:
+        raise NotImplementedError
+
+    def definition(self) -> Mapping[str, JSON]:
+        return {"data": self.data}
+
+
+def small_settings(**given: Any) -> TrainSettings:
+    """Two epochs of six steps."""
+    wanted = {"epochs": 2, "batch": 4, "learning_rate": 0.05, "patience": 0, "checkpoint_every": 0, "threads": 1}
+    return settings_for("adore", **{**wanted, **given})
+
+
+def weights(method: Small) -> dict[str, bytes]:
+    """Every parameter, to the bit."""
+    return {name: value.detach().numpy().tobytes() for name, value in method.layers.named_parameters()}
