@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from spaniel.index.index import Index as Index
     from spaniel.index.index import open_index as open
     from spaniel.index.optimize import optimize as optimize
+    from spaniel.index.query_model import set_query_model as set_query_model
     from spaniel.index.sparse.feedback import TermFeedback as TermFeedback
     from spaniel.index.vectors import add_vectors as add_vectors
     from spaniel.index.vectors import build_vectors as build_vectors
@@ -169,6 +170,7 @@ _HOME = {
     "read_policy": "retrieval.policies.bandits.table",
     "rerank": "rerank",
     "rrf": "retrieval.pipeline",
+    "set_query_model": "index.query_model",
     "update": "index.build",
     "verify": "index.check",
 }
@@ -249,6 +251,7 @@ __all__ = [
     "read_policy",
     "rerank",
     "rrf",
+    "set_query_model",
     "update",
     "verify",
 ]

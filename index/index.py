@@ -9,10 +9,12 @@ A reader keeps the generation it opened, whatever a writer does meanwhile; `reop
 
 import os
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
+from spaniel.models.card import ModelCard
 from spaniel.retrieval.closing import Closing
 from spaniel.retrieval.errors import IndexCorrupt, InvalidInput, InvalidQuery, MissingExtra, ModelError
 from spaniel.retrieval.pipeline import Pipeline
@@ -22,7 +24,7 @@ from spaniel.retrieval.types import JSON, Document, Passage, Query, QueryLike, S
 
 from .check import Report, verify
 from .chunking.rebuilt import text_of
-from .dense.of_index import OpenEncoders
+from .dense.asking import OpenEncoders, QueryModel, identity_of_queries
 from .dense.retriever import DenseRetriever
 from .manifest import Manifest
 from .retrievers import Retrievers
@@ -40,19 +42,24 @@ __all__ = ["Asks", "Index", "open_index"]
 Asks: TypeAlias = Literal["bm25", "dense", "hybrid"]
 
 
-def open_index(path: str | os.PathLike[str]) -> "Index":
+def open_index(path: str | os.PathLike[str], *, query_model: QueryModel | None = None) -> "Index":
     """Open the newest generation of an index.
+
+    Args:
+        query_model: encodes the questions as long as it is open, for the dense parts over whose passages it stands; see
+            `dense/asking.py`. By default what the index says.
 
     Raises:
         InvalidInput: `path` is no path.
         IndexNotFound: nothing was ever committed there.
         IndexCorrupt, IndexTooNew, IndexTooOld: it cannot be used.
+        ModelError, MissingExtra: the query model cannot be opened, or stands over none of the dense parts.
 
-    Cost: milliseconds, whatever its size; arrays are mapped, not read.
+    Cost: milliseconds, whatever its size; arrays are mapped, not read. A query model is loaded.
     """
     if not isinstance(path, str | os.PathLike) or not os.fspath(path):
         raise InvalidInput("open", f"{path!r} is no path of an index", hint="give the directory that was built")
-    return Index(path)
+    return Index(path, query_model=query_model)
 
 
 class Index(Retrievers, Closing):
@@ -65,15 +72,21 @@ class Index(Retrievers, Closing):
         manifest: the generation it shows.
         settings: what it was built with.
         passages: its living and dead passages by ordinal; a `PassageStore`.
+        query_models: name of a dense part -> card of what encodes its questions, for those where it is not the model
+            that made the vectors, or was named when this was opened.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    manifest: Manifest
+    query_models: Mapping[str, ModelCard]
+
+    def __init__(self, path: str | os.PathLike[str], *, query_model: QueryModel | None = None) -> None:
         self.path = Path(path)
-        self.manifest, self.settings, self.passages = open_snapshot(self.path, self._load)
-        self._analyzer = self.settings.open_analyzer()
-        self._words: Bm25Retriever | None = None
-        self._both: dict[str | None, Pipeline] = {}
-        self._encoders = OpenEncoders()
+        self._encoders, self._query_model = OpenEncoders(), query_model
+        try:
+            self._show(*open_snapshot(self.path, self._load))
+        except BaseException:
+            self._encoders.close()
+            raise
         self._older: list[Segments] = []
         self._closed = False
 
@@ -87,6 +100,29 @@ class Index(Retrievers, Closing):
                     segment.sparse.path, f"has other fields than the index: {', '.join(settings.fields)}"
                 )
         return manifest, settings, segments
+
+    def _show(self, manifest: Manifest, settings: IndexSettings, passages: Segments) -> None:
+        """Show this generation from now on; what was shown before stays where a query model does not fit it."""
+        try:
+            asking = self._asked_by(settings)
+        except BaseException:
+            passages.close()
+            raise
+        if asking:  # whoever keeps results by this identity must not take those of another model's questions
+            passages.identity += "".join(f":{name}={identity_of_queries(card)}" for name, card in asking.items())
+        self.manifest, self.settings, self.passages = manifest, settings, passages
+        self._analyzer = settings.open_analyzer()
+        self._words: Bm25Retriever | None = None
+        self._both: dict[str | None, Pipeline] = {}
+        own = {name: dense.query for name, dense in settings.dense.items() if dense.query is not None}
+        self.query_models = MappingProxyType({**own, **asking})
+        self._asking = {} if self._query_model is None else dict.fromkeys(asking, self._query_model)
+
+    def _asked_by(self, settings: IndexSettings) -> dict[str, ModelCard]:
+        """Name of a dense part -> the query model that this was opened with."""
+        if self._query_model is None:
+            return {}
+        return self._encoders.asking(settings.dense, self._query_model, str(self.path))
 
     @property
     def generation(self) -> int:
@@ -284,7 +320,7 @@ class Index(Retrievers, Closing):
         """Counts, bytes by part, and settings, as plain JSON.
 
         `{"passages", "documents", "deleted", "segments", "generation", "bytes": {part: n}, "models", "settings"}`;
-        a model is `{"name", "model": its card, "store"}`.
+        a model is `{"name", "model": its card, "store"}`, and `"query": card` where another model asks.
         """
         self._check_open()
         return {
@@ -309,15 +345,15 @@ class Index(Retrievers, Closing):
         Not to be called while another thread searches through this object.
 
         Raises:
-            IndexNotFound, IndexCorrupt, IndexTooNew, IndexTooOld: as `open_index`; the old generation then stays open.
+            IndexNotFound, IndexCorrupt, IndexTooNew, IndexTooOld, ModelError: as `open_index`; the old generation then
+                stays open.
         """
         self._check_open()
         if read_manifest(self.path).generation == self.generation:
             return False
-        newer = Index(self.path)
-        self._older.append(self.passages)
-        self.manifest, self.settings, self.passages = newer.manifest, newer.settings, newer.passages
-        self._analyzer, self._words, self._both = newer._analyzer, None, {}
+        before = self.passages
+        self._show(*open_snapshot(self.path, self._load))
+        self._older.append(before)
         return True
 
     def close(self) -> None:

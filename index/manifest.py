@@ -41,10 +41,11 @@ __all__ = [
 
 JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 OLDEST_VERSION = 1
 DENSE_VERSION = 2  # the first that has dense parts; an index without them is written as version 1
 CHUNKS_VERSION = 3  # the first whose documents may have several passages
+QUERY_VERSION = 4  # the first whose questions another model may encode than the passages
 MANIFEST_LIMIT_BYTES = 64 << 20
 _FIRST_LINE = re.compile(rb"spaniel manifest (\d{1,6}) (\d{8}) ([0-9a-f]{8})\n")
 _FIRST_LINE_LIMIT = 64
@@ -226,9 +227,20 @@ def load_manifest(path: Path) -> Manifest:
 
 def _version_of(manifest: Manifest) -> int:
     """The oldest format version that has what the manifest holds."""
+    if _has_query_model(manifest.settings.get("dense")):
+        return QUERY_VERSION
     if "chunks" in manifest.settings:
         return CHUNKS_VERSION
     return DENSE_VERSION if "dense" in manifest.settings else OLDEST_VERSION
+
+
+def _has_query_model(dense: JSON) -> bool:
+    """Whether a dense part names one, or was made with a model that has one; whatever else the settings hold."""
+    for part in dense.values() if isinstance(dense, dict) else ():
+        model = part.get("model") if isinstance(part, dict) else None
+        if isinstance(part, dict) and ("query" in part or (isinstance(model, dict) and "query_sha256" in model)):
+            return True
+    return False
 
 
 def _crc(version: int, body: bytes) -> int:

@@ -3,7 +3,7 @@
 Each is made over the segments of one generation, and goes on showing that generation.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.pipeline import Pipeline
 
 from .analysis import Analyzer
-from .dense.of_index import Device, OpenEncoders, dense_retriever
+from .dense.of_index import Device, OpenEncoders, QueryModel, chosen_name, dense_retriever
 from .dense.retriever import DenseRetriever
 from .segments import Segments
 from .settings import IndexSettings
@@ -42,6 +42,7 @@ class Retrievers:
     passages: Segments
     _analyzer: Analyzer | None
     _encoders: OpenEncoders
+    _asking: Mapping[str, QueryModel]
     _closed: bool
 
     def bm25(
@@ -100,6 +101,7 @@ class Retrievers:
         k: int = 1000,
         *,
         encoder: Encoder | None = None,
+        query_model: QueryModel | None = None,
         candidates: int = 100,
         nprobe: int | None = None,
         ef: int | None = None,
@@ -112,6 +114,7 @@ class Retrievers:
             name: of the dense part; the one added first by default.
             k: how many passages it returns when a search does not say.
             encoder: for the queries; by default the model is opened as the index names it, once a query needs it.
+            query_model: the same from a folder that `spaniel train` made, opened once; see `dense/asking.py`.
             candidates: how many of the best by estimate are scored again, in stores that estimate.
             nprobe: lists that a query reads, in stores that have lists.
             ef: candidates that a search of a graph keeps.
@@ -120,11 +123,15 @@ class Retrievers:
 
         Raises:
             InvalidInput: no such part, an option out of range or without meaning here, or the index has been closed.
-            ModelError: the encoder is not the model that the index was made with.
+            ModelError: the encoder makes other vectors of passages than the model that the index was made with.
             MissingExtra: a package that the store or device needs is not installed.
             IndexCorrupt: the part is damaged.
         """
         self._check_open()
+        if encoder is not None and query_model is not None:
+            raise InvalidInput("query_model", "give an encoder or a query model, not both")
+        if encoder is None and query_model is None:
+            query_model = self._asking.get(chosen_name(self.settings.dense, name))
         return dense_retriever(
             self.path,
             self.passages,
@@ -134,6 +141,7 @@ class Retrievers:
             k,
             analyzer=self.settings.analyzer.name if self.settings.analyzer is not None else None,
             encoder=encoder,
+            query_model=query_model,
             candidates=candidates,
             nprobe=nprobe,
             ef=ef,
@@ -176,6 +184,7 @@ class Retrievers:
         weights: Sequence[float] | None = None,
         threads: int | None = 1,
         encoder: Encoder | None = None,
+        query_model: QueryModel | None = None,
         candidates: int | None = None,
         nprobe: int | None = None,
         ef: int | None = None,
@@ -193,7 +202,7 @@ class Retrievers:
             threads: for batches; None for one a core.
             candidates: how many of the best by estimate are scored again; by default twice what vectors find, for sums
                 need scores that can be compared, down to the last.
-            encoder, nprobe, ef, device: see `dense`.
+            encoder, query_model, nprobe, ef, device: see `dense`.
 
         Raises:
             InvalidInput, ModelError, MissingExtra: as `bm25` and `dense`.
@@ -202,6 +211,7 @@ class Retrievers:
 
         searching: dict[str, Any] = {
             "encoder": encoder,
+            "query_model": query_model,
             "candidates": candidates,
             "nprobe": nprobe,
             "ef": ef,

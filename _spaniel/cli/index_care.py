@@ -104,19 +104,20 @@ def verify(console: Console, index: str) -> int:
 
 def _readable(found: dict[str, Any]) -> dict[str, Any]:
     """The same with a line for each model, in place of all that is known of it."""
-    models = {model["name"]: _in_words(model["model"], model["store"]) for model in found["models"]}
+    models = {model["name"]: _in_words(model["model"], model["store"], model.get("query")) for model in found["models"]}
     settings = {name: value for name, value in found["settings"].items() if name != "dense"}
     return {**found, "models": models or "", "settings": settings}
 
 
-def _in_words(model: dict[str, Any], store: dict[str, Any]) -> str:
-    """`384 dimensions of minilm (fp32), kept as binary (learned), int8 behind it`."""
+def _in_words(model: dict[str, Any], store: dict[str, Any], query: dict[str, Any] | None) -> str:
+    """`384 dimensions of minilm (fp32), kept as binary (learned), int8 behind it`, and who asks if it is another."""
     codes = f" ({store['codes']}{', with factor' if store['factor'] else ''})" if store["kind"] == "binary" else ""
     behind = f", {store['rescore']} behind it" if store["rescore"] != "none" else ""
     if model["runtime"] == "vectors":
         return f"{model['dimension']} dimensions, made elsewhere, kept as {store['kind']}{codes}{behind}"
     made = f"{model['dimension']} dimensions of {model['source']} ({model['precision']})"
-    return f"{made}, kept as {store['kind']}{codes}{behind}"
+    asked = f", asked by {query['source']} ({query['precision']})" if query else ""
+    return f"{made}, kept as {store['kind']}{codes}{behind}{asked}"
 
 
 def _lines(found: dict[str, Any], indent: str = "") -> list[str]:

@@ -12,6 +12,7 @@ COMMANDS = {
     "delete": ("index_care:delete", "Delete documents by id."),
     "add-dense": ("index_dense:add_dense", "Encode the passages of an index."),
     "drop-dense": ("index_dense:drop_dense", "Remove the vectors of one model from an index."),
+    "query-model": ("index_query_model:query_model", "Have an index asked by another model."),
     "optimize": ("index_care:optimize", "Merge segments and drop what was deleted."),
     "info": ("index_care:info", "Say what is in an index."),
     "verify": ("index_care:verify", "Read every byte and check it."),

@@ -58,7 +58,7 @@ def add_dense(
         encoder: an open one, instead of `model`.
         vectors, ids: instead of a model, vectors made elsewhere, floats (n, d), and the id of the passage of each.
             Every passage has to have one. Later only queries that bring their vector can be searched.
-        overwrite: replace the dense part of this name.
+        overwrite: replace the dense part of this name. What asks it stays where the model is the same one.
         on_progress: told how many passages are encoded.
         embedding_cache: folder that keeps what was encoded for other indexes too; by default the index itself, until
             this is done.
@@ -138,6 +138,9 @@ def _added(path: Path, source: _Source, name: str, dense: DenseSettings, *, over
             replace(segment, files={**segment.files, part_name(name): entry})
             for segment, entry in zip(txn.base.segments, files, strict=True)
         )
+        before = settings.dense.get(name)
+        if before is not None and not before.model.differences(dense.model):
+            dense = replace(dense, query=before.query)  # the same model in another store is asked as it was
         everything = replace(settings, dense={**settings.dense, name: dense})
         txn.commit(replace(txn.base, settings=everything.to_json(), segments=changed))
         txn.discard_partial()

@@ -2,15 +2,13 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from threading import Lock
-from typing import Literal, TypeAlias
 
 from spaniel.index.open_segment import OpenSegment
 from spaniel.index.segments import Segments
-from spaniel.models.card import ModelCard
 from spaniel.models.encoders.base import Encoder
 from spaniel.retrieval.errors import InvalidInput
 
+from .asking import Device, OpenEncoders, QueryModel
 from .faiss_gpu import on_gpu
 from .languages import FOREIGN, reads_only
 from .part import DensePart, Tunable
@@ -18,37 +16,7 @@ from .retriever import DenseRetriever, DenseSegment
 from .segment_parts import part_name
 from .settings import FLAT, DenseSettings, StoreSettings
 
-__all__ = ["Device", "OpenEncoders", "chosen_name", "dense_retriever"]
-
-Device: TypeAlias = Literal["cpu", "cuda"]
-
-
-class OpenEncoders:
-    """The models that searches of one index have opened, each once. Safe to use from several threads."""
-
-    def __init__(self) -> None:
-        self._open: dict[tuple[ModelCard, Device], Encoder] = {}
-        self._lock = Lock()
-
-    def get(self, card: ModelCard, device: Device) -> Encoder:
-        """The card's model, ready to encode.
-
-        Raises:
-            ModelError, MissingExtra: it cannot be opened, or is another one by now.
-        """
-        from spaniel.models.encoders.open import open_encoder
-
-        with self._lock:
-            if (card, device) not in self._open:
-                self._open[card, device] = open_encoder(card, device=device)
-            return self._open[card, device]
-
-    def close(self) -> None:
-        """Close them all."""
-        with self._lock:
-            for encoder in self._open.values():
-                encoder.close()
-            self._open.clear()
+__all__ = ["Device", "OpenEncoders", "QueryModel", "chosen_name", "dense_retriever"]
 
 
 def chosen_name(known: Mapping[str, DenseSettings], name: str | None) -> str:
@@ -76,6 +44,7 @@ def dense_retriever(
     *,
     analyzer: str | None,
     encoder: Encoder | None,
+    query_model: QueryModel | None,
     candidates: int,
     nprobe: int | None,
     ef: int | None,
@@ -84,14 +53,16 @@ def dense_retriever(
 ) -> DenseRetriever:
     """See `Index.dense`; `analyzer` is the name of the one for its texts."""
     name = chosen_name(known, name)
-    settings = known[name]
+    settings, where = known[name], f"{path} ({part_name(name)})"
     _check_options(settings.store, nprobe, ef, device)
+    if encoder is None and query_model is not None:
+        encoder = encoders.over(settings.model, query_model, device, where)
     return DenseRetriever(
         [_segment(each, name, settings.store, nprobe, ef, device) for each in segments],
         settings.model,
         encoder=encoder,
-        open_encoder=lambda card: encoders.get(card, device),
-        where=f"{path} ({part_name(name)})",
+        open_encoder=lambda _: encoders.get(settings.asks, device),
+        where=where,
         depth=k,
         candidates=candidates,
         passages=segments,

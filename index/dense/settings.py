@@ -102,14 +102,33 @@ _DEFAULTS = {field.name: field.default for field in fields(StoreSettings)}
 
 @dataclass(frozen=True, slots=True)
 class DenseSettings:
-    """One model's vectors in an index: what encoded them, and how they are kept."""
+    """One model's vectors in an index: what encoded them, how they are kept, and what asks.
+
+    Attributes:
+        query: the model that encodes questions where that is another one (`index/query_model.py`); None where it is
+            `model`.
+
+    Raises:
+        InvalidInput: `query` makes other vectors of passages than `model`.
+    """
 
     model: ModelCard
     store: StoreSettings
+    query: ModelCard | None = None
+
+    def __post_init__(self) -> None:
+        if self.query is not None and (found := self.model.differences(self.query, queries=False)):
+            raise InvalidInput("query model", f"it is asked by other vectors than it holds: {'; '.join(found)}")
+
+    @property
+    def asks(self) -> ModelCard:
+        """What encodes questions."""
+        return self.query or self.model
 
     def to_json(self) -> dict[str, JSON]:
-        """As it stands in a manifest."""
-        return {"model": self.model.to_json(), "store": self.store.to_json()}
+        """As it stands in a manifest; nothing is said of `query` where there is none."""
+        query: dict[str, JSON] = {} if self.query is None else {"query": self.query.to_json()}
+        return {"model": self.model.to_json(), "store": self.store.to_json(), **query}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "DenseSettings":
@@ -118,7 +137,8 @@ class DenseSettings:
         Raises:
             ValueError, TypeError, KeyError: it is none.
         """
-        return cls(ModelCard.from_json(data["model"]), StoreSettings.from_json(data["store"]))
+        query = ModelCard.from_json(data["query"]) if "query" in data else None
+        return cls(ModelCard.from_json(data["model"]), StoreSettings.from_json(data["store"]), query)
 
 
 def checked_name(name: str) -> str:

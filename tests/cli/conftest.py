@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from contracts.toy_encoder import ToyEncoder
+from contracts.toy_encoder import ToyEncoder, ToyTowers
 
 from spaniel.cli import main
 from spaniel.models.card import ModelCard
@@ -77,13 +77,16 @@ def kb(source: Path, tmp_path: Path, spaniel: Callable[..., Ran]) -> Path:
 
 @pytest.fixture
 def models(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """Every model is a toy: `toy-7` is seed 7, without a number 1. What was opened, and how, in order."""
+    """Every model is a toy: `toy-7` is seed 7, without a number 1; `out-7` has the passages of `toy-1` and asks as
+    seed 7. What was opened, and how, in order."""
     opened = []
 
     def open_encoder(model: str | ModelCard, **options: Any) -> ToyEncoder:
         source = model.source if isinstance(model, ModelCard) else str(model)
         opened.append({"model": source, **options})
-        made_with = source.partition("-")[2]
+        kind, _, made_with = source.rpartition("/")[2].partition("-")
+        if kind == "out":
+            return ToyTowers(int(made_with), seed=1)
         return ToyEncoder(seed=int(made_with) if made_with.isdigit() else 1)
 
     monkeypatch.setattr(opening, "open_encoder", open_encoder)

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from spaniel.models.card import ModelCard
 from spaniel.models.encoders.base import Encoded, Encoder, Kind
 
-__all__ = ["FixedEncoder", "ToyEncoder", "toy_card"]
+__all__ = ["FixedEncoder", "ToyEncoder", "ToyTowers", "toy_card"]
 
 
 def toy_card(dimension: int = 32, seed: int = 0, *, name: str = "toy") -> ModelCard:
@@ -49,6 +50,22 @@ class ToyEncoder(Encoder):
             drawn = np.random.default_rng(int.from_bytes(digest[:8], "little")).standard_normal(self.card.dimension)
             self._directions[word] = drawn if word else drawn / 10
         return self._directions[word]
+
+
+class ToyTowers(ToyEncoder):
+    """Passages as `ToyEncoder(dimension, seed)` has them, questions as another one: what a query model is.
+
+    Attributes:
+        asks: the tower of questions.
+    """
+
+    def __init__(self, questions: int = 7, dimension: int = 32, seed: int = 0) -> None:
+        super().__init__(dimension, seed)
+        self.asks = ToyEncoder(dimension, questions)
+        self.card = replace(self.card, source=f"out-{questions}", query_sha256=self.asks.card.sha256)
+
+    def _encoded(self, texts: list[str], kind: Kind) -> Encoded:
+        return self.asks._encoded(texts, kind) if kind == "query" else super()._encoded(texts, kind)
 
 
 class FixedEncoder(Encoder):

@@ -1,10 +1,10 @@
-"""Make the golden index of this release's format: `PYTHONPATH=tests python tests/golden/make.py tests/golden/v3`.
+"""Make the golden index of this release's format: `PYTHONPATH=tests python tests/golden/make.py tests/golden/v4`.
 
 Run once for each format version, when it is final, and commit what it makes; never again afterwards. The index is as
 small as one can be that has everything: rare, medium and dense terms, two segments, the first of them reordered,
 tombstones, a column; since version 2 dense parts, made before and after there were two segments; since version 3
-documents of several passages, one of them whole, of one a passage deleted. `expected.json` is what this release reads
-from it.
+documents of several passages, one of them whole, of one a passage deleted; since version 4 a query model.
+`expected.json` is what this release reads from it.
 """
 
 import json
@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from contracts.toy_encoder import ToyEncoder
+from contracts.toy_encoder import ToyEncoder, ToyTowers
 
 from spaniel.index.build import add, build
 from spaniel.index.chunking.settings import ChunkSettings
@@ -24,6 +24,7 @@ from spaniel.index.edit import delete
 from spaniel.index.index import Index, open_index
 from spaniel.index.manifest import Manifest
 from spaniel.index.optimize import optimize
+from spaniel.index.query_model import set_query_model
 from spaniel.index.store import MANIFEST_NAME, read_manifest
 from spaniel.retrieval.results import Hit, Results
 from spaniel.retrieval.types import Document
@@ -31,7 +32,7 @@ from spaniel.retrieval.types import Document
 QUERIES = ["common", "even common", "third word42", "word7 word11 rare", "später", "nothing of this", "seventh fifth"]
 FILTER = {"year": {"$gte": 2010}}
 N_FIRST, N_SECOND = 2100, 30
-ENCODER = ToyEncoder(8)
+ENCODER, TOWERS = ToyEncoder(8), ToyTowers(7, 8)
 LONG = "A common word of a long document. \n" * 12
 
 
@@ -62,12 +63,16 @@ def make(path: Path) -> None:
     add([*documents(N_FIRST, N_SECOND), Document("longer", LONG * 2, "Longer")], path, encoder=ENCODER).close()
     add_dense(path, ENCODER, name="halves", store=halves).close()
     delete(path, ["d7", "d1000", f"d{N_FIRST + 1}", "longer#2"])
+    set_query_model(path, TOWERS, name="halves")
 
 
 def observed(index: Index) -> dict[str, object]:
     """What a reader sees: counts, some passages, results with and without a filter."""
     ids = ["d1", "d500", f"d{N_FIRST}"]
     dense = {name: index.dense(name, 12, encoder=ENCODER).search(QUERIES) for name in index.dense_names}
+    for name, card in index.query_models.items():
+        assert card == TOWERS.card
+        dense[f"{name} asked"] = index.dense(name, 12, encoder=TOWERS).search(QUERIES)
     several: dict[str, object] = {}
     if index.settings.chunks is not None:
         texts: dict[str, object] = {name: index.document_text(name) for name in ("long", "longer", "d1")}

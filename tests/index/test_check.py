@@ -108,7 +108,7 @@ def test_files_of_another_index(index: Path, tmp_path: Path) -> None:
 
 
 def test_later_version_is_no_damage(index: Path) -> None:
-    (index / "MANIFEST").write_bytes(forge_manifest(b"{}", version=4))
+    (index / "MANIFEST").write_bytes(forge_manifest(b"{}", version=5))
     with pytest.raises(IndexTooNew):
         verify(index)
 

@@ -152,8 +152,8 @@ def test_forged_bytes(body: bytes) -> None:
 
 
 def test_other_versions_say_so_whatever_they_hold() -> None:
-    with pytest.raises(IndexTooNew, match="format version 4, this release reads up to 3"):
-        decode_manifest(forge_manifest(b"something new", version=4), PATH)
+    with pytest.raises(IndexTooNew, match="format version 5, this release reads up to 4"):
+        decode_manifest(forge_manifest(b"something new", version=5), PATH)
     with pytest.raises(IndexTooOld, match="format version 0, this release reads from 1"):
         decode_manifest(forge_manifest(b"something old", version=0), PATH)
 
