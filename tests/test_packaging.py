@@ -37,6 +37,7 @@ OF_AN_EXTRA = {
         "spaniel.training.losses.pairs",
         "spaniel.training.losses.relevance",
         "spaniel.training.losses.star",
+        "spaniel.training.methods.adore",
         "spaniel.training.output",
         "spaniel.training.progress",
         "spaniel.training.schedule",

@@ -147,17 +147,19 @@ class LiveIndex:
         """nDCG@k of each example, float64 (n,), for their vectors float32 (n, d): the search of production, measured as
         `eval` measures, by documents, each where its best passage stands.
 
-        Only relevant documents that the index holds count as there to be found.
+        Only relevant documents that the index holds count as there to be found; 0 where it holds none.
         """
-        if not examples:
-            return np.zeros(0)
-        names = [str(place) for place in range(len(examples))]
-        found = [self._by_document(ranking) for ranking in self.search(queries, k=max(_DEV_DEPTH, k))]
-        qrels = {name: self._graded(each) for name, each in zip(names, examples, strict=True)}
+        values = np.zeros(len(examples))
+        asked = [place for place, each in enumerate(examples) if each.positives]
+        if not asked:
+            return values
+        names = [str(place) for place in asked]
+        found = [self._by_document(ranking) for ranking in self.search(queries[asked], k=max(_DEV_DEPTH, k))]
+        qrels = {name: self._graded(examples[place]) for name, place in zip(names, asked, strict=True)}
         run = Run.from_ordinals(
             names, {"dense": found}, lambda numbers: [self._documents.ids[n] for n in numbers.tolist()], name="dev"
         )
-        values: NDArray[np.float64] = score(run, qrels, [f"nDCG@{k}"]).values[f"nDCG@{k}"]
+        values[asked] = score(run, qrels, [f"nDCG@{k}"]).values[f"nDCG@{k}"]
         return values
 
     def _labelled(

@@ -154,6 +154,8 @@ def test_dev_is_measured_as_an_evaluation_measures(tmp_path: Path) -> None:
         assert mine == pytest.approx(score(run, qrels, ["nDCG@10"]).values["nDCG@10"], abs=1e-12)
         assert 0 < mine.mean() < 1
         assert LiveIndex(index).ndcg(encoded(asked)[:0], []).shape == (0,)
+        some = [Example("q", "", {}), asked[3], Example("q", "", {})]
+        assert LiveIndex(index).ndcg(encoded(asked)[2:5], some).tolist() == [0.0, mine[3], 0.0]
 
 
 def test_vectors_that_are_kept_are_those_of_the_index(tmp_path: Path) -> None:
