@@ -18,7 +18,7 @@ from .spec import PipelineSpec
 if TYPE_CHECKING:
     from spaniel.eval.collections import Collection
 
-__all__ = ["systems"]
+__all__ = ["definition_of", "systems"]
 
 
 def systems(
@@ -57,12 +57,12 @@ def systems(
         for reranker in rerankers_of(pipeline):
             stack.callback(reranker.close)
         found[spec.name] = System(
-            pipeline, definition=_definition(spec, pipeline), index=built.card(), build_s=built.build_s
+            pipeline, definition=definition_of(spec, pipeline), index=built.card(), build_s=built.build_s
         )
     return found
 
 
-def _definition(spec: PipelineSpec, pipeline: Pipeline) -> dict[str, JSON] | None:
+def definition_of(spec: PipelineSpec, pipeline: Pipeline) -> dict[str, JSON] | None:
     """What decides the pipeline's rankings, the models of its rerankers and what cut-offs read from files included;
     None when a model does not say what it is, or a budget of seconds makes them the machine's, so that nothing of it is
     kept."""
