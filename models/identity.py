@@ -1,6 +1,7 @@
 """The SHA-256 of a model: over every file that decides its vectors and is about to be opened, and over no other.
 
-    exported here, or to be    the safetensors, tokenizer.json, and what config.json says of the architecture
+    exported here, or to be    the safetensors, tokenizer.json, and what config.json says of the architecture; of linear
+                               layers behind the pooling their safetensors and what they do
     a graph of somebody else   the graph, its external data, tokenizer.json, config.json
     sentence-transformers      the safetensors, tokenizer.json, config.json; where modules.json asks for more than
                                pooling and normalisation, that file and every file of the folders it names
@@ -20,7 +21,7 @@ from spaniel.retrieval.errors import ModelError
 
 from .folder import GRAPHS, ModelFolder
 from .graph.config import read_config, read_json
-from .graph.modules import read_modules
+from .graph.modules import LAYERS, Modules, read_modules
 from .graph.weights import weight_files
 from .hashing import file_sha256, identity
 from .manifest import Manifest
@@ -49,6 +50,7 @@ def folder_identity(folder: ModelFolder, cache: Path, runtime: str) -> str:
         hashes = _exported_hashes(folder.path, folder.exported, cache)
     else:
         hashes = {name: file_sha256(folder.path / name, cache) for name in _opened(folder, runtime)}
+        hashes |= _layers(folder, runtime)
     lower = {"do_lower_case": "true"} if folder.lower else {}
     return identity(hashes | lower | {"config.json": _config_sha256(folder.path)})
 
@@ -57,10 +59,18 @@ def _opened(folder: ModelFolder, runtime: str) -> list[str]:
     """Names of the files, but for config.json."""
     if runtime == "onnx" and not folder.exportable:
         return ["tokenizer.json", *_graph_files(folder)]
-    further = list(_further_files(folder.path)) if runtime == "sentence-transformers" else []
+    if runtime == "onnx":
+        return ["tokenizer.json", *weight_files(folder.path), *read_modules(folder.path).weight_files]
+    further = list(_further_files(folder.path))
     held = any(name.endswith(".safetensors") for name in further)
     weights = () if held and not folder.safetensors else weight_files(folder.path)
     return ["tokenizer.json", *weights, *further]
+
+
+def _layers(folder: ModelFolder, runtime: str) -> dict[str, str]:
+    """What linear layers do in a graph that is made here; sentence-transformers reads it from files hashed whole."""
+    modules = read_modules(folder.path) if runtime == "onnx" and folder.exportable else Modules()
+    return {LAYERS: modules.sha256} if modules.dense else {}
 
 
 def _graph_files(folder: ModelFolder) -> list[str]:
@@ -81,10 +91,11 @@ def _further_files(folder: Path) -> Iterator[str]:
     if (folder / "adapter_config.json").is_file():
         raise _with_hint(f"{folder}: an adapter, which is not read", "merge it into its model and save that")
     try:
-        read_modules(folder)
-        return
+        if not read_modules(folder).dense:
+            return
     except ModelError:
-        parts = _module_folders(folder)
+        pass
+    parts = _module_folders(folder)
     yield "modules.json"
     for part in parts:
         files = [path for path in (folder / part).rglob("*") if path.is_file()] if part else []

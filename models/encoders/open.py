@@ -217,7 +217,7 @@ def _open_torch(located: Located, folder: ModelFolder, options: _Options) -> Enc
     asked = options.max_length or (folder.max_length if bare else None)
     model = load(folder.path, device=options.device, max_length=asked)
     prompts = _prompts(located, folder, options)
-    named = any(type(module).__name__ == "Normalize" for module in model)
+    named = type(list(model)[-1]).__name__ == "Normalize"  # one before a linear layer gives no vectors of length 1
     normalises = modules.normalise if modules is not None else named  # a folder without modules.json says nothing
     card = ModelCard(
         name=located.name,
@@ -244,7 +244,7 @@ def _why_not_onnx(folder: ModelFolder) -> CannotExport | None:
     if folder.exported is not None:
         return None
     try:
-        read_modules(folder.path)
+        _no_layers_left_out(folder, read_modules(folder.path))
         if not folder.exportable and not folder.foreign_graph():
             read_config(folder.path)
     except CannotExport as reason:
@@ -253,11 +253,20 @@ def _why_not_onnx(folder: ModelFolder) -> CannotExport | None:
 
 
 def _known_modules(folder: ModelFolder) -> Modules | None:
-    """What comes after the encoder; None when it is something that no graph has."""
+    """What comes after the encoder; None when it is more than pooling and normalisation."""
     try:
-        return read_modules(folder.path)
+        found = read_modules(folder.path)
     except CannotExport:
         return None
+    return None if found.dense else found
+
+
+def _no_layers_left_out(folder: ModelFolder, modules: Modules) -> None:
+    """Linear layers go into graphs that are made here; one of somebody else ends before them."""
+    if modules.dense and not folder.exportable:
+        raise CannotExport(f"{folder.path}: a linear layer behind a graph that is not made here")
+    if missing := [name for name in modules.weight_files if not (folder.path / name).is_file()]:
+        raise CannotExport(f"{folder.path}: no {missing[0]}")
 
 
 def _open_onnx(located: Located, folder: ModelFolder, options: _Options) -> Encoder:
@@ -291,11 +300,11 @@ def _modules(folder: ModelFolder, options: _Options) -> Modules:
         raise ModelError(f"{folder.path}: was exported with --head {folder.exported.head}, and gives no embeddings")
     if folder.exported is None:
         found = read_modules(folder.path)
+        _no_layers_left_out(folder, found)
     else:
         found = Modules(folder.exported.pooling, folder.exported.normalised)
-    asked = Modules(
-        options.pooling or found.pooling, found.normalise if options.normalise is None else options.normalise
-    )
+    normalise = found.normalise if options.normalise is None else options.normalise
+    asked = replace(found, pooling=options.pooling or found.pooling, normalise=normalise)
     if folder.exported is not None and asked != found:
         raise InvalidInput(str(folder.path), "was exported with other pooling or normalisation", "export it anew")
     return asked

@@ -34,7 +34,7 @@ from .config import read_config, read_json
 from .file import remove_graph, write_graph
 from .gate import Gate
 from .model import Head, Plan, plain, quantised, watched
-from .modules import Modules, read_modules
+from .modules import LAYERS, Modules, read_modules
 from .weights import Weights
 
 __all__ = ["FORMAT", "GRAPHS", "MANIFEST", "Exported", "Head", "Precision", "export"]
@@ -126,11 +126,13 @@ def export(
         head,
         pooling or modules.pooling,
         modules.normalise if normalise is None else normalise,
+        modules.dense,
+        source,
     )
     say("reading")
     with Weights(source) as weights:
         weights.check_layers(plan.config.layers)
-        definition = _definition(source, weights, plan, precision) | _cut(plan, max_length)
+        definition = _definition(source, weights, plan, modules, precision) | _cut(plan, max_length)
         gate = Gate(read_folder(source), plan, least_cosine, least_ndcg, pairs or PairGate())
         if (there := _there(target, definition, gate)) is not None:
             return there
@@ -184,9 +186,9 @@ def _graphs(
     return gate.check((reference, truth), (gate.sample(int8), gate.ranking(int8)))
 
 
-def _definition(source: Path, weights: Weights, plan: Plan, precision: Precision) -> dict[str, JSON]:
+def _definition(source: Path, weights: Weights, plan: Plan, modules: Modules, precision: Precision) -> dict[str, JSON]:
     """What decides the graphs: equal definitions, equal exports."""
-    names = [*weights.files, "config.json", "tokenizer.json"]
+    names = [*weights.files, *modules.weight_files, "config.json", "tokenizer.json"]
     if not (source / "tokenizer.json").is_file():
         error = ModelError(f"{source}: no tokenizer.json")
         error.hint = "save the tokenizer as a fast one: AutoTokenizer.from_pretrained(...).save_pretrained(DIR)"
@@ -198,11 +200,16 @@ def _definition(source: Path, weights: Weights, plan: Plan, precision: Precision
         "head": plan.head,
         "pooling": plan.pooling if pooled else "",
         "normalised": plan.normalise and pooled,
-        "dimension": plan.config.labels if plan.head == "classify" else plan.config.hidden,
+        "dimension": plan.dimension,
         "longest": plan.config.longest,
         "precision": precision,
-        "source": {name: _digest(source / name) for name in names},
+        "source": {**{name: _digest(source / name) for name in names}, **_layers(modules)},
     }
+
+
+def _layers(modules: Modules) -> dict[str, dict[str, JSON]]:
+    """What the linear layers do, as one more of the files that decide the vectors."""
+    return {LAYERS: {"sha256": modules.sha256}} if modules.dense else {}
 
 
 def _cut(plan: Plan, max_length: int | None) -> dict[str, JSON]:

@@ -1,13 +1,18 @@
 """What comes after the last layer: one vector a text, or the scores of a classifier."""
 
+from collections.abc import Sequence
+
+import numpy as np
+
 from .builder import Graph
 from .config import Config
 from .encoder import Encoder
 from .families import NAMES
 from .linear import Linear
+from .modules import Dense
 from .weights import Weights
 
-__all__ = ["classified", "pooled"]
+__all__ = ["classified", "pooled", "projected"]
 
 _LEAST_LENGTH = 1e-12  # of torch.nn.functional.normalize
 
@@ -20,8 +25,28 @@ def pooled(graph: Graph, hidden: str, pooling: str, *, normalise: bool) -> str:
         normalise: divide by the length; a zero vector stays zero.
     """
     vector = {"mean": _mean, "cls": _first, "last": _last}[pooling](graph, hidden)
-    if not normalise:
-        return vector
+    return _unit(graph, vector) if normalise else vector
+
+
+def projected(graph: Graph, vector: str, layers: Sequence[tuple[Dense, Weights]], *, normalise: bool) -> str:
+    """(n, h) -> (n, n_out of the last layer), all in float32, also in an int8 graph: the layers cost next to nothing,
+    and the signs of what a hash layer gives are codes.
+
+    Raises:
+        ModelError: weights that are missing or of other shapes.
+    """
+    linear = Linear(graph)
+    for layer, weights in layers:
+        vector = _unit(graph, vector) if layer.unit else vector
+        weight = weights.take("linear.weight", (layer.n_out, layer.n_in))
+        bias = weights.take("linear.bias", (layer.n_out,)) if layer.bias else np.zeros(layer.n_out, np.float32)
+        vector = linear.affine(f"dense.{layer.folder}", vector, weight.T, bias)
+        vector = graph.op("Tanh", vector) if layer.activation == "tanh" else vector
+    return _unit(graph, vector) if normalise else vector
+
+
+def _unit(graph: Graph, vector: str) -> str:
+    """Each row divided by its length; a zero stays zero."""
     length = graph.op("ReduceL2", vector, graph.ints(-1), keepdims=1)
     return graph.op("Div", vector, graph.op("Max", length, graph.scalar(_LEAST_LENGTH)))
 

@@ -2,18 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spaniel.models.card import Pooling
+from spaniel.retrieval.errors import ModelError
 
 from .builder import Graph
 from .config import Config
 from .encoder import Encoder
-from .heads import classified, pooled
+from .heads import classified, pooled, projected
 from .linear import Linear, Quantised, Watched
+from .modules import Dense
 from .weights import Weights
 
 __all__ = ["OUTPUTS", "Head", "Plan", "inputs", "plain", "quantised", "watched"]
@@ -30,12 +33,22 @@ class Plan:
     Attributes:
         head: "pool" gives `embedding` (n, h), "classify" `logits` (n, labels), "hidden" `hidden` (n, t, h).
         pooling, normalise: of the head "pool".
+        dense: linear layers behind the pooling; their weights lie in the folders of `directory`.
     """
 
     config: Config
     head: Head
     pooling: Pooling
     normalise: bool
+    dense: tuple[Dense, ...] = ()
+    directory: Path = Path()
+
+    @property
+    def dimension(self) -> int:
+        """Of what the head gives for a text, or for a token."""
+        if self.head == "classify":
+            return self.config.labels
+        return self.dense[-1].n_out if self.dense and self.head == "pool" else self.config.hidden
 
 
 def inputs(plan: Plan) -> list[str]:
@@ -70,10 +83,23 @@ def _built(graph: Graph, plan: Plan, weights: Weights, linear: Linear) -> Any:
     axes: list[str | int]
     match plan.head:
         case "pool":
-            result, axes = pooled(graph, hidden, plan.pooling, normalise=plan.normalise), ["n", config.hidden]
+            result, axes = _embedding(graph, plan, hidden), ["n", plan.dimension]
         case "classify":
             result, axes = classified(graph, hidden, encoder, config, weights), ["n", config.labels]
         case "hidden":
             result, axes = hidden, ["n", "t", config.hidden]
     graph.name_output(result, OUTPUTS[plan.head], axes)
     return graph.model(names)
+
+
+def _embedding(graph: Graph, plan: Plan, hidden: str) -> str:
+    """The vector of a text: pooled, through the linear layers where there are some."""
+    if not plan.dense:
+        return pooled(graph, hidden, plan.pooling, normalise=plan.normalise)
+    if plan.dense[0].n_in != plan.config.hidden:
+        raise ModelError(
+            f"{plan.dense[0].folder}: reads {plan.dense[0].n_in} values, pooling gives {plan.config.hidden}"
+        )
+    layers = [(layer, Weights(plan.directory / layer.folder)) for layer in plan.dense]
+    vector = pooled(graph, hidden, plan.pooling, normalise=False)
+    return projected(graph, vector, layers, normalise=plan.normalise)

@@ -173,3 +173,18 @@ def test_manifests_from_a_stranger(start: Path, tmp_path: Path, change: dict[str
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(ModelError, match=message):
         open_encoder(tmp_path / "out", cache=tmp_path)
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_hash_towers(start: Path, tmp_path: Path, frozen: bool) -> None:
+    """Passages with a bias and queries without: two towers, whose signs are codes."""
+    passage = hashed(Tower.open(start, kind="passage", cache=tmp_path), bias=True)
+    passage = passage if frozen else moved(passage, seed=4)
+    query = hashed(moved(Tower.open(start, kind="query", cache=tmp_path)), bias=False)
+    write_model(tmp_path / "out", passage=passage, query=query, codes="sign")
+    compare(tmp_path / "out", tmp_path, passage, query)
+    with open_encoder(tmp_path / "out", cache=tmp_path) as encoder:
+        assert (encoder.codes, encoder.card.dimension, encoder.card.normalised) == ("sign", 16, False)
+        assert encoder.card.query_sha256
+    again = Tower.open(tmp_path / "out", kind="query", cache=tmp_path)
+    np.testing.assert_allclose(again.encode(TEXTS), query.encode(TEXTS), atol=1e-4)
