@@ -61,9 +61,9 @@ class TrainSettings:
             (ADORE).
         negatives: hard negatives per question and step.
         rank_from, rank_to: ranks (from 0; `rank_to` is not among them) of which hard negatives are drawn.
-        relative_margin: a negative is kept if its score is at most the positive's minus this share of it.
+        relative_margin: a negative is kept if its score is at most the positive's minus this share of it; 0 keeps all.
         remine_every: epochs after which the model as it is mines anew; 0 for never.
-        mini_batch: texts a forward pass in the cached in-batch loss; 0 for the loss without cache.
+        mini_batch: texts a forward pass while a batch is whole (gradient cache); 0 for all at once.
         margin: of the ranking loss on codes.
         anneal: of the annealed tanh, sqrt(1 + anneal * step).
         straight_through: codes are hard signs with the gradient of tanh, in place of the annealed tanh.
@@ -182,7 +182,7 @@ OPTIONS_OF: Mapping[str, tuple[MethodName, ...]] = {
     "rank_to": ("star", "in-batch", "bpr"),
     "relative_margin": ("star", "in-batch", "bpr"),
     "remine_every": ("star", "in-batch", "bpr"),
-    "mini_batch": ("in-batch",),
+    "mini_batch": ("star", "in-batch", "bpr"),
     "margin": ("bpr",),
     "anneal": ("bpr",),
     "straight_through": ("bpr",),

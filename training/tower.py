@@ -118,6 +118,17 @@ class Tower(nn.Module):
         _settle_pooler(tower)
         return tower
 
+    def twin(self, kind: Kind, *, max_length: int = 0) -> "Tower":
+        """The same layers, shared, for texts of this kind: its prompt, and its cut where one is given.
+
+        Args:
+            max_length: tokens after which texts are cut; 0, or more than the model reads, for as many as it reads.
+        """
+        cut = min(max_length or self.card.max_length, self.card.max_length)
+        made = Tower(self.card, self.folder, self.source, kind, (), cut)
+        made.layers, made.dimension = self.layers, self.dimension
+        return made
+
     @property
     def device(self) -> torch.device:
         """Where its weights are."""
