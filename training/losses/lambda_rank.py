@@ -78,12 +78,14 @@ def lambda_rank_loss(
     better = _better(grades, relevant, mask, upper, graded=weight == "ndcg")
     scores = torch.where(mask, scores, 0.0) * scale
     losses = pair_losses(scores.gather(1, upper)[:, :, None], scores[:, None, :])
+    weights = better.to(losses.dtype)
     if weight != "none":
-        losses = losses * _changes(weight, grades, ranks, upper, cut)
+        # Not a product: a change may be infinite or no number where a pair does not count.
+        weights = torch.where(better, _changes(weight, grades, ranks, upper, cut), 0.0)
     if weight == "ndcg":
         least = ideal_gain(grades, cut=cut, mask=mask) if ideal is None else ideal.reshape(-1)
-        losses = losses / torch.where(least > 0, least, 1.0)[:, None, None]
-    total, n_pairs = torch.where(better, losses, 0.0).sum(dim=(1, 2)), better.sum(dim=(1, 2))
+        weights = weights / torch.where(least > 0, least, 1.0)[:, None, None]
+    total, n_pairs = (weights * losses).sum(dim=(1, 2)), better.sum(dim=(1, 2))
     if over == "positives":
         return total.sum() / relevant.sum().clamp(min=1)
     return (total / n_pairs.clamp(min=1)).sum() / (n_pairs > 0).sum().clamp(min=1)
@@ -125,7 +127,7 @@ def _check(weight: str, over: str, cut: int | None, scale: float) -> None:
 def _rows(
     scores: Tensor, grades: Tensor, mask: Tensor | None, ranks: Tensor | None
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Everything as (b, n): scores, grades in the scores' dtype, mask, ranks."""
+    """Everything as (b, n): scores in float32 at least, grades in their dtype, mask, ranks."""
     shape = tuple(scores.shape)
     for name, one in (("grades", grades), ("mask", mask), ("ranks", ranks)):
         if one is not None and tuple(one.shape) != shape:
@@ -133,6 +135,7 @@ def _rows(
     if len(shape) not in (1, 2):
         raise InvalidInput("lambda_rank_loss", f"scores have the shape {shape}; it is (n,) or (b, n)")
     wide = scores if len(shape) == 2 else scores[None]
+    wide = wide if wide.dtype == torch.float64 else wide.float()
     kept = torch.ones_like(wide, dtype=torch.bool) if mask is None else mask.reshape(wide.shape)
     order = kept.cumsum(dim=1) if ranks is None else ranks.reshape(wide.shape)
     return wide, grades.reshape(wide.shape).to(wide.dtype), kept, order

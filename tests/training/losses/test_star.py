@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from spaniel.retrieval.errors import InvalidInput
 from spaniel.training.losses import StarLoss, relevance
 
 
@@ -44,3 +45,48 @@ def test_by_hand() -> None:
     # The second answers the first query as well: three pairs are left.
     relevant = relevance([{7, 8}, {8}], [7, 8, 9])
     assert StarLoss()(query, positive, hard, relevant).item() == pytest.approx(sum(pairs[1:]) / 3)
+
+
+def test_without_hard_negatives_it_is_the_batch() -> None:
+    query, positive = drawn(1, 3, 4), drawn(2, 3, 4)
+    none = torch.zeros(0, 4, dtype=torch.float64)
+    assert torch.equal(StarLoss()(query, positive), StarLoss()(query, positive, none))
+
+
+def test_a_positive_that_is_marked_is_no_negative_of_itself() -> None:
+    query, positive, hard = drawn(1, 3, 4), drawn(2, 3, 4), drawn(3, 2, 4)
+    marked = torch.eye(3, 5, dtype=torch.bool)
+    assert torch.equal(StarLoss()(query, positive, hard), StarLoss()(query, positive, hard, marked))
+
+
+def test_when_all_answer_there_is_nothing_to_learn() -> None:
+    query, positive = drawn(1, 3, 4).requires_grad_(), drawn(2, 3, 4)
+    loss = StarLoss()(query, positive, None, torch.ones(3, 3, dtype=torch.bool))
+    loss.backward()
+    assert loss.item() == 0 and query.grad is not None and not query.grad.any()
+
+
+def test_relevance_of_repeated_passages() -> None:
+    assert relevance([{1, 2}, {2: 1}], [1, 2, 2, 7]).tolist() == [[True, True, True, False], [False, True, True, False]]
+    assert relevance([], []).shape == (0, 0) and relevance([{1}], []).shape == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("positive", "hard", "relevant", "said"),
+    [
+        (drawn(1, 2, 4), None, None, "3 queries have 2 positives"),
+        (drawn(1, 3, 5), None, None, r"positive \(3, 5\)"),
+        (drawn(1, 3), None, None, r"positive \(3,\)"),
+        (drawn(1, 3, 4), None, torch.ones(3, 4, dtype=torch.bool), r"relevant is \(3, 4\)"),
+        (drawn(1, 3, 4), None, torch.ones(3, 3), "torch.float32"),
+    ],
+)
+def test_shapes_are_checked(positive: Tensor, hard: Tensor | None, relevant: Tensor | None, said: str) -> None:
+    with pytest.raises(InvalidInput, match=said):
+        StarLoss()(drawn(1, 3, 4), positive, hard, relevant)
+
+
+@pytest.mark.parametrize("scale", [0.0, -1.0, math.nan])
+def test_a_scale_is_above_0(scale: float) -> None:
+    with pytest.raises(InvalidInput, match="scale"):
+        StarLoss(scale)
