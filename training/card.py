@@ -11,7 +11,7 @@ chosen by the same questions, so that what they show is a little too good; a tes
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING
 
 from spaniel.eval.card import machine, now, versions
 from spaniel.eval.fingerprint import code_fingerprint
@@ -24,17 +24,17 @@ from .examples import TrainingSet
 from .method import DevScores
 from .settings import TrainSettings
 
-__all__ = ["FORMAT", "curve_bytes", "curve_rows", "dev_figures", "gains", "run_card", "set_facts"]
+if TYPE_CHECKING:
+    from .progress import Outcome
 
-Outcome: TypeAlias = Any
-"""`progress.Outcome`, when it is here."""
+__all__ = ["FORMAT", "curve_bytes", "curve_rows", "dev_figures", "gains", "run_card", "set_facts"]
 
 FORMAT = "spaniel training run 1"
 _PACKAGES = ("torch", "sentence-transformers", "transformers", "tokenizers", "onnxruntime", "faiss-cpu")
 _LIBRARIES = ("retrieval", "models", "index", "rerank", "eval", "training")
 
 
-def curve_rows(outcome: Outcome) -> list[dict[str, JSON]]:
+def curve_rows(outcome: "Outcome") -> list[dict[str, JSON]]:
     """The curve of a run, in the order in which it went: {"kind": "step", "step", "loss", "learning_rate"} after each
     step, from 1, and {"kind": "evaluation", "step", "dev": what `dev_figures` says} after so many steps, from 0."""
     found = {one.step: one for one in outcome.curve}
@@ -43,8 +43,9 @@ def curve_rows(outcome: Outcome) -> list[dict[str, JSON]]:
         if step:
             loss, rate = float(outcome.losses[step - 1]), float(outcome.learning_rates[step - 1])
             rows.append({"kind": "step", "step": step, "loss": loss, "learning_rate": rate})
-        if step in found:
-            rows.append({"kind": "evaluation", "step": step, "dev": dev_figures(found[step].scores)})
+        dev = dev_figures(found[step].scores) if step in found else {}
+        if dev:
+            rows.append({"kind": "evaluation", "step": step, "dev": dev})
     return rows
 
 
@@ -96,7 +97,7 @@ def run_card(
     settings: TrainSettings,
     sets: Sequence[TrainingSet],
     start: ModelCard,
-    outcome: Outcome,
+    outcome: "Outcome",
     *,
     command: Sequence[str] = (),
     more: Mapping[str, JSON] | None = None,
@@ -119,7 +120,7 @@ def run_card(
         "outcome": {
             "ended": outcome.ended, "best_step": outcome.best_step, "steps": outcome.step, "of_steps": outcome.n_steps,
             "questions": outcome.n_examples, "seconds": round(outcome.seconds, 3),
-            "resumed_at": list(outcome.resumed_at), "dev": gains(outcome.start, outcome.best) if outcome.curve else {},
+            "resumed_at": list(outcome.resumed_at), "dev": gains(outcome.start, outcome.best),
         },
         "definition": dict(outcome.definition),
         "versions": _versions(),

@@ -16,6 +16,7 @@ from spaniel.eval.report.table import Cell, Column, Mark, Row, Table
 from spaniel.retrieval.types import JSON
 
 from .curves import dev_plots, loss_plot, rate_plot
+from .settings import OPTIONS_OF
 
 __all__ = ["training_report"]
 
@@ -144,7 +145,10 @@ def _data(sets: Sequence[Mapping[str, Any]]) -> Child:
 
 
 def _settings(settings: Mapping[str, JSON]) -> Child:
-    return fact_list([(name.replace("_", " "), _written(value)) for name, value in settings.items()])
+    """Those that mean something to the method."""
+    method = settings["method"]
+    shown = {name: value for name, value in settings.items() if method in OPTIONS_OF.get(name, (method,))}
+    return fact_list([(name.replace("_", " "), _written(value)) for name, value in shown.items()])
 
 
 def _written(value: JSON) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 
 from spaniel.models.card import ModelCard
 from spaniel.training.method import DevScores
+from spaniel.training.progress import Evaluation, Outcome
 
 START = ModelCard(
     name="tiny", source="tiny", runtime="onnx", sha256="a" * 64, dimension=8, pooling="mean", normalised=True,
@@ -19,24 +20,19 @@ def scores(seed: int, shift: float = 0.0, n: int = 60) -> DevScores:
     return DevScores(np.clip(np.random.default_rng(seed).random(n) * 0.6 + shift, 0, 1))
 
 
-def outcome(n_steps: int = 12, *, held_out: int = 60, gain: float = 0.1, **given: Any) -> Any:
+def outcome(n_steps: int = 12, *, held_out: int = 60, gain: float = 0.1) -> Outcome:
     """Three evaluations of two sets, the second the best unless nothing was gained."""
     at = [0, n_steps // 2, n_steps]
-    shifts = [0.0, gain, gain / 2]
     curve = [
-        SimpleNamespace(
-            step=step, scores={name: scores(seed, shift, held_out) for seed, name in enumerate(("one", "<b>"))}
-        )
-        for step, shift in zip(at, shifts, strict=True)
+        Evaluation(step, {name: scores(seed, shift, held_out) for seed, name in enumerate(("one", "<b>")) if held_out})
+        for step, shift in zip(at, [0.0, gain, gain / 2], strict=True)
     ]
-    best = curve[1] if gain > 0 else curve[0]
-    facts = {
-        "ended": "finished", "step": n_steps, "n_steps": n_steps, "n_examples": 100, "best_step": best.step,
-        "curve": curve, "losses": np.linspace(1, 0.5, n_steps), "learning_rates": np.linspace(1e-5, 0, n_steps),
-        "seconds": 90.5, "threads": 2, "resumed_at": [3], "definition": {"data": "c" * 8},
-        "start": curve[0].scores, "best": best.scores,
-    }  # fmt: skip
-    return SimpleNamespace(**{**facts, **given})
+    return Outcome(
+        ended="finished", step=n_steps, n_steps=n_steps, n_examples=100, curve=curve,
+        best_step=n_steps if not held_out else at[1] if gain > 0 else 0,
+        losses=np.linspace(1, 0.5, n_steps), learning_rates=np.linspace(1e-5, 0, n_steps),
+        seconds=90.5, threads=2, resumed_at=[3], definition={"data": "c" * 8},
+    )  # fmt: skip
 
 
 class FakePassages:

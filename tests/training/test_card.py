@@ -55,6 +55,6 @@ def test_the_curve_goes_in_order() -> None:
 
 
 def test_a_run_without_held_out_questions() -> None:
-    card = run_card(settings_for("star"), training_sets(), START, outcome(curve=[], best_step=12))
+    card = run_card(settings_for("star"), training_sets(), START, outcome(held_out=0))
     assert card["outcome"]["dev"] == {}
-    assert [row["kind"] for row in curve_rows(outcome(3, curve=[]))] == ["step"] * 3
+    assert [row["kind"] for row in curve_rows(outcome(3, held_out=0))] == ["step"] * 3

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
@@ -12,11 +13,13 @@ from hypothesis import strategies as st
 
 from spaniel.training.card import curve_bytes, curve_rows, run_card
 from spaniel.training.curves import Point, thinned
+from spaniel.training.method import DevScores
+from spaniel.training.progress import Outcome
 from spaniel.training.report import training_report
 from spaniel.training.settings import settings_for
 
 
-def page(ran: Any, **given: Any) -> str:
+def page(ran: Outcome, **given: Any) -> str:
     """From what the files hold, not from what is in memory."""
     card = run_card(settings_for("adore"), training_sets(), START, ran, **given)
     rows = [json.loads(line) for line in curve_bytes(curve_rows(ran)).splitlines()]
@@ -64,13 +67,15 @@ def test_it_says_what_was_gained() -> None:
     assert re.search(r"one: nDCG@10 0\.\d{4} → 0\.\d{4}, \+0\.1000", text)
     assert "better than the baseline" in text
     assert "No step was better than the start" in page(outcome(gain=-0.1))
-    assert "No question was held out" in page(outcome(curve=[], best_step=12))
+    assert "No question was held out" in page(outcome(held_out=0))
 
 
 def test_it_warns_of_few_questions_and_of_what_was_lost() -> None:
     assert "Fewer than 50 questions are held out of one and &lt;b&gt;" in page(outcome(held_out=20))
-    worse = outcome()
-    worse.curve[1].scores["one"] = worse.curve[0].scores["one"].__class__(worse.curve[0].scores["one"].values - 0.01)
+    ran = outcome()
+    start, best, _ = ran.curve
+    lower = DevScores(start.scores["one"].values - 0.01)
+    worse = replace(ran, curve=[start, replace(best, scores={**best.scores, "one": lower})])
     assert "one lost by it" in page(worse)
     assert "lost by it" not in page(outcome())
 
@@ -83,7 +88,8 @@ def test_many_steps_are_put_together() -> None:
 
 @pytest.mark.parametrize("n_steps", [1, 2])
 def test_a_run_of_a_step_or_two(n_steps: int) -> None:
-    assert "<svg" in page(outcome(n_steps, curve=[], best_step=n_steps))
+    assert "curve-loss" in page(outcome(n_steps, held_out=0))
+    assert "dev-0" in page(outcome(n_steps))
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=50), st.integers(1, 20))
