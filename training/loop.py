@@ -156,14 +156,18 @@ class _Training:
 
     def _between_steps(self) -> None:
         """Whatever is due at this step: an evaluation, a checkpoint, the end because somebody asked for it."""
-        if self.interrupts.asked:
-            raise KeyboardInterrupt
+        self._heed()
         step = self.progress.step
         if self.progress.evaluated_at < step and (step == 0 or (step - 1) % self.per_epoch + 1 in self.due):
             self._evaluate()
             self._save()
         elif step and self.settings.checkpoint_every and step % self.settings.checkpoint_every == 0:
             self._save()
+        self._heed()
+
+    def _heed(self) -> None:
+        if self.interrupts.asked:
+            raise KeyboardInterrupt
 
     def _open_epoch(self, taken: Taken | None) -> None:
         """Before the first step of an epoch, and before the first one of a resumed run."""

@@ -1,14 +1,18 @@
 """A method small enough to be trained hundreds of times in a test: a linear map that learns which vectors are near."""
 
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from numpy.typing import NDArray
 
 from spaniel.retrieval.types import JSON
+from spaniel.training.events import Event
+from spaniel.training.loop import run
 from spaniel.training.method import DevScores, Loss, Method
 from spaniel.training.settings import TrainSettings, settings_for
 
@@ -87,3 +91,15 @@ def small_settings(**given: Any) -> TrainSettings:
 def weights(method: Small) -> dict[str, bytes]:
     """Every parameter, to the bit."""
     return {name: value.detach().numpy().tobytes() for name, value in method.layers.named_parameters()}
+
+
+def stopped_run(state: Path, step: int, method: Small | None = None, **given: Any) -> None:
+    """A run in `state` that was stopped after so many steps, its checkpoint written."""
+    stop = threading.Event()
+
+    def at(event: Event) -> None:
+        if event.kind == "step" and event.step == step:
+            stop.set()
+
+    with pytest.raises(KeyboardInterrupt):
+        run(method or Small(), small_settings(**given), state=state, on_event=at, stop=stop)
