@@ -91,6 +91,7 @@ if TYPE_CHECKING:
     from spaniel.retrieval.types import Passage as Passage
     from spaniel.retrieval.types import Query as Query
     from spaniel.retrieval.types import Ranking as Ranking
+    from spaniel.training.train import train as train
 
 
 # Public name -> module, and `:name` where it is called something else there.
@@ -171,6 +172,7 @@ _HOME = {
     "rerank": "rerank",
     "rrf": "retrieval.pipeline",
     "set_query_model": "index.query_model",
+    "train": "training.train",
     "update": "index.build",
     "verify": "index.check",
 }
@@ -252,6 +254,7 @@ __all__ = [
     "rerank",
     "rrf",
     "set_query_model",
+    "train",
     "update",
     "verify",
 ]

@@ -1,16 +1,19 @@
 """The methods by name: what each trains, and where it stands; a closed table, so that no file or option names code."""
 
 import importlib
+import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
-from spaniel.retrieval.errors import InvalidInput, require
+from spaniel.retrieval.errors import InvalidInput, MissingExtra
 
 if TYPE_CHECKING:
     from .examples import TrainingSet
+    from .method import Method
+    from .settings import TrainSettings
 
-__all__ = ["DEFAULT", "METHODS", "MethodEntry", "Trains", "check_method", "open_method"]
+__all__ = ["DEFAULT", "METHODS", "MethodEntry", "Trains", "check_extra", "check_method", "is_there", "open_method"]
 
 Trains: TypeAlias = Literal["dense", "binary"]
 
@@ -65,22 +68,37 @@ def check_method(name: str | None, trains: Trains) -> str:
     return name
 
 
+def check_extra() -> None:
+    """Whether what training needs is installed; nothing is loaded, which would take seconds.
+
+    Raises:
+        MissingExtra: it is not.
+    """
+    for module in ("torch", "sentence_transformers", "safetensors"):
+        if not is_there(module):
+            raise MissingExtra(module, "train")
+
+
+def is_there(module: str) -> bool:
+    """Whether a package is installed."""
+    return importlib.util.find_spec(module) is not None
+
+
 def open_method(
     sets: "Sequence[TrainingSet]",
-    settings: Any,
+    settings: "TrainSettings",
     *,
     model: str | None = None,
     vectors: str | None = None,
     offline: bool = False,
-) -> Any:
+) -> "Method":
     """The method that the settings name, with its models loaded.
 
     Raises:
         MissingExtra: torch or sentence-transformers is not installed.
         ModelError, InvalidInput: the model cannot be trained so, or is not that of the index.
     """
-    require("torch", extra="train")
-    require("sentence_transformers", extra="train")
+    check_extra()
     module, _, name = METHODS[settings.method].home.partition(":")
     kind = getattr(importlib.import_module(f"spaniel.training.methods.{module}"), name)
-    return kind.open(sets, settings, model=model, vectors=vectors, offline=offline)
+    return cast("Method", kind.open(sets, settings, model=model, vectors=vectors, offline=offline))

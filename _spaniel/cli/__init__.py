@@ -25,6 +25,7 @@ COMMANDS = {
     "model": ("model_group:model", "Look at models, and make ONNX graphs of them."),
     "rerank": ("rerank_group:rerank", "Put what was found in a better order, and serve models that do."),
     "eval": ("eval_group:evaluate", "Measure how good and how fast a search is, and compare."),
+    "train": ("train_group:train", "Train the model of an index on your own questions."),
     "demo": ("demo:demo", "Index the documentation inside the Python installation, search it and ask it."),
     "doctor": ("doctor:doctor", "Say what is installed and what this machine can do."),
     "completion": ("completion:completion", "Print a script that completes commands in your shell."),

@@ -15,7 +15,8 @@ from spaniel.retrieval.errors import SpanielError
 __all__ = ["Failure", "describe", "report"]
 
 INTERRUPTED = 130
-_RESUMABLE = {("index", "build"), ("index", "add"), ("index", "add-dense"), ("eval", "run")}
+_RESUMABLE = {("index", "build"), ("index", "add"), ("index", "add-dense"), ("eval", "run"), ("train", "mine")}
+_RESUMED = {("train", "dense"), ("train", "binary")}
 
 
 class Failure(NamedTuple):
@@ -67,6 +68,8 @@ def report(error: BaseException, arguments: Sequence[str]) -> int:
     failure = describe(error)
     if failure.code == INTERRUPTED and tuple(arguments[:2]) in _RESUMABLE and "--no-cache" not in options:
         failure = failure._replace(hint="the same command goes on where this one stopped")
+    if failure.code == INTERRUPTED and tuple(arguments[:2]) in _RESUMED:
+        failure = failure._replace(hint="the same command with --resume goes on where this one stopped")
     if "--debug" in options:
         traceback.print_exception(error, file=sys.stderr)
     if "--json" in options:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TextIO
 
-__all__ = ["ProgressLine", "duration"]
+__all__ = ["ProgressLine", "bar", "duration"]
 
 _WIDTH = 24
 _EVERY_S = 0.1
@@ -41,10 +41,17 @@ class ProgressLine:
         if stage != self._stage:
             self._stage, self._start, self._start_at, self._last = stage, now, done, float("-inf")
             self._items_at = items
-        if now - self._last < _EVERY_S:
-            return
+        if now - self._last >= _EVERY_S:
+            self._write(now, self._line(now - self._start, done, total, items, unit))
+
+    def say(self, words: str) -> None:
+        """Show a line of the caller's own making if it is time to."""
+        if self._shown and (now := self._clock()) - self._last >= _EVERY_S:
+            self._stage = self._stage or words
+            self._write(now, words)
+
+    def _write(self, now: float, line: str) -> None:
         self._last = now
-        line = self._line(now - self._start, done, total, items, unit)
         self._stream.write(f"\r{line}\x1b[K")
         self._stream.flush()
 
@@ -58,9 +65,7 @@ class ProgressLine:
     def _line(self, elapsed_s: float, done: float, total: float, items: int, unit: str) -> str:
         parts = [f"{self._stage:<10}"]
         if total > 0:
-            share = min(done / total, 1.0)
-            filled = int(share * _WIDTH)
-            parts.append(f"[{'#' * filled}{'.' * (_WIDTH - filled)}] {share:4.0%}")
+            parts.append(bar(done / total))
         if items:
             parts.append(f"{items:,} {unit}")
         if elapsed_s > 0 and items > self._items_at:
@@ -69,6 +74,13 @@ class ProgressLine:
         if total > 0 and gained > 0 and elapsed_s > 0:
             parts.append(f"ETA {duration(max(total - done, 0) * elapsed_s / gained)}")
         return "  ".join(parts)
+
+
+def bar(share: float) -> str:
+    """`[######..................]  25%`."""
+    share = min(share, 1.0)
+    filled = int(share * _WIDTH)
+    return f"[{'#' * filled}{'.' * (_WIDTH - filled)}] {share:4.0%}"
 
 
 def duration(seconds: float) -> str:

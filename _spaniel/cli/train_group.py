@@ -1,0 +1,17 @@
+"""`spaniel train ...`."""
+
+import click
+
+from .lazy import LazyGroup
+
+__all__ = ["COMMANDS", "train"]
+
+COMMANDS = {
+    "dense": ("train_run:dense", "Train an encoder against the index that it will search."),
+    "binary": ("train_run:binary", "Train an encoder for vectors of a bit a dimension."),
+}
+
+
+@click.group(name="train", cls=LazyGroup, commands_at=COMMANDS)
+def train() -> None:
+    """Train the model of an index on questions and judgements of your own."""

@@ -1,0 +1,61 @@
+"""Whether the vectors of an index can be trained against, found out before any model is loaded."""
+
+from typing import TYPE_CHECKING
+
+from spaniel.retrieval.errors import InvalidInput
+
+from .table import METHODS, Trains
+
+if TYPE_CHECKING:
+    from spaniel.index.index import Index
+
+__all__ = ["check_vectors", "meant_vectors"]
+
+_NOT_OURS = {
+    "endpoint": "is behind an endpoint: its weights are not here",
+    "vectors": "is not known: the vectors were made elsewhere",
+}
+
+
+def meant_vectors(index: "Index", name: str | None) -> str | None:
+    """The name of the vectors that are meant, those added first when None; None where the index has none.
+
+    Raises:
+        InvalidInput: there are none of this name.
+    """
+    names = index.dense_names
+    if name is None:
+        return names[0] if names else None
+    if name not in names:
+        there = f"it holds {', '.join(names)}" if names else "it holds none"
+        raise InvalidInput("vectors", f"no vectors called {name!r} in {index.path}; {there}")
+    return name
+
+
+def check_vectors(index: "Index", method: str, trains: Trains, *, model: str | None, vectors: str | None) -> None:
+    """Whether this method can train against this index.
+
+    Raises:
+        InvalidInput: it needs vectors and there are none; their model cannot be trained and no other is named; or
+            codes are to be trained against vectors that are none.
+    """
+    name = meant_vectors(index, vectors)
+    if name is None:
+        _check_none(index, method, model)
+        return
+    dense = index.settings.dense[name]
+    if model is None and dense.model.runtime in _NOT_OURS:
+        reason = f"the model of {name} in {index.path} {_NOT_OURS[dense.model.runtime]}"
+        raise InvalidInput("model", reason, hint="name the folder of a model to start from (--model)")
+    if method == "adore" and trains == "binary" and dense.store.kind != "binary":
+        hint = "train dense goes on with these vectors; `spaniel index add-dense --store binary` makes codes"
+        raise InvalidInput("index", f"the vectors {name} of {index.path} are {dense.store.kind}, not binary", hint=hint)
+
+
+def _check_none(index: "Index", method: str, model: str | None) -> None:
+    if METHODS[method].needs_vectors:
+        hint = f"`spaniel index add-dense {index.path} minilm` adds some"
+        raise InvalidInput("index", f"{index.path} holds no vectors, and {method} trains against them", hint=hint)
+    if model is None:
+        hint = "name the model to start from: --model minilm"
+        raise InvalidInput("model", f"{index.path} holds no vectors", hint=hint)
