@@ -7,13 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from contracts.small_collection import small_collection, small_questions
+from contracts.trainable import trainable_collection, trainable_questions
 from contracts.small_model import small_bert
 
 pytest.importorskip("torch", reason="the extra train is not installed")
 pytest.importorskip("sentence_transformers", reason="the extra train is not installed")
-
-pytest.importorskip("spaniel.training.methods.adore", reason="not there yet")
 
 from spaniel.cli import train_run
 from spaniel.cli.train_options import dev_of, pairs_of
@@ -27,7 +25,7 @@ Run = Callable[..., Any]
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return small_collection(tmp_path / "words")
+    return trainable_collection(tmp_path / "words")
 
 
 @pytest.fixture
@@ -157,7 +155,7 @@ def test_training_and_searching(spaniel: Run, folder: Path, start: Path, tmp_pat
 
 
 def test_questions_of_a_log(spaniel: Run, kb: Path, folder: Path, tmp_path: Path) -> None:
-    log = small_questions(folder, tmp_path / "clicks.jsonl")
+    log = trainable_questions(folder, tmp_path / "clicks.jsonl")
     words = ["train", "dense", "--index", kb, "--train", log, "--out", tmp_path / "out", "--dev", "8", "--epochs", 1]
     done = spaniel(*words, "--learning-rate", 1e-3, "--json")
     assert done.code in (0, 1), done.err

@@ -1,52 +1,27 @@
-"""A collection of random words that a small BERT can be trained on, in seconds: documents, questions, judgements."""
+"""A collection small enough to work out by hand, as a BEIR folder."""
 
 import json
 from pathlib import Path
 
-import numpy as np
+DOCUMENTS = {
+    "d1": ("Dogs", "Dogs bark at the moon."),
+    "d2": ("Cats", "Cats do not bark, they purr."),
+    "d3": ("Moon", "The moon is far away from dogs and cats."),
+    "d4": ("Stars", "Stars are farther than the moon."),
+    "d5": ("", "Planets circle stars."),
+    "q5": ("", "purr"),
+}
+QUERIES = {"q1": "barking dogs", "q2": "moon", "q3": "purr cats", "q4": "nothing of the kind", "q5": "purr"}
+QRELS = {"q1": {"d1": 2, "d2": 0}, "q2": {"d3": 1, "d4": 1}, "q3": {"d2": 1, "gone": 1}, "q4": {"d5": 1}}
 
-__all__ = ["small_collection", "small_questions"]
 
-_N_DOCUMENTS = 60
-
-
-def small_collection(folder: Path, *, seed: int = 0, n_train: int = 48, n_dev: int = 16, n_test: int = 16) -> Path:
-    """A folder in the form of BEIR: 60 documents of twelve of the words w0 to w59, each question three words of one.
-
-    Splits: train, dev and test; those with no questions are left out.
-    """
-    rng = np.random.default_rng(seed)
-    texts = [[f"w{word}" for word in rng.choice(60, 12, replace=False)] for _ in range(_N_DOCUMENTS)]
-    folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / "corpus.jsonl", [{"_id": f"d{n}", "title": "", "text": " ".join(t)} for n, t in enumerate(texts)])
-    questions, asked = [], set[str]()
-    (folder / "qrels").mkdir(exist_ok=True)
-    for split, n_questions in (("train", n_train), ("dev", n_dev), ("test", n_test)):
-        rows = []
-        while len(rows) < n_questions:
-            document = int(rng.integers(_N_DOCUMENTS))
-            text = " ".join(rng.choice(texts[document], 3, replace=False))
-            if text in asked:
-                continue
-            asked.add(text)
-            questions.append({"_id": f"{split}{len(rows)}", "text": text})
-            rows.append(f"{split}{len(rows)}\td{document}\t1\n")
-        if rows:
-            (folder / "qrels" / f"{split}.tsv").write_text("query-id\tcorpus-id\tscore\n" + "".join(rows))
-    _write(folder / "queries.jsonl", questions)
+def write(folder: Path, *, qrels: dict[str, dict[str, int]] = QRELS) -> Path:
+    """Write it into a folder that is made."""
+    (folder / "qrels").mkdir(parents=True)
+    rows = [{"_id": id_, "title": title, "text": text} for id_, (title, text) in DOCUMENTS.items()]
+    (folder / "corpus.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    asked = [{"_id": id_, "text": text} for id_, text in QUERIES.items()]
+    (folder / "queries.jsonl").write_text("".join(json.dumps(row) + "\n" for row in asked), encoding="utf-8")
+    lines = [f"{query}\t{id_}\t{grade}\n" for query, grades in qrels.items() for id_, grade in grades.items()]
+    (folder / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\n" + "".join(lines), encoding="utf-8")
     return folder
-
-
-def small_questions(collection: Path, path: Path) -> Path:
-    """The questions of its train split as JSON lines with ids of documents, as a log of clicks may give them."""
-    texts = {}
-    for line in (collection / "queries.jsonl").read_text("utf-8").splitlines():
-        question = json.loads(line)
-        texts[question["_id"]] = question["text"]
-    rows = [line.split("\t") for line in (collection / "qrels" / "train.tsv").read_text("utf-8").splitlines()[1:]]
-    _write(path, [{"query": texts[query], "positive": document} for query, document, _ in rows])
-    return path
-
-
-def _write(path: Path, rows: list[dict[str, str]]) -> None:
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
