@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from contracts.trainable import trainable_collection, trainable_questions
 from contracts.small_model import small_bert
+from contracts.trainable import trainable_collection, trainable_questions
 
 pytest.importorskip("torch", reason="the extra train is not installed")
 pytest.importorskip("sentence_transformers", reason="the extra train is not installed")
