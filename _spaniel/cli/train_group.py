@@ -15,4 +15,4 @@ COMMANDS = {
 
 @click.group(name="train", cls=LazyGroup, commands_at=COMMANDS)
 def train() -> None:
-    """Train the model of an index on questions and judgements of your own."""
+    """Train the model of an index on your own questions."""

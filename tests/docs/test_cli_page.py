@@ -12,6 +12,7 @@ from spaniel.cli.eval_group import COMMANDS as EVAL_COMMANDS
 from spaniel.cli.index_group import COMMANDS as INDEX_COMMANDS
 from spaniel.cli.model_group import COMMANDS as MODEL_COMMANDS
 from spaniel.cli.rerank_group import COMMANDS as RERANK_COMMANDS
+from spaniel.cli.train_group import COMMANDS as TRAIN_COMMANDS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -54,6 +55,7 @@ def test_lists_say_what_the_commands_say(path: str) -> None:
     words = path.split()[1:]
     if words:
         groups = {"index": INDEX_COMMANDS, "eval": EVAL_COMMANDS, "model": MODEL_COMMANDS, "rerank": RERANK_COMMANDS}
+        groups["train"] = TRAIN_COMMANDS
         group = groups[words[0]] if len(words) > 1 else COMMANDS
         listed = group[words[-1]][1]
         first = " ".join((ALL[path].help or "").split("\n\n")[0].split())
