@@ -12,7 +12,9 @@ manifest says: nobody can change a part of such a folder unseen.
 
 import hashlib
 import json
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
@@ -22,9 +24,9 @@ from spaniel.retrieval.types import JSON
 
 from .graph.config import read_json
 from .hashing import file_sha256
-from .manifest import NAME
+from .manifest import NAME, read_manifest
 
-__all__ = ["FORMAT", "Codes", "Towers", "read_towers", "towers_json"]
+__all__ = ["FORMAT", "Codes", "Towers", "plain_tower", "read_towers", "towers_json"]
 
 FORMAT = 1
 Codes = Literal["sign"]
@@ -92,19 +94,52 @@ def read_towers(folder: Path) -> Towers | None:
 def towers_json(folder: Path, *, codes: Codes | None, trained_from: Mapping[str, JSON]) -> str:
     """The manifest of a folder in which all else is written already: its towers are those that are there."""
 
-    def entry(path: Path) -> dict[str, JSON]:
-        with path.open("rb") as stream:
-            return {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(stream, "sha256").hexdigest()}
-
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / NAME)
     made = {
         "format": FORMAT,
         "towers": {kind: f"onnx/{kind}" for kind in _KINDS if (folder / "onnx" / kind / NAME).is_file()},
         "codes": codes,
         "trained_from": dict(trained_from),
-        "files": {path.relative_to(folder).as_posix(): entry(path) for path in files},
+        "files": {path.relative_to(folder).as_posix(): _entry(path) for path in files},
     }
     return json.dumps(made, indent=1) + "\n"
+
+
+@contextmanager
+def plain_tower(towers: Towers, tower: Path) -> Iterator[Path]:
+    """A tower as a folder in hub format, from which another graph can be made, as long as the block lasts: the files of
+    its export, and the weights that this was made from, found by their sha256 among the files of the root.
+
+    Raises:
+        ModelError: the weights are not there.
+    """
+    made_from = read_manifest(tower / NAME).source
+    weights = {name: sha256 for name, sha256 in made_from.items() if name.endswith(".safetensors")}
+    held = {sha256: name for name, sha256 in towers.files.items()}
+    with tempfile.TemporaryDirectory(prefix="spaniel-tower-") as name:
+        plain = Path(name)
+        for path in tower.rglob("*.json"):
+            if path != tower / NAME:
+                _linked(plain / path.relative_to(tower), path)
+        for file, sha256 in weights.items():
+            if sha256 not in held:
+                error = ModelError(f"{towers.folder}: the weights that {tower.name} was made from are not there")
+                error.hint = "open it without int8, whose graph is there"
+                raise error
+            if _entry(towers.folder / held[sha256])["sha256"] != sha256:
+                raise ModelError(f"{towers.folder / held[sha256]}: not the file that training wrote")
+            _linked(plain / file, towers.folder / held[sha256])
+        yield plain
+
+
+def _entry(path: Path) -> dict[str, JSON]:
+    with path.open("rb") as stream:
+        return {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(stream, "sha256").hexdigest()}
+
+
+def _linked(place: Path, target: Path) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.symlink_to(target.resolve())
 
 
 def _towers(folder: Path, found: Mapping[str, Any]) -> Towers:

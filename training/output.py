@@ -29,7 +29,7 @@ from spaniel.models.graph.config import read_json
 from spaniel.models.graph.export import export
 from spaniel.models.manifest import NAME
 from spaniel.models.parity import sample_texts
-from spaniel.models.towers import Codes, read_towers, towers_json
+from spaniel.models.towers import Codes, plain_tower, read_towers, towers_json
 from spaniel.retrieval.errors import InvalidInput, ModelError
 from spaniel.retrieval.types import JSON
 
@@ -105,6 +105,8 @@ def _write(folder: Path, passage: Tower | Path, query: Tower | None, extra_files
         )
         routes = Router.for_query_document(query_modules=query.parts, document_modules=other.parts)
         _saved(folder, [routes], tower, prompts)
+        if not isinstance(passage, Tower):
+            _keep_weights(folder, passage)
     _exported(folder / "onnx" / "passage", passage, tower, prompts)
     if query is not None:
         _exported(folder / "onnx" / "query", query, query, prompts)
@@ -124,6 +126,28 @@ def _saved(folder: Path, modules: Sequence[nn.Module], tower: Tower, prompts: Ma
         if (weights.parent / "tokenizer.json").is_file():
             shutil.copyfile(tower.source.tokenizer, weights.parent / "tokenizer.json")
             _settled(weights.parent, tower)
+
+
+def _keep_weights(folder: Path, start: Path) -> None:
+    """The start's own files in place of its weights as they were saved anew: their sha256 is the passages' identity, by
+    which they are found again when another graph is to be made."""
+    with _plain(start) as plain:
+        for path in sorted(plain.rglob("model.safetensors")):
+            part = path.parent.relative_to(plain).as_posix()
+            place = folder / ("document_0_Transformer" if part == "." else f"document_{part}")
+            if place.is_dir():
+                shutil.copyfile(path, place / "model.safetensors")
+
+
+@contextmanager
+def _plain(start: Path) -> Iterator[Path]:
+    """The passages' side of the start as one model in hub format."""
+    towers = read_towers(start)
+    if towers is None:
+        yield start
+        return
+    with plain_tower(towers, towers.passage) as plain:
+        yield plain
 
 
 def _settled(folder: Path, tower: Tower) -> None:

@@ -21,7 +21,7 @@ from spaniel.models.identity import folder_identity
 from spaniel.models.kept import kept_export
 from spaniel.models.session import Device, check_provider
 from spaniel.models.tokens import Tokenizer
-from spaniel.models.towers import Towers, read_towers
+from spaniel.models.towers import Towers, plain_tower, read_towers
 from spaniel.retrieval.cache import cache_folder
 from spaniel.retrieval.errors import InvalidInput, MissingExtra, ModelError
 
@@ -57,6 +57,7 @@ class _Options:
     offline: bool
     say: Callable[[str], None]
     of_an_index: bool = False
+    trained: Towers | None = None
 
 
 def open_encoder(
@@ -156,7 +157,7 @@ def _open(model: str | os.PathLike[str], options: _Options) -> Encoder:
     folder = read_folder(located.folder)
     reason = None if options.runtime else _why_not_onnx(folder)
     if options.runtime == "onnx" or (options.runtime is None and reason is None):
-        return _open_onnx(located, folder, options)
+        return _onnx(located, folder, options).open()
     if reason is not None:
         options.say(f"{reason}: sentence-transformers runs it")
     try:
@@ -170,20 +171,19 @@ def _open_towers(located: Located, towers: Towers, options: _Options) -> Encoder
     """What training wrote; its two towers as one encoder, where it has two."""
     if options.runtime not in (None, "onnx"):
         raise InvalidInput("runtime", f"{options.runtime!r}: {located.folder} was trained here, and is run by onnx")
-    passage = _open_tower(located, towers, towers.passage, options)
-    passage.codes = towers.codes
+    options = replace(options, trained=towers)
+    passage = _tower(located, towers, towers.passage, options)
     if towers.query is None:
-        return passage
-    try:
-        return TwoTowers(passage, _open_tower(located, towers, towers.query, options))
-    except BaseException:
-        passage.close()
-        raise
+        encoder = passage.open()
+    else:
+        encoder = TwoTowers(passage.card, passage.open, _tower(located, towers, towers.query, options).open())
+    encoder.codes = towers.codes
+    return encoder
 
 
-def _open_tower(located: Located, towers: Towers, tower: Path, options: _Options) -> Encoder:
+def _tower(located: Located, towers: Towers, tower: Path, options: _Options) -> "_Onnx":
     towers.check(tower, options.cache)
-    return _open_onnx(located, read_folder(tower), options)
+    return _onnx(located, read_folder(tower), options)
 
 
 def _open_endpoint(source: str, options: _Options) -> Encoder:
@@ -269,7 +269,21 @@ def _no_layers_left_out(folder: ModelFolder, modules: Modules) -> None:
         raise CannotExport(f"{folder.path}: no {missing[0]}")
 
 
-def _open_onnx(located: Located, folder: ModelFolder, options: _Options) -> Encoder:
+@dataclass(frozen=True, slots=True)
+class _Onnx:
+    """A model for ONNX Runtime, known but not open: its card, the files, which are there and checked, the options."""
+
+    card: ModelCard
+    files: OnnxFiles
+    options: _Options
+
+    def open(self) -> Encoder:
+        """Read the graph."""
+        asked = self.options
+        return OnnxEncoder(self.card, self.files, threads=asked.threads, device=asked.device, budget=asked.budget)
+
+
+def _onnx(located: Located, folder: ModelFolder, options: _Options) -> _Onnx:
     if folder.exported is None and not folder.exportable and not folder.foreign_graph():
         read_config(folder.path)  # names what it is that has no graph
     check_provider(options.device, options.precision)
@@ -290,8 +304,7 @@ def _open_onnx(located: Located, folder: ModelFolder, options: _Options) -> Enco
         passage_prompt=prompts[1],
         precision=options.precision,
     )
-    files = OnnxFiles(graph, folder.tokenizer, folder.padding, folder.lower)
-    return OnnxEncoder(card, files, threads=options.threads, device=options.device, budget=options.budget)
+    return _Onnx(card, OnnxFiles(graph, folder.tokenizer, folder.padding, folder.lower), options)
 
 
 def _modules(folder: ModelFolder, options: _Options) -> Modules:
@@ -333,7 +346,9 @@ def _graph(folder: ModelFolder, modules: Modules, sha256: str, options: _Options
     """(ONNX file, dimension) of a model: its export's, one exported now, or one that came with it."""
     if folder.exported is None and not folder.exportable:
         return _foreign(folder, options)
-    exported = folder if folder.exported is not None else _exported(folder, modules, sha256, options)
+    graph = folder.path / GRAPHS[options.precision]
+    made = folder.exported is not None and (graph.is_file() or options.trained is None)
+    exported = folder if made else _exported(folder, modules, sha256, options)
     graph = exported.path / GRAPHS[options.precision]
     if not graph.is_file() or exported.exported is None:
         raise ModelError(f"{graph}: not there; export the model with --precision {options.precision}")
@@ -359,15 +374,19 @@ def _exported(folder: ModelFolder, modules: Modules, sha256: str, options: _Opti
     graph = GRAPHS[options.precision]
 
     def make(place: Path) -> None:
-        _export(folder, place, modules, options)
+        if options.trained is None:
+            _export(folder.path, place, modules, options)
+            return
+        with plain_tower(options.trained, folder.path) as plain:
+            _export(plain, place, modules, options)
 
     return kept_export(out, make, format=FORMAT, graph=graph, cache=options.cache)
 
 
-def _export(folder: ModelFolder, out: Path, modules: Modules, options: _Options) -> None:
-    options.say(f"making the ONNX graph of {folder.path}")
+def _export(folder: Path, out: Path, modules: Modules, options: _Options) -> None:
+    options.say(f"making the ONNX graph of {folder}")
     export(
-        folder.path,
+        folder,
         out,
         pooling=modules.pooling,
         normalise=modules.normalise,

@@ -27,6 +27,7 @@ from spaniel.models.folder import read_folder
 from spaniel.models.pair_ranking import PairGate
 from spaniel.models.parity import LEAST_COSINE
 from spaniel.models.ranking import LEAST_NDCG
+from spaniel.models.towers import read_towers
 from spaniel.retrieval.errors import InvalidInput, ModelError
 from spaniel.retrieval.types import JSON
 
@@ -120,6 +121,7 @@ def export(
     """
     _check(head, pooling, precision)
     source, target, say = Path(directory), Path(out), on_progress or (lambda stage: None)
+    _check_one_tower(source)
     modules = read_modules(source) if head == "pool" else Modules()
     plan = Plan(
         read_config(source),
@@ -160,6 +162,19 @@ def _check(head: str, pooling: str | None, precision: str) -> None:
     ):
         if value not in allowed:
             raise InvalidInput(name, f"{value!r} is not one of {', '.join(allowed)}")
+
+
+def _check_one_tower(source: Path) -> None:
+    """That the folder is one model.
+
+    Raises:
+        ModelError: training wrote two towers into it.
+    """
+    towers = read_towers(source)
+    if towers is not None and towers.query is not None:
+        error = ModelError(f"{source}: has two towers, and no graph of both can be made")
+        error.hint = f"use it as it is, also with int8; its graphs are {towers.passage} and {towers.query}"
+        raise error
 
 
 def _graphs(

@@ -10,6 +10,7 @@ import pytest
 from contracts.small_model import small_bert
 
 from spaniel.models.encoders.open import open_encoder
+from spaniel.models.graph.export import export
 from spaniel.retrieval.errors import InvalidInput, ModelError
 
 torch = pytest.importorskip("torch", reason="the extra train is not installed")
@@ -188,3 +189,66 @@ def test_hash_towers(start: Path, tmp_path: Path, frozen: bool) -> None:
         assert encoder.card.query_sha256
     again = Tower.open(tmp_path / "out", kind="query", cache=tmp_path)
     np.testing.assert_allclose(again.encode(TEXTS), query.encode(TEXTS), atol=1e-4)
+
+
+def test_int8_of_trained_towers(start: Path, tmp_path: Path) -> None:
+    """Made when it is asked for, from the weights in the folder; the same model by its card."""
+    query = moved(Tower.open(start, kind="query", cache=tmp_path))
+    write_model(tmp_path / "one", passage=moved(Tower.open(start, kind="passage", cache=tmp_path), seed=5))
+    write_model(tmp_path / "two", passage=start, query=query)
+    more = moved(Tower.open(tmp_path / "two", kind="query", cache=tmp_path), seed=3)
+    write_model(tmp_path / "again", passage=tmp_path / "two", query=more)
+    passage = hashed(Tower.open(start, kind="passage", cache=tmp_path), bias=True)
+    write_model(tmp_path / "hash", passage=passage, query=hashed(query, bias=False), codes="sign")
+    for name in ("one", "two", "again", "hash"):
+        with (
+            open_encoder(tmp_path / name, cache=tmp_path / "cache") as full,
+            open_encoder(tmp_path / name, cache=tmp_path / "cache", precision="int8") as small,
+        ):
+            assert (full.card.differences(small.card), small.card.precision) == ([], "int8")
+            assert (small.codes, small.card.max_length) == (full.codes, 16)
+            for kind in ("query", "passage"):
+                pair = [each.encode(TEXTS, kind=kind) for each in (full, small)]  # type: ignore[arg-type]
+                lengths = np.linalg.norm(pair[0], axis=1) * np.linalg.norm(pair[1], axis=1)
+                assert 0.95 < ((pair[0] * pair[1]).sum(1) / lengths).min() < 1
+            with open_encoder(small.card, cache=tmp_path / "cache") as again:
+                assert again.card == small.card
+
+
+def test_int8_without_the_weights(start: Path, tmp_path: Path) -> None:
+    write_model(tmp_path / "out", passage=start, query=moved(Tower.open(start, kind="query", cache=tmp_path)))
+    path = tmp_path / "out" / "spaniel.json"
+    manifest = json.loads(path.read_text())
+    manifest["files"] = {name: held for name, held in manifest["files"].items() if not name.endswith("safetensors")}
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(ModelError, match="weights that passage was made from are not there") as caught:
+        open_encoder(tmp_path / "out", cache=tmp_path / "cache", precision="int8").encode(["a"], kind="passage")
+    assert "without int8" in caught.value.hint
+
+
+def test_int8_of_other_weights(start: Path, tmp_path: Path) -> None:
+    write_model(tmp_path / "out", passage=moved(Tower.open(start, kind="passage", cache=tmp_path)))
+    path = tmp_path / "out" / "model.safetensors"
+    held = bytearray(path.read_bytes())
+    held[-1] ^= 1
+    path.write_bytes(held)
+    with pytest.raises(ModelError, match=r"model\.safetensors: not the file that training wrote"):
+        open_encoder(tmp_path / "out", cache=tmp_path / "cache", precision="int8")
+
+
+def test_a_search_opens_no_tower_of_passages(start: Path, tmp_path: Path) -> None:
+    write_model(tmp_path / "out", passage=start, query=moved(Tower.open(start, kind="query", cache=tmp_path)))
+    with open_encoder(tmp_path / "out", cache=tmp_path) as encoder:
+        encoder.encode(TEXTS, kind="query")
+        assert encoder._passage is None  # type: ignore[attr-defined]
+        encoder.encode(TEXTS, kind="passage")
+        assert encoder._passage is not None  # type: ignore[attr-defined]
+
+
+def test_what_cannot_be_done_with_two_towers(start: Path, tmp_path: Path) -> None:
+    write_model(tmp_path / "out", passage=start, query=moved(Tower.open(start, kind="query", cache=tmp_path)))
+    with pytest.raises(ModelError, match="has two towers") as caught:
+        export(tmp_path / "out", tmp_path / "graph")
+    assert str(tmp_path / "out" / "onnx" / "query") in caught.value.hint
+    with pytest.raises(InvalidInput, match="is run by onnx"):
+        open_encoder(tmp_path / "out", cache=tmp_path, runtime="sentence-transformers")
