@@ -36,6 +36,7 @@ OF_AN_EXTRA = {
         "spaniel.training.losses.lambda_rank",
         "spaniel.training.losses.pairs",
         "spaniel.training.losses.relevance",
+        "spaniel.training.losses.sentence_transformers",
         "spaniel.training.losses.star",
         "spaniel.training.methods.adore",
         "spaniel.training.output",

@@ -6,6 +6,7 @@
     codes.py, bpr.py codes that can be trained, and BPR's two losses over them
     in_batch.py      softmax over the batch's passages
     relevance.py     which passages of a batch answer which of its queries
+    sentence_transformers.py   all of them as that library's trainer takes losses
 
 Names are loaded when they are first used; all of them need torch, the extra `train`.
 """
@@ -23,13 +24,19 @@ if TYPE_CHECKING:
     from .lambda_rank import ranks_of as ranks_of
     from .pairs import pair_loss as pair_loss
     from .relevance import relevance as relevance
+    from .sentence_transformers import BprTrainerLoss as BprTrainerLoss
+    from .sentence_transformers import LambdaRankTrainerLoss as LambdaRankTrainerLoss
+    from .sentence_transformers import StarTrainerLoss as StarTrainerLoss
     from .star import StarLoss as StarLoss
 
 # Public name -> module of this folder.
 _HOME = {
     "BprLoss": "bpr",
     "BprParts": "bpr",
+    "BprTrainerLoss": "sentence_transformers",
+    "LambdaRankTrainerLoss": "sentence_transformers",
     "StarLoss": "star",
+    "StarTrainerLoss": "sentence_transformers",
     "hash_codes": "codes",
     "ideal_gain": "lambda_rank",
     "in_batch_loss": "in_batch",
