@@ -154,6 +154,18 @@ def test_training_and_searching(spaniel: Run, folder: Path, start: Path, tmp_pat
     assert again.data["dev"] == done.data["dev"]
 
 
+@pytest.mark.parametrize("method", ["star", "in-batch", "bpr"])
+def test_methods_whose_index_is_made_anew(spaniel: Run, kb: Path, folder: Path, tmp_path: Path, method: str) -> None:
+    out, trains = tmp_path / "out", "binary" if method == "bpr" else "dense"
+    words = ["train", trains, "--index", kb, "--train", folder, "--out", out, "--method", method, "--epochs", 1]
+    done = spaniel(*words, "--batch", 16, "--learning-rate", 1e-3, "--json")
+    assert done.code in (0, 1) and done.data["method"] == method, done.err
+    made = spaniel("index", "build", folder, tmp_path / "kb2", "--dense", out, "--store", "binary")
+    assert made.code == 0, made.err
+    found = spaniel("search", tmp_path / "kb2", "w1 w2", "--retriever", "dense", "--json")
+    assert found.code == 0 and found.data["hits"], found.err
+
+
 def test_questions_of_a_log(spaniel: Run, kb: Path, folder: Path, tmp_path: Path) -> None:
     log = trainable_questions(folder, tmp_path / "clicks.jsonl")
     words = ["train", "dense", "--index", kb, "--train", log, "--out", tmp_path / "out", "--dev", "8", "--epochs", 1]

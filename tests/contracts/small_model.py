@@ -1,7 +1,7 @@
 """A random BERT of a few kilobytes in hub format, made without torch: what a folder of a model looks like."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,17 +26,19 @@ def small_bert(
     normalise: bool = True,
     max_length: int | None = 16,
     prompts: Mapping[str, str] | None = None,
+    words: Sequence[str] = (),
 ) -> Path:
     """Write the model; the folder.
 
-    Vocabulary: WORDS, split at spaces and punctuation. Vectors of 24 dimensions, at most 40 tokens.
+    Vocabulary: WORDS and `words`, split at spaces and punctuation. Vectors of 24 dimensions, at most 40 tokens.
     """
     from safetensors.numpy import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
-    save_file(_weights(np.random.default_rng(seed)), folder / "model.safetensors")
+    vocabulary = [*WORDS, *words]
+    save_file(_weights(np.random.default_rng(seed), len(vocabulary)), folder / "model.safetensors")
     sizes = {"hidden_size": _WIDTH, "num_hidden_layers": _LAYERS, "num_attention_heads": _HEADS}
-    sizes |= {"intermediate_size": _INNER, "max_position_embeddings": _POSITIONS, "vocab_size": len(WORDS)}
+    sizes |= {"intermediate_size": _INNER, "max_position_embeddings": _POSITIONS, "vocab_size": len(vocabulary)}
     config = {
         "model_type": "bert",
         "hidden_act": "gelu",
@@ -57,11 +59,11 @@ def small_bert(
         write_json(folder / "sentence_bert_config.json", {"max_seq_length": max_length, "do_lower_case": False})
     if prompts is not None:
         write_json(folder / "config_sentence_transformers.json", {"prompts": prompts, "default_prompt_name": None})
-    write_tokenizer(folder / "tokenizer.json", WORDS, padded=True)
+    write_tokenizer(folder / "tokenizer.json", vocabulary, padded=True)
     return folder
 
 
-def _weights(rng: np.random.Generator) -> dict[str, np.ndarray[Any, Any]]:
+def _weights(rng: np.random.Generator, n_words: int) -> dict[str, np.ndarray[Any, Any]]:
     made: dict[str, np.ndarray[Any, Any]] = {}
 
     def linear(name: str, out: int, into: int) -> None:
@@ -72,7 +74,7 @@ def _weights(rng: np.random.Generator) -> dict[str, np.ndarray[Any, Any]]:
         made[f"{name}.weight"] = (1 + rng.standard_normal(_WIDTH) * 0.1).astype(np.float32)
         made[f"{name}.bias"] = (rng.standard_normal(_WIDTH) * 0.1).astype(np.float32)
 
-    for name, rows in (("word", len(WORDS)), ("position", _POSITIONS), ("token_type", 2)):
+    for name, rows in (("word", n_words), ("position", _POSITIONS), ("token_type", 2)):
         made[f"embeddings.{name}_embeddings.weight"] = rng.standard_normal((rows, _WIDTH)).astype(np.float32)
     norm("embeddings.LayerNorm")
     for i in range(_LAYERS):

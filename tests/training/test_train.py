@@ -1,0 +1,84 @@
+"""`sp.train`: several sets, training sets made by hand, names, and what is checked."""
+
+from pathlib import Path
+
+import pytest
+from contracts.small_model import small_bert
+from contracts.trainable import trainable_collection
+
+import spaniel as sp
+from spaniel.retrieval.errors import InvalidInput
+
+pytest.importorskip("torch", reason="the extra train is not installed")
+pytest.importorskip("sentence_transformers", reason="the extra train is not installed")
+
+from spaniel.training.data import training_set
+from spaniel.training.events import Event
+from spaniel.training.table import METHODS, check_method
+from spaniel.training.trained import DevGain, Trained
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPANIEL_CACHE", str(tmp_path / "cache"))
+
+
+def built(tmp_path: Path, name: str, *, seed: int = 0, start: str = "start") -> tuple[Path, Path]:
+    """An index and its collection."""
+    model = tmp_path / start
+    if not model.exists():
+        small_bert(model, seed=len(start))
+    folder = trainable_collection(tmp_path / name, seed=seed, n_train=24, n_dev=8, n_test=4)
+    sp.build(folder, tmp_path / f"{name}-kb", dense=str(model), store="float32").close()
+    return tmp_path / f"{name}-kb", folder
+
+
+def test_several_sets_train_one_model(tmp_path: Path) -> None:
+    pairs = [built(tmp_path, "a"), built(tmp_path, "b", seed=1)]
+    events: list[Event] = []
+    done = sp.train(pairs, tmp_path / "out", epochs=1, batch=16, learning_rate=1e-3, on_event=events.append)
+    assert set(done.dev) == {"a", "b"} and all(gain.n == 8 for gain in done.dev.values())
+    assert done.n_steps == 3 and done.path == tmp_path / "out"
+    assert {"start", "step", "evaluation", "done"} <= {event.kind for event in events}
+    assert not (tmp_path / "out.training").exists()
+
+
+def test_training_sets_made_by_hand_and_equal_names(tmp_path: Path) -> None:
+    kb, folder = built(tmp_path, "a")
+    with sp.open(kb) as index:
+        mine = training_set(index, folder, dev=0)
+        done = sp.train([mine, (kb, folder)], tmp_path / "out", epochs=1, learning_rate=1e-3)
+        assert len(index.search("w1")) > 0  # still open
+    assert set(done.dev) == {"a-2"}
+    again = sp.train([(kb, folder)], tmp_path / "out2", dev=0, epochs=1)
+    assert again.dev == {} and again.gained and again.best_step == again.steps
+
+
+def test_indexes_of_two_models_are_refused(tmp_path: Path) -> None:
+    pairs = [built(tmp_path, "a"), built(tmp_path, "b", start="another")]
+    with pytest.raises(sp.ModelError, match="sha256"):
+        sp.train(pairs, tmp_path / "out")
+    assert not (tmp_path / "out").exists() and not (tmp_path / "out.training").exists()
+
+
+def test_vectors_whose_model_is_not_here(tmp_path: Path) -> None:
+    kb, folder = built(tmp_path, "a")
+    with pytest.raises(InvalidInput, match="nothing to train on"):
+        sp.train([], tmp_path / "out")
+    with pytest.raises(InvalidInput, match="star is for dense, not for binary") as refused:
+        sp.train([(kb, folder)], tmp_path / "out", trains="binary", method="star")
+    assert refused.value.hint == "take adore or bpr"
+    with pytest.raises(InvalidInput, match="there is no 'ance'"):
+        sp.train([(kb, folder)], tmp_path / "out", method="ance")
+    assert check_method(None, "binary") == "adore"
+    assert set(METHODS) == {"adore", "star", "in-batch", "bpr"}
+
+
+def test_the_result_as_json() -> None:
+    gain = DevGain(0.5, 0.6, 0.1, float("nan"), float("nan"), 1.0, 1)
+    trained = Trained(Path("x"), "adore", {"a": gain}, steps=3, best_step=0, n_steps=3, seconds=1.0)
+    assert not trained.gained
+    said = trained.to_json()
+    assert said["dev"] == {
+        "a": {"before": 0.5, "after": 0.6, "difference": 0.1, "low": None, "high": None, "p": 1.0, "n": 1}
+    }
