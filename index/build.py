@@ -119,7 +119,7 @@ def build(
     if dense is None:
         return create(stream, path, settings, options, limits, report, overwrite=overwrite)
     with opened(dense, threads) as encoder:
-        name, made_with = new_dense(encoder.card, dense_name, store)
+        name, made_with = new_dense(encoder.card, dense_name, store, encoder.codes)
         settings = replace(settings, dense={name: made_with})
         encoding = Encoding({name: encoder}, Path(embedding_cache) if embedding_cache is not None else None)
         return create(stream, path, settings, options, limits, report, encoding, overwrite=overwrite)

@@ -10,6 +10,8 @@ import click
 
 from . import values
 from .console import Console, with_console
+from .dense_options import query_model_option
+from .scoring import refuse_without_vectors
 from .show_answer import answer_lines, tell_abstention, tell_events
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ _OF_LLM = ("model", "api_key_file", "key_env", "timeout", "seed", "price")
 @click.option("--price", type=(_PRICE, _PRICE), metavar="IN OUT", help="Of a million tokens, for costs.")
 @click.option("--short", is_flag=True, help="Without --llm: the few words that answer, not whole sentences.")
 @click.option("--config", type=_FILE, metavar="FILE.toml", help="A pipeline and how it answers; options go before it.")
+@query_model_option
 @click.option("--fallback", is_flag=True, help="If the server fails, answer in sentences of the passages.")
 @click.option("-k", "k", type=_COUNT, metavar="N", help="Read at most N passages [10].")
 @click.option("--budget-tokens", type=_COUNT, metavar="N", help="Of passages in the prompt [2000].")
@@ -65,11 +68,13 @@ def ask(console: Console, index: str, question: str | None, **options: Any) -> i
     from spaniel.rag.engine.engine import Engine
 
     spec = _spec(options)
+    if options["query_model"] is not None and spec.pipeline is not None:
+        refuse_without_vectors(spec.pipeline.stages)
     if arms := spec.unanswerable:
         console.warn(f"[route] {', '.join(arms)}: the embedded generator has no answer where nothing is searched")
     cache = None if options["cache"] is None else AnswerCache(options["cache"])
     try:
-        with Engine.open(index, spec, cache=cache) as engine:
+        with Engine.open(index, spec, query_model=options["query_model"], cache=cache) as engine:
             if options["dry_run"]:
                 assert question is not None
                 return _dry(console, engine, question, options)

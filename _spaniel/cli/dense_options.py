@@ -27,12 +27,14 @@ __all__ = [
     "RESCORE",
     "STORES",
     "STORE_NAMES",
+    "as_trained_for",
     "encoder_option",
     "given_among",
     "model_options",
     "open_elsewhere",
     "open_model",
     "places_of",
+    "query_model_option",
     "store_of",
     "store_options",
     "tell_cut",
@@ -58,7 +60,11 @@ _STORE = [
         type=click.Choice(STORES),
         help="How vectors are kept: a bit a dimension; all of them; FAISS's kinds [binary].",
     ),
-    click.option("--codes", type=click.Choice(CODES), help="Of the binary store: how its bits are made [learned]."),
+    click.option(
+        "--codes",
+        type=click.Choice(CODES),
+        help="Of the binary store: how its bits are made [as trained, else learned].",
+    ),
     click.option(
         "--factor/--no-factor",
         default=None,
@@ -137,6 +143,13 @@ def store_of(options: dict[str, Any]) -> "StoreSettings":
     return StoreSettings(kind, **{name: value for name, value in taken.items() if value is not None})
 
 
+def as_trained_for(encoder: "Encoder", store: "StoreSettings") -> "StoreSettings":
+    """The store that `store_of` gave, with the codes that the model was trained for unless `--codes` was given."""
+    from spaniel.index.dense.settings import as_trained
+
+    return store if given_among(("codes",)) else as_trained(store, encoder.codes)
+
+
 def open_model(console: Console, model: str, options: dict[str, Any], **more: Any) -> "Encoder":
     """The encoder of this name or place; `options` loses those of `model_options`. Fetching and exporting are told.
 
@@ -169,6 +182,12 @@ def open_elsewhere(console: Console, index: "Index", name: str, place: str, *, t
     with console.progress() as line:
         return open_encoder(card, threads=threads, on_progress=_teller(console, line))
 
+
+query_model_option = click.option(
+    "--query-model",
+    metavar="DIR",
+    help="Encode questions by this model, trained over the same passages [what the index says].",
+)
 
 encoder_option = click.option(
     "--encoder",

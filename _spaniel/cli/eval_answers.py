@@ -73,6 +73,7 @@ def answers(console: Console, collection_name: str, **options: Any) -> None:
             stack,
             cache=work,
             index=options["index"],
+            query_model=options["query_model"],
             threads=max(options["threads"], 2),
             on_progress=partial(_building, console, table, asked.name),
         )

@@ -6,6 +6,8 @@ from typing import Any, TypeVar
 
 import click
 
+from .dense_options import query_model_option
+
 __all__ = ["check_above", "check_cache", "common_options"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -16,6 +18,7 @@ _OPTIONS = [
     click.option("--baseline", metavar="NAME", help="What the others are compared with [the first one]."),
     click.option("--all-pairs", is_flag=True, help="Compare every pair instead."),
     click.option("--index", metavar="INDEX", help="Search this index instead of one made for the collection."),
+    query_model_option,
     click.option("--cache", metavar="DIR", help="Where indexes and runs are kept [the user's cache folder]."),
     click.option("--no-cache", is_flag=True, help="Build and run everything anew, and keep none of it."),
     click.option("--offline", is_flag=True, help="Download nothing."),

@@ -14,6 +14,7 @@ from . import values
 from .console import Console, printable, with_console
 from .eval_options import check_above, check_cache, common_options
 from .live import LiveTable
+from .scoring import refuse_without_vectors
 
 if TYPE_CHECKING:
     from spaniel.eval.collections import Collection, Published
@@ -87,6 +88,8 @@ def run(console: Console, collections: tuple[str, ...], **options: Any) -> None:
         check_above(Path(options["out"]))
     specs = [find_pipeline(name) for name in options["pipelines"]]
     _check_names([spec.name for spec in specs])
+    if options["query_model"] is not None:
+        refuse_without_vectors(*(spec.stages for spec in specs))
     with ExitStack() as stack:
         cache = cache_folder(options["cache"])
         work = Path(stack.enter_context(tempfile.TemporaryDirectory())) if options["no_cache"] else cache
@@ -179,6 +182,7 @@ class _Job:
             self._stack,
             cache=self._cache,
             index=options["index"],
+            query_model=options["query_model"],
             language=options["language"],
             depth=options["depth"],
             threads=options["threads"] or 2,

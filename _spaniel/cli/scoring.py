@@ -4,7 +4,7 @@ Names and meanings are those of `Index.bm25`, `Index.likelihood`, `Index.dense` 
 means nothing for the retriever is an error, never ignored.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,16 +13,25 @@ import click
 from spaniel.retrieval.errors import MissingExtra, ModelError
 
 from .console import Console
-from .dense_options import encoder_option, open_elsewhere, places_of
+from .dense_options import encoder_option, open_elsewhere, places_of, query_model_option
 
 if TYPE_CHECKING:
     from spaniel.index.index import Index
     from spaniel.index.sparse.likelihood import LikelihoodRetriever
     from spaniel.index.sparse.retriever import Bm25Retriever
+    from spaniel.rag.pipelines.stages import StageSpec
     from spaniel.retrieval.pipeline import Pipeline
     from spaniel.retrieval.protocols import Retriever
 
-__all__ = ["LIKELIHOODS", "METHODS", "RETRIEVERS", "retriever_of", "scoring_options", "words_instead"]
+__all__ = [
+    "LIKELIHOODS",
+    "METHODS",
+    "RETRIEVERS",
+    "refuse_without_vectors",
+    "retriever_of",
+    "scoring_options",
+    "words_instead",
+]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -41,6 +50,7 @@ _TAKEN_BY = {
 }
 _SPARSE = ("scorer", *_TAKEN_BY)
 _DENSE = ("model", "encoder", "candidates", "nprobe", "ef")
+_WITH_VECTORS = (*_DENSE, "query_model")
 
 _PIPELINE_DEPTH = 1000
 
@@ -52,6 +62,7 @@ _OPTIONS = [
     ),
     click.option("--model", metavar="NAME", help="Which vectors, where the index holds several [those added first]."),
     encoder_option,
+    query_model_option,
     click.option(
         "--candidates",
         type=click.IntRange(min=1),
@@ -100,13 +111,28 @@ def retriever_of(
         _refuse(options, ("retriever", *_DENSE, *_SPARSE, "threads"), "--{} and --pipeline exclude each other")
         from spaniel.rag.pipelines.named import find_pipeline
 
-        return find_pipeline(options["pipeline"]).make(index, depth=max(k, _PIPELINE_DEPTH))
+        spec = find_pipeline(options["pipeline"])
+        if options["query_model"] is not None:
+            refuse_without_vectors(spec.stages)
+        return spec.make(index, depth=max(k, _PIPELINE_DEPTH))
     chosen = options["retriever"] or _default(index, options)
     if chosen == "bm25":
-        _refuse(options, _DENSE, "--{} belongs to vectors: --retriever dense or hybrid")
+        _refuse(options, _WITH_VECTORS, "--{} belongs to vectors: --retriever dense or hybrid")
         return _sparse(index, options, k, threads)
     _refuse(options, _SPARSE, f"--{{}} belongs to --retriever bm25, not to {chosen}")
     return _with_vectors(console, index, chosen, options, k, threads)
+
+
+def refuse_without_vectors(*pipelines: "Sequence[StageSpec]") -> None:
+    """A usage error for a query model that nobody would ask.
+
+    Args:
+        pipelines: the stages of each.
+    """
+    from spaniel.rag.pipelines.dense_stages import searches_vectors
+
+    if not any(searches_vectors(*stages) for stages in pipelines):
+        raise click.UsageError("--query-model belongs to pipelines that search vectors, and none of these does")
 
 
 @contextmanager
@@ -124,14 +150,14 @@ def _refuse(options: dict[str, Any], names: tuple[str, ...], why: str) -> None:
     """A usage error for the first of these that was given."""
     for name in names:
         if options[name] is not None:
-            raise click.UsageError(why.format(name.rstrip("_")))
+            raise click.UsageError(why.format(name.rstrip("_").replace("_", "-")))
 
 
 def _default(index: "Index", options: dict[str, Any]) -> str:
     """What is meant when nobody says: whatever the other options belong to, else what `Index.search` does."""
     if index.settings.analyzer is None or any(options[name] is not None for name in _SPARSE):
         return "bm25"
-    asked = options["model"] is not None or options["encoder"] is not None
+    asked = any(options[name] is not None for name in ("model", "encoder", "query_model"))
     return "hybrid" if index.is_hybrid or asked else "bm25"
 
 
@@ -159,6 +185,9 @@ def _with_vectors(
 ) -> "Retriever | Pipeline":
     name = _part(index, options["model"], binary=chosen == "binary")
     given = {option: options[option] for option in ("candidates", "nprobe", "ef") if options[option] is not None}
+    if options["query_model"] is not None:
+        _refuse(options, ("encoder",), "--{} and --query-model exclude each other")
+        given["query_model"] = options["query_model"]
     if (place := places_of(index, options["encoder"] or (), name).get(name)) is not None:
         given["encoder"] = open_elsewhere(console, index, name, place)
     if chosen == "hybrid":

@@ -46,7 +46,8 @@ def search(console: Console, index: str, query: str | None, file: str | None, **
 
     if file is not None and options["explain"]:
         raise click.UsageError("--explain belongs to one QUERY, not to a batch")
-    with open_index(index) as opened, words_instead(options):
+    asked_by = options["query_model"] if options["pipeline"] else None  # a retriever of its own is asked by it alone
+    with open_index(index, query_model=asked_by) as opened, words_instead(options):
         if file is None:
             assert query is not None
             return _one(console, opened, query, options)

@@ -31,7 +31,7 @@ from .encoding import Model, Store, going_on, new_dense, opened, partial_vectors
 from .given_vectors import GivenVectors
 from .part import DensePart, Vectors
 from .segment_parts import open_written, part_name, write_part
-from .settings import DenseSettings
+from .settings import Codes, DenseSettings
 
 __all__ = ["add_dense", "drop_dense"]
 
@@ -83,7 +83,7 @@ def add_dense(
             raise InvalidInput("add_dense", "no model given", hint="name one, or give vectors with their ids")
         else:
             source = _Encoded(stack.enter_context(opened(encoder or model)), cache, report)  # type: ignore[arg-type]
-        dense_name, settings = new_dense(source.card, name, store)
+        dense_name, settings = new_dense(source.card, name, store, source.codes)
         n_passages = _added(Path(path), source, dense_name, settings, overwrite=overwrite)
     report(Progress("done", n_passages))
     return open_index(path)
@@ -116,6 +116,10 @@ class _Source(Protocol):
 
     @property
     def card(self) -> ModelCard: ...
+    @property
+    def codes(self) -> Codes | None:
+        """That the vectors were trained for."""
+
     def check(self, segments: Segments) -> None:
         """Raise InvalidInput if it cannot give the vectors of every living passage."""
 
@@ -166,7 +170,7 @@ class _Encoded:
 
     def __init__(self, encoder: Encoder, cache: Path | None, report: Reporter) -> None:
         self._encoder, self._cache, self._report = encoder, cache, report
-        self.card = encoder.card
+        self.card, self.codes = encoder.card, encoder.codes
         self._before = self._total = 0
 
     def check(self, segments: Segments) -> None:

@@ -21,7 +21,7 @@ from .embeddings import EmbeddingCache, embed
 from .given_vectors import GivenVectors
 from .part import DensePart, Vectors
 from .segment_parts import write_part
-from .settings import DenseSettings, StoreSettings, checked_name
+from .settings import Codes, DenseSettings, StoreSettings, as_trained, checked_name
 
 __all__ = [
     "NOTHING",
@@ -113,13 +113,16 @@ def partial_vectors(txn: Transaction, cache: Path | None) -> tuple[Path, FS | No
     return (cache, None) if cache is not None else (txn.partial_path, txn.fs)
 
 
-def new_dense(card: ModelCard, name: str | None, store: Store) -> tuple[str, DenseSettings]:
+def new_dense(card: ModelCard, name: str | None, store: Store, codes: Codes | None = None) -> tuple[str, DenseSettings]:
     """(name, settings) of a dense part to be made with this model; the name is the model's where none is given.
+
+    Args:
+        codes: that the model was trained for, where the store is named by its kind alone.
 
     Raises:
         InvalidInput: a name or store that cannot be.
     """
-    kept = StoreSettings(kind=store) if isinstance(store, str) else store  # type: ignore[arg-type]
+    kept = as_trained(StoreSettings(kind=store), codes) if isinstance(store, str) else store  # type: ignore[arg-type]
     if not isinstance(kept, StoreSettings):
         raise InvalidInput("store", f"is {store!r}; give the name of a kind, or StoreSettings")
     return checked_name(_name_of(card) if name is None else name), DenseSettings(card, kept)

@@ -39,7 +39,10 @@ class GivenVectors:
 
     Attributes:
         card: says that nobody here can encode.
+        codes: none that anybody knows of.
     """
+
+    codes = None
 
     def __init__(self, vectors: NDArray[np.floating], ids: Sequence[str], name: str) -> None:
         fits = isinstance(vectors, np.ndarray) and vectors.ndim == 2 and vectors.dtype.kind == "f"

@@ -94,6 +94,9 @@ class DenseRetriever(Stage):
         threads: for batches; one query uses one. None: one for each core.
         doubt: how much larger its unit is than the similarities say; 1 for a model that reads the passages' language.
 
+    Attributes:
+        asked_by: card of the encoder that was given.
+
     Raises:
         ModelError: the encoder makes other vectors of passages than the card's.
         InvalidInput: an option out of range.
@@ -126,6 +129,7 @@ class DenseRetriever(Stage):
         self._where, self._matching = where, matching
         self._open_encoder, self._opening = open_encoder, Lock()
         self._encoder: Encoder | None = None
+        self.asked_by = encoder.card if encoder is not None else None
         self._usage: Counter[str] = Counter()
         self._counting = Lock()
         self._similarities: Similarities | None = None

@@ -2,14 +2,24 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, get_args
 
 from spaniel.models.card import ModelCard
 from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.types import JSON
 
-__all__ = ["FLAT", "KINDS_OF", "Codes", "DenseSettings", "Rescore", "StoreKind", "StoreSettings", "checked_name"]
+__all__ = [
+    "FLAT",
+    "KINDS_OF",
+    "Codes",
+    "DenseSettings",
+    "Rescore",
+    "StoreKind",
+    "StoreSettings",
+    "as_trained",
+    "checked_name",
+]
 
 StoreKind = Literal["float32", "float16", "int8", "hnsw", "ivf", "pq", "rabitq", "binary"]
 Codes = Literal["sign", "centred", "rotation", "itq", "learned"]
@@ -33,7 +43,8 @@ class StoreSettings:
         kind: "float32", "float16", "int8": all vectors, searched exhaustively; "hnsw", "ivf", "pq", "rabitq": FAISS;
             "binary": a bit a dimension.
         codes: of `binary`: sign of the vector; centred; randomly rotated; rotated by ITQ; learned, bits and all
-            (the default; docs/binary.md has what each keeps). The last two are fitted on the vectors themselves (below
+            (the default; docs/binary.md has what each keeps; where a store is named by its kind alone, a model that was
+            trained for codes has its own). The last two are fitted on the vectors themselves (below
             1,000 of them a random rotation stands in).
         factor: of `binary`: 2 more bytes a passage that correct each estimate (the default).
         rescore: the second tier on disk, against which the best candidates are scored again. "none" keeps no vectors
@@ -98,6 +109,11 @@ class StoreSettings:
 
 
 _DEFAULTS = {field.name: field.default for field in fields(StoreSettings)}
+
+
+def as_trained(store: StoreSettings, codes: Codes | None) -> StoreSettings:
+    """A store whose codes nobody has chosen, with those that the model was trained for (`Encoder.codes`), if any."""
+    return replace(store, codes=codes) if codes is not None and store.kind == "binary" else store
 
 
 @dataclass(frozen=True, slots=True)

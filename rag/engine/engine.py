@@ -40,6 +40,7 @@ from .spec import EngineSpec, read_engine
 from .telemetry import Telemetry
 
 if TYPE_CHECKING:
+    from spaniel.index.dense.asking import QueryModel
     from spaniel.index.index import Index
 
 __all__ = ["Engine"]
@@ -147,6 +148,7 @@ class Engine(Closing):
         index: str | os.PathLike[str],
         config: "str | os.PathLike[str] | EngineSpec | None" = None,
         *,
+        query_model: "QueryModel | None" = None,
         cache: AnswerCache | None = None,
         telemetry: bool | Telemetry | None = None,
     ) -> Self:
@@ -154,9 +156,10 @@ class Engine(Closing):
 
         Args:
             config: a TOML file, or what one says (`spec.py`); by default everything is as in `Engine(index)`.
+            query_model: encodes the questions, instead of what the index says; see `spaniel.open`.
 
         Raises:
-            IndexNotFound, IndexCorrupt, IndexTooNew, IndexTooOld: see `spaniel.open`.
+            IndexNotFound, IndexCorrupt, IndexTooNew, IndexTooOld, ModelError, MissingExtra: see `spaniel.open`.
             InvalidInput: a file that says what cannot be, or that does not fit the index.
 
         Example:
@@ -165,7 +168,7 @@ class Engine(Closing):
         from spaniel.index.index import open_index
 
         spec = config if isinstance(config, EngineSpec) else EngineSpec() if config is None else read_engine(config)
-        opened = open_index(index)
+        opened = open_index(index, query_model=query_model)
         try:
             engine = cls.of_spec(opened, spec, cache=cache, telemetry=telemetry)
         except BaseException:

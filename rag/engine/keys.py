@@ -14,6 +14,7 @@ from typing import Any
 
 from spaniel.eval.fingerprint import code_fingerprint
 from spaniel.index.where import parse
+from spaniel.rag.pipelines.models import query_models_in
 from spaniel.rag.prompting import rendered
 from spaniel.retrieval.composition import name_of
 from spaniel.retrieval.errors import InvalidInput
@@ -84,6 +85,8 @@ def definition_of(parts: Parts, known: Mapping[str, JSON], vouched: str) -> dict
         found[role] = name_of(part) if what is None else what
     found["stages"] = [*_stages(parts.pipeline, vouched)]
     arms = getattr(parts.router, "arms", {})
+    pipelines = [parts.pipeline, *(each for each in arms.values() if isinstance(each, Pipeline))]
+    found["query_models"] = query_models_in(*pipelines)
     found["arms"] = {name: [*_stages(each, vouched)] for name, each in arms.items() if isinstance(each, Pipeline)}
     return found
 

@@ -10,6 +10,8 @@ from spaniel.index.progress import Progress
 from spaniel.rag.engine.engine import Engine
 from spaniel.rag.engine.spec import EngineSpec, read_engine
 
+from .dense_stages import searches_vectors
+from .models import query_models_in
 from .named import find_pipeline
 from .shared_indexes import SharedIndexes, check_names
 from .spec import IndexSpec
@@ -38,6 +40,7 @@ def answerers(
     *,
     cache: Path,
     index: str | Path | None = None,
+    query_model: str | Path | None = None,
     threads: int = 1,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> dict[str, AnswerSystem]:
@@ -47,16 +50,23 @@ def answerers(
         stack: closes engines and indexes.
         cache: folder in which indexes are looked for and built.
         index: search this one instead.
+        query_model: encodes the questions of the engines that search vectors, instead of what their index says.
         threads: for building.
 
     Raises:
         InvalidInput: two engines of one name, or an index that does not fit.
     """
     check_names("--config", "engines", [spec.name for spec in specs])
-    indexes = SharedIndexes(collection, stack, cache=cache, index=index, threads=threads, on_progress=on_progress)
+    indexes = SharedIndexes(
+        collection, stack, cache=cache, index=index, query_model=query_model, threads=threads, on_progress=on_progress
+    )
     found: dict[str, AnswerSystem] = {}
     for spec in specs:
-        built = indexes.of(spec.pipeline.index if spec.pipeline else IndexSpec())
+        asked = spec.pipeline is None or searches_vectors(*spec.pipeline.stages)
+        built = indexes.of(spec.pipeline.index if spec.pipeline else IndexSpec(), asked=asked)
         engine = stack.enter_context(Engine.of_spec(built.index, spec))
-        found[spec.name] = AnswerSystem(engine, spec.to_json(), built.card())
+        definition = spec.to_json()
+        if asking := query_models_in(engine.parts.pipeline):
+            definition["query_models"] = asking
+        found[spec.name] = AnswerSystem(engine, definition, built.card())
     return found

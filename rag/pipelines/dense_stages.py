@@ -15,7 +15,7 @@ from .stages import StageSpec, check_depth, check_sources, stage
 if TYPE_CHECKING:
     from spaniel.index.index import Index
 
-__all__ = ["Calibrated", "Dense", "Feedback", "Mmr"]
+__all__ = ["Calibrated", "Dense", "Feedback", "Mmr", "searches_vectors"]
 
 
 @stage("dense")
@@ -23,7 +23,8 @@ __all__ = ["Calibrated", "Dense", "Feedback", "Mmr"]
 class Dense:
     """The vectors of the index's model.
 
-    `part` names a dense part, in an index that holds several; the other keys are those of `Index.dense`.
+    `part` names a dense part, in an index that holds several; the other keys are those of `Index.dense`. What
+    `query_model` names goes before what the index itself is asked by.
     """
 
     kind: ClassVar[Literal["source", "later"]] = "source"
@@ -33,9 +34,12 @@ class Dense:
     depth: int | None = None
     part: str | None = None
     name: str | None = None
+    query_model: str | None = None
 
     def __post_init__(self) -> None:
         check_depth("dense", self.depth)
+        if self.query_model == "":
+            raise InvalidInput("dense", "query_model is empty", hint="name a folder, or leave it out")
         for key in ("candidates", "nprobe", "ef"):
             value = getattr(self, key)
             if value is not None and value < 1:
@@ -43,8 +47,14 @@ class Dense:
 
     def make(self, index: "Index", depth: int) -> object:
         """See `StageSpec`."""
-        searching = {"candidates": self.candidates, "nprobe": self.nprobe, "ef": self.ef}
-        made = index.dense(self.part, self.depth or depth, **searching)  # type: ignore[arg-type]
+        made = index.dense(
+            self.part,
+            self.depth or depth,
+            query_model=self.query_model,
+            candidates=self.candidates,
+            nprobe=self.nprobe,
+            ef=self.ef,
+        )
         made.name = self.name or "dense"
         return made
 
@@ -111,3 +121,8 @@ class Mmr:
     def make(self, index: "Index", depth: int) -> object:
         """See `StageSpec`."""
         return MmrStage(index.dense(self.part), weight=self.weight, depth=self.depth)
+
+
+def searches_vectors(*stages: StageSpec) -> bool:
+    """Whether one of them, or of their sources, asks a model's vectors."""
+    return any(isinstance(each, Dense) or searches_vectors(*getattr(each, "sources", ())) for each in stages)

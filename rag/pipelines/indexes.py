@@ -15,7 +15,7 @@ import shlex
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,7 @@ from spaniel.eval.fingerprint import code_fingerprint
 from spaniel.eval.writing import writing
 from spaniel.index.analysis.spec import ANALYZER_VERSION
 from spaniel.index.build import build
+from spaniel.index.dense.asking import QueryModel, identity_of_queries
 from spaniel.index.dense.embeddings import identity_of
 from spaniel.index.index import Index, open_index
 from spaniel.index.manifest import FORMAT_VERSION
@@ -67,6 +68,17 @@ class BuiltIndex:
         models = models_of(self.index)
         plain: dict[str, JSON] = {"identity": self.identity, "fields": self.fields, "language": self.language}
         return plain | ({"models": models} if models else {})
+
+    def asked_by(self, query_model: QueryModel) -> "BuiltIndex":
+        """The same index, opened anew with a query model in place of what it says; this one is closed.
+
+        Raises:
+            InvalidInput, ModelError, MissingExtra: see `open_index`.
+        """
+        self.index.close()
+        index = open_index(self.index.path, query_model=query_model)
+        asking = [f"{name}={identity_of_queries(card)}" for name, card in index.query_models.items()]
+        return replace(self, index=index, identity=":".join([self.identity, *asking]))
 
 
 def opened_index(path: str | Path) -> BuiltIndex:
@@ -110,6 +122,8 @@ def cached_index(
     with encoder_of(spec) as encoder:
         if encoder is not None:
             wanted |= {"model": identity_of(encoder.card), "store": spec.kept.to_json()}
+            if encoder.card.query_sha256:  # the same vectors, and other questions
+                wanted["asks"] = identity_of_queries(encoder.card)
         key = digest(wanted)[:24]
         folder = cache / "indexes" / key
         index = _whole(folder)

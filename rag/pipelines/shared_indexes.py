@@ -24,6 +24,7 @@ class SharedIndexes:
     Args:
         stack: closes them.
         index: search this one instead, whatever is needed.
+        query_model: asks those that are to be asked by it, instead of what they say.
         collection, cache, language, threads, on_progress: see `cached_index`.
     """
 
@@ -34,25 +35,33 @@ class SharedIndexes:
         *,
         cache: Path,
         index: str | Path | None = None,
+        query_model: str | Path | None = None,
         language: str | None = None,
         threads: int = 1,
         on_progress: Callable[[Progress], None] | None = None,
     ) -> None:
         self._stack, self._given, self._opened = stack, index, dict[object, BuiltIndex]()
+        self._query_model = query_model
         self._build = partial(
             cached_index, collection, cache=cache, language=language, threads=threads, on_progress=on_progress
         )
 
-    def of(self, spec: IndexSpec) -> BuiltIndex:
+    def of(self, spec: IndexSpec, *, asked: bool = True) -> BuiltIndex:
         """An index that is as the spec says, or the given one.
 
+        Args:
+            asked: vectors are searched, so that a query model means something.
+
         Raises:
-            InvalidInput: see `cached_index`.
+            InvalidInput, ModelError, MissingExtra: see `cached_index` and `open_index`.
             IndexNotFound, IndexCorrupt, IndexTooNew, IndexTooOld: the given one; see `spaniel.open`.
         """
-        key = None if self._given is not None else _needs(spec)
+        query_model = self._query_model if asked else None
+        key = (query_model is not None, None if self._given is not None else _needs(spec))
         if key not in self._opened:
             built = self._build(spec) if self._given is None else opened_index(self._given)
+            if query_model is not None:
+                built = built.asked_by(query_model)
             self._stack.callback(built.index.close)
             self._opened[key] = built
         return self._opened[key]

@@ -27,13 +27,14 @@ from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from spaniel.index.dense.settings import StoreSettings
+from spaniel.index.dense.settings import StoreSettings, as_trained
 from spaniel.index.settings import IndexSettings
 from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.pipeline import Pipeline
 from spaniel.retrieval.types import JSON
 
 from . import cut_stages, dense_stages, rerank_stages, route_stages  # noqa: F401  # fill the table
+from .models import codes_of
 from .reading import check_keys, filled, read_table, stage_of, tables_of, too_deep
 from .stages import STAGES, StageSpec
 from .toml_text import toml_text
@@ -92,9 +93,11 @@ class IndexSpec:
 
     @property
     def kept(self) -> StoreSettings:
-        """How vectors are kept."""
+        """How vectors are kept; with the codes that the model was trained for where none are named."""
+        named = {"kind": self.store} if isinstance(self.store, str) else self.store
         try:
-            return StoreSettings(**({"kind": self.store} if isinstance(self.store, str) else self.store))
+            kept = StoreSettings(**named)
+            return kept if "codes" in named or self.dense is None else as_trained(kept, codes_of(self.dense))
         except TypeError:
             known = ", ".join(field.name for field in fields(StoreSettings))
             raise InvalidInput("index", f"store is {self.store!r}; its keys are {known}") from None

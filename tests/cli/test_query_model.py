@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from contracts.small_collection import write
 from contracts.toy_encoder import ToyTowers
 
 import spaniel as sp
+from spaniel.models.encoders import open as opening
 
 Run = Callable[..., Any]
 DENSE = ("--retriever", "dense", "--json")
@@ -16,6 +18,17 @@ DENSE = ("--retriever", "dense", "--json")
 def scores(done: Any) -> list[tuple[str, float]]:
     assert done.code == 0, done.err
     return [(hit["id"], hit["score"]) for hit in done.data["hits"]]
+
+
+@pytest.fixture
+def put(monkeypatch: pytest.MonkeyPatch, models: Any) -> Callable[[str, str], None]:
+    """From now on another model lies in a folder."""
+
+    def trained_again(place: str, model: str) -> None:
+        known = opening.open_encoder
+        monkeypatch.setattr(opening, "open_encoder", lambda m, **o: known(model if m == place else m, **o))
+
+    return trained_again
 
 
 def test_for_good_and_back(spaniel: Run, hybrid: Path) -> None:
@@ -59,3 +72,97 @@ def test_the_public_name(hybrid: Path) -> None:
     sp.set_query_model(hybrid, "out-7")
     with sp.open(hybrid) as kb:
         assert kb.query_models["toy"].source == "out-7"
+
+
+class TestForOneCommand:
+    """`--query-model`, wherever vectors are searched."""
+
+    def test_search(self, spaniel: Run, hybrid: Path, tmp_path: Path, models: list[dict[str, Any]]) -> None:
+        usual = scores(spaniel("search", hybrid, "dogs", *DENSE))
+        before = (hybrid / "MANIFEST").read_bytes()
+        del models[:]
+        asked = scores(spaniel("search", hybrid, "dogs", *DENSE, "--query-model", "out-7"))
+        assert asked != usual and [opened["model"] for opened in models] == ["out-7"]
+        both = spaniel("search", hybrid, "dogs", "--query-model", "out-7", "--explain", "--json")  # hybrid by default
+        stages = [place["stage"] for place in both.data["explain"]["scores"][0]["stages"]]
+        assert {"bm25", "dense"} <= set(stages)
+        (tmp_path / "p.toml").write_text("[[stages]]\ntype = 'dense'\n")
+        piped = ["search", hybrid, "dogs", "--pipeline", tmp_path / "p.toml", "--json"]
+        assert scores(spaniel(*piped, "--query-model", "out-7")) == asked and scores(spaniel(*piped)) == usual
+        (tmp_path / "p.toml").write_text("[[stages]]\ntype = 'dense'\nquery_model = 'out-7'\n")
+        assert scores(spaniel(*piped)) == asked
+        assert (hybrid / "MANIFEST").read_bytes() == before
+
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            (["--query-model", "out-7", "--retriever", "bm25"], "--query-model belongs to vectors"),
+            (["--query-model", "out-7", "--k1", "1"], "--query-model belongs to vectors"),
+            (["--query-model", "out-7", "--encoder", "toy-1"], "--encoder and --query-model exclude each other"),
+            (["--query-model", "out-7", "--pipeline", "bm25"], "belongs to pipelines that search vectors"),
+            (["--query-model", "toy-2"], "made with 'toy', asked with 'toy': sha256"),
+        ],
+    )
+    def test_search_refuses(self, spaniel: Run, hybrid: Path, words: list[str], said: str) -> None:
+        done = spaniel("search", hybrid, "dogs", *words, "--json")
+        assert done.code == 2 and said in done.error["message"]
+
+    def test_ask_keeps_answers_apart(self, spaniel: Run, hybrid: Path, tmp_path: Path) -> None:
+        (tmp_path / "e.toml").write_text("[[stages]]\ntype = 'dense'\n[answer]\nk = 1\n")
+        ask = ["ask", hybrid, "may dogs come?", "--config", tmp_path / "e.toml", "--json"]
+        ask += ["--cache", tmp_path / "answers"]
+        said = []
+        for words in ([], ["--query-model", "out-7"], ["--query-model", "out-8"], ["--query-model", "out-7"], []):
+            done = spaniel(*ask, *words)
+            assert done.code in (0, 1), done.err
+            said.append(bool(done.data.get("cached")))
+        assert said == [False, False, False, True, True]
+        (tmp_path / "e.toml").write_text("[[stages]]\ntype = 'bm25'\n")
+        refused = spaniel(*ask, "--query-model", "out-7")
+        assert refused.code == 2 and "belongs to pipelines that search vectors" in refused.error["message"]
+
+    def test_ask_knows_a_file_that_names_one(self, spaniel: Run, hybrid: Path, tmp_path: Path, put: Any) -> None:
+        file = tmp_path / "e.toml"
+        file.write_text("[[stages]]\ntype = 'dense'\nquery_model = 'out-7'\n[answer]\nk = 1\n")
+        ask = ["ask", hybrid, "may dogs come?", "--config", file, "--cache", tmp_path / "answers", "--json"]
+        assert not spaniel(*ask).data.get("cached") and spaniel(*ask).data["cached"]
+        put("out-7", "out-9")  # trained again, in the same place
+        assert not spaniel(*ask).data.get("cached")
+
+    def test_eval_run(self, spaniel: Run, tmp_path: Path, models: Any, cache: Path, put: Any) -> None:
+        small = write(tmp_path / "small")
+        (tmp_path / "vectors.toml").write_text(
+            "[index]\ndense = 'toy-1'\nstore = 'float32'\n[[stages]]\ntype = 'dense'\n"
+        )
+        run = ["eval", "run", small, "--pipeline", tmp_path / "vectors.toml", "--timing", "0", "--json"]
+        taken, cards = [], []
+        for words in ([], ["--query-model", "out-7"], ["--query-model", "out-8"], ["--query-model", "out-7"], []):
+            done = spaniel(*run, *words)
+            assert done.code == 0, done.err
+            [pipeline] = done.data["pipelines"]
+            taken.append(pipeline["card"]["queries_from_cache"])
+            cards.append(pipeline["card"]["index"])
+        assert taken == [0, 0, 0, 4, 4]
+        assert [card["models"]["toy"].get("query", {}).get("source") for card in cards[:3]] == [None, "out-7", "out-8"]
+        assert cards[1] == cards[3] and len({card["identity"] for card in cards}) == 3
+        put("out-7", "out-9")
+        again = spaniel(*run, "--query-model", "out-7").data["pipelines"][0]["card"]
+        assert again["queries_from_cache"] == 0
+        refused = spaniel("eval", "run", small, "--query-model", "out-7", "--json")
+        assert refused.code == 2 and "belongs to pipelines that search vectors" in refused.error["message"]
+        other = spaniel(*run, "--query-model", "toy-3")
+        assert other.code == 2 and "made with 'toy'" in other.error["message"]
+
+    def test_eval_run_of_an_index_that_is_asked_for_good(
+        self, spaniel: Run, tmp_path: Path, models: Any, cache: Path
+    ) -> None:
+        small = write(tmp_path / "small")
+        kb = tmp_path / "kb"
+        assert spaniel("index", "build", small, kb, "--dense", "toy-1", "--store", "float32").code == 0
+        (tmp_path / "v.toml").write_text("[[stages]]\ntype = 'dense'\n")
+        run = ["eval", "run", small, "--index", kb, "--pipeline", tmp_path / "v.toml", "--timing", "0", "--json"]
+        one = spaniel(*run).data["pipelines"][0]["card"]
+        assert spaniel("index", "query-model", kb, "out-7").code == 0
+        other = spaniel(*run).data["pipelines"][0]["card"]
+        assert other["queries_from_cache"] == 0 and one["index"]["identity"] != other["index"]["identity"]
+        assert other["index"]["models"]["toy"]["query"]["source"] == "out-7"

@@ -7,20 +7,23 @@ from typing import Any
 
 import pytest
 from contracts.small_collection import QUERIES, write
-from contracts.toy_encoder import ToyEncoder
+from contracts.toy_encoder import ToyEncoder, ToyTowers
 
 from spaniel.eval.collections import Collection, collection
+from spaniel.eval.outcome import System
 from spaniel.index.build import build
 from spaniel.index.dense.feedback import Feedback
 from spaniel.index.index import Index
 from spaniel.models.card import ModelCard
 from spaniel.models.encoders import open as opening
+from spaniel.rag.pipelines.dense_stages import Dense
 from spaniel.rag.pipelines.indexes import cached_index, opened_index
 from spaniel.rag.pipelines.named import find_pipeline
 from spaniel.rag.pipelines.spec import IndexSpec, PipelineSpec, read_pipeline
+from spaniel.rag.pipelines.stages import Bm25
 from spaniel.rag.pipelines.systems import systems
 from spaniel.retrieval.calibration import calibrated
-from spaniel.retrieval.errors import InvalidInput
+from spaniel.retrieval.errors import InvalidInput, ModelError
 
 ASKED = list(QUERIES.values())
 TOY = IndexSpec(dense="toy-0", store="float32")
@@ -34,6 +37,9 @@ def toys(monkeypatch: pytest.MonkeyPatch) -> list[ToyEncoder]:
     def open_encoder(model: str | ModelCard, **options: Any) -> ToyEncoder:
         source = model.source if isinstance(model, ModelCard) else model
         known = source.startswith("toy")
+        if source.startswith("out"):
+            opened.append(ToyTowers(int(source[-1])))
+            return opened[-1]
         opened.append(ToyEncoder(seed=int(source[-1])) if known else ToyEncoder(name="minilm"))
         return opened[-1]
 
@@ -181,3 +187,79 @@ def test_an_index_with_other_vectors_is_refused(index: Index, small: Collection,
     found = opened_index(index.path)
     assert "models" in found.card()
     found.index.close()
+
+
+ASKED_BY = """
+[index]
+dense = "toy-0"
+store = "float32"
+[[stages]]
+type = "calibrated"
+  [[stages.sources]]
+  type = "bm25"
+  [[stages.sources]]
+  type = "feedback"
+    [[stages.sources.sources]]
+    type = "dense"
+    query_model = "{model}"
+"""
+
+
+class TestQueryModels:
+    """Named in a file, or for all pipelines at once: whose questions they are tells runs apart."""
+
+    def ready(self, small: Collection, tmp_path: Path, stack: ExitStack, model: str, **options: Any) -> System:
+        (tmp_path / "asked.toml").write_text(ASKED_BY.format(model=model))
+        return systems([read_pipeline(tmp_path / "asked.toml")], small, stack, cache=tmp_path / "c", **options)["asked"]
+
+    def test_in_a_file(self, small: Collection, tmp_path: Path, toys: list[ToyEncoder]) -> None:
+        with ExitStack() as stack:
+            one, other = (self.ready(small, tmp_path, stack, model) for model in ("out-7", "out-8"))
+            assert one.definition is not None and other.definition is not None
+            [told] = one.definition["query_models"]  # type: ignore[misc, union-attr]
+            assert told == ToyTowers(7).card.to_json() != other.definition["query_models"][0]  # type: ignore[index, call-overload]
+            assert one.index == other.index  # nothing was built or encoded anew
+            assert one.pipeline.search(ASKED) != other.pipeline.search(ASKED)
+        assert passages_encoded([toy for toy in toys if not isinstance(toy, ToyTowers)]) <= 6
+
+    def test_a_folder_that_was_trained_again(
+        self, small: Collection, tmp_path: Path, toys: list[ToyEncoder], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with ExitStack() as stack:
+            before = self.ready(small, tmp_path, stack, "out-7").definition
+            known = opening.open_encoder
+            monkeypatch.setattr(opening, "open_encoder", lambda m, **o: known("out-9" if m == "out-7" else m, **o))
+            after = self.ready(small, tmp_path, stack, "out-7").definition
+        assert before != after
+
+    def test_for_all(self, small: Collection, tmp_path: Path, toys: list[ToyEncoder]) -> None:
+        specs = [PipelineSpec("vectors", (Dense(),), TOY), PipelineSpec("words", (Bm25(),))]
+        with ExitStack() as stack:
+            plain = systems(specs, small, stack, cache=tmp_path / "c")
+            asked = systems(specs, small, stack, cache=tmp_path / "c", query_model="out-7")
+            assert asked["words"].index == plain["words"].index
+            before, after = dict(plain["vectors"].index or {}), dict(asked["vectors"].index or {})
+            assert after["identity"] != before["identity"]
+            models: Any = after["models"]
+            assert models["toy"]["query"] == ToyTowers(7).card.to_json() and "query" not in before["models"]["toy"]  # type: ignore[index, call-overload, operator]
+            right = asked["vectors"].pipeline.search(ASKED)
+            assert right != plain["vectors"].pipeline.search(ASKED)
+        with build(small.path, tmp_path / "kb", dense=ToyEncoder(), store="float32") as index, ExitStack() as stack:
+            assert index.dense(query_model="out-7").search(ASKED) == right
+            given = systems(specs[:1], small, stack, cache=tmp_path / "c", index=tmp_path / "kb", query_model="out-7")
+            assert given["vectors"].pipeline.search(ASKED) == right
+            assert (given["vectors"].index or {})["identity"] != index.passages.identity
+
+    def test_of_other_passages(self, small: Collection, tmp_path: Path, toys: list[ToyEncoder]) -> None:
+        with ExitStack() as stack, pytest.raises(ModelError, match="made with 'toy', asked with 'toy'"):
+            self.ready(small, tmp_path, stack, "toy-3")
+
+    def test_two_indexes_of_one_passages(self, small: Collection, tmp_path: Path, toys: list[ToyEncoder]) -> None:
+        built = [
+            cached_index(small, IndexSpec(dense=model, store="float32"), cache=tmp_path / "c")
+            for model in ("toy-0", "out-7", "out-8")
+        ]
+        assert len({each.identity for each in built}) == 3
+        assert passages_encoded(toys) + sum(toy.asked.count("purr") for toy in toys) == 6  # once
+        for each in built:
+            each.index.close()
