@@ -40,6 +40,13 @@ def _ranks(text: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
+def _against(text: str) -> str | int:
+    """A number, or one of the two words."""
+    if text not in ("best", "worst") and not re.fullmatch(r"[1-9][0-9]{0,5}", text):
+        raise ValueError(f"{text!r} is neither best nor worst nor a number from 1 on")
+    return int(text) if text.isdigit() else text
+
+
 def _dev(text: str) -> str | float | int:
     """A number, a share, or the name of a split or a file."""
     if re.fullmatch(r"[0-9]{1,9}", text):
@@ -90,10 +97,9 @@ def _dev(text: str) -> str | float | int:
 )
 @click.option(
     "--against",
-    type=click.Choice(["best", "worst"]),
-    default="best",
-    show_default=True,
-    help="Which right passage margins go by, where a question has several.",
+    callback=values.read_by(_against),
+    metavar="best|worst|N",
+    help="Which right passage margins go by, where a question has several [best; worst with a judge].",
 )
 @click.option(
     "--sampling",
@@ -160,10 +166,13 @@ def _check(options: dict[str, Any]) -> None:
 def _settings(options: dict[str, Any]) -> "MiningSettings":
     from spaniel.training.mining.settings import MiningSettings
 
-    names = ("n", "absolute_margin", "against", "sampling", "random", "seed", "judge_calls")
+    names = ("n", "absolute_margin", "sampling", "random", "seed", "judge_calls")
     margin = None if options["no_margin"] else options["margin"]
     return MiningSettings(
-        rank_range=options["ranks"], relative_margin=margin, **{name: options[name] for name in names}
+        rank_range=options["ranks"],
+        relative_margin=margin,
+        against=options["against"] or "auto",
+        **{name: options[name] for name in names},
     )
 
 

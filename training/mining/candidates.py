@@ -55,7 +55,7 @@ def candidates(example: Example, ranking: Ranking, settings: MiningSettings, *, 
     others = np.flatnonzero(~known)[first:end]
     counts = Counter(positives_found=int(positive.sum()), candidates=len(others))
     if by_scores and settings.has_margin:
-        bound = _bound(example, scores[positive].tolist(), settings)
+        bound = settings.highest(settings.reference(scores[positive].tolist(), len(example.positives), judged=False))
         kept = others[scores[others] <= bound]
         counts["margin"] = len(others) - len(kept)
         counts["questions_positive_not_found"] = int(bound == -np.inf)
@@ -66,12 +66,6 @@ def candidates(example: Example, ranking: Ranking, settings: MiningSettings, *, 
         ordinals = generator(example, settings.seed, "sampling").permutation(ordinals)
     found = ids[positive].tolist()
     return Candidates(ordinals, rank, (*found, *(n for n in example.positives if n not in set(found))), counts)
-
-
-def _bound(example: Example, found: list[float], settings: MiningSettings) -> float:
-    """The highest score of a negative; minus infinity where the positive that it goes by was not found."""
-    missing = len(found) < len(example.positives) if settings.against == "worst" else not found
-    return -np.inf if missing else settings.highest(settings.reference(found))
 
 
 def generator(example: Example, seed: int, purpose: str) -> np.random.Generator:

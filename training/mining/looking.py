@@ -97,7 +97,7 @@ def _read_positives(
         each.calls = len(some)
         known = [score for score in (next(scores) for _ in some) if score is not None]
         if known:
-            each.bound = settings.highest(settings.reference(known))
+            each.bound = settings.highest(settings.reference(known, len(known), judged=True))
         else:
             each.counts["questions_positive_not_judged"] += 1
 

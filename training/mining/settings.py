@@ -1,6 +1,7 @@
 """What decides which passages are mined."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Literal, TypeAlias, get_args
@@ -10,7 +11,7 @@ from spaniel.retrieval.errors import InvalidInput
 __all__ = ["Against", "MiningSettings", "Sampling"]
 
 Sampling: TypeAlias = Literal["top", "random"]
-Against: TypeAlias = Literal["best", "worst"]
+Against: TypeAlias = Literal["auto", "best", "worst"] | int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +25,10 @@ class MiningSettings:
         relative_margin: kept only with a score of at most positive - margin * |positive| (NV-Retriever, arXiv
             2407.15831, "TopK-PercPos", .95 there is .05 here); None for no such bound.
         absolute_margin: kept only with a score of at most positive - margin; None for no such bound.
-        against: which positive that is, where a question has several: the one with the highest score or the lowest.
+        against: which positive that is, where a question has several: the one with the highest score, the one with the
+            lowest, or the n-th best (the lowest where there are fewer). The lower, the fewer answers that nobody has
+            marked get through, and the fewer hard negatives too. "auto": the best by the retriever's scores, for the
+            worst leaves next to nothing where there are many; by a judge's, the worst of those that it is shown.
         sampling: the first n of those left, or n of them drawn.
         random: further passages, drawn from the whole index.
         seed: of all that is drawn.
@@ -40,7 +44,7 @@ class MiningSettings:
     rank_range: tuple[int, int] = (0, 100)
     relative_margin: float | None = 0.05
     absolute_margin: float | None = None
-    against: Against = "best"
+    against: Against = "auto"
     sampling: Sampling = "top"
     random: int = 0
     seed: int = 0
@@ -58,9 +62,10 @@ class MiningSettings:
             value = getattr(self, name)
             if value is not None and (isinstance(value, bool) or not isinstance(value, Real) or not _usable(value)):
                 raise InvalidInput(name, f"is {value!r}; it must be at least 0, or None for no margin")
-        for name, allowed in (("against", Against), ("sampling", Sampling)):
-            if getattr(self, name) not in get_args(allowed):
-                raise InvalidInput(name, f"{getattr(self, name)!r} is not one of {', '.join(get_args(allowed))}")
+        if self.sampling not in get_args(Sampling):
+            raise InvalidInput("sampling", f"{self.sampling!r} is not one of {', '.join(get_args(Sampling))}")
+        if self.against not in ("auto", "best", "worst") and (type(self.against) is not int or self.against < 1):
+            raise InvalidInput("against", f"{self.against!r} is neither auto, best, worst nor a number from 1 on")
         _check_range(self.rank_range, self.n)
 
     @property
@@ -70,6 +75,8 @@ class MiningSettings:
 
     def highest(self, positive: float) -> float:
         """The highest score that a negative may have beside a positive of this score."""
+        if positive == -math.inf:  # not known; times a margin of 0 it would be no number
+            return -math.inf
         bounds = [math.inf]
         if self.relative_margin is not None:
             bounds.append(positive - abs(positive) * self.relative_margin)
@@ -77,9 +84,17 @@ class MiningSettings:
             bounds.append(positive - self.absolute_margin)
         return min(bounds)
 
-    def reference(self, positives: list[float]) -> float:
-        """The score among those of the positives that margins go by."""
-        return max(positives) if self.against == "best" else min(positives)
+    def reference(self, positives: Sequence[float], n: int, *, judged: bool) -> float:
+        """The score of the positive that margins go by; minus infinity where its score is not known.
+
+        Args:
+            positives: the highest scores of positives, in any order.
+            n: how many positives there are; the scores of the others are lower.
+            judged: the scores are a judge's.
+        """
+        named = {"auto": n if judged else 1, "best": 1, "worst": n}
+        place = named[self.against] if isinstance(self.against, str) else min(self.against, n)
+        return sorted(positives, reverse=True)[place - 1] if place <= len(positives) else -math.inf
 
 
 def _usable(value: Real) -> bool:

@@ -57,9 +57,12 @@ def plain_negatives(example: Example, scores: Mapping[int, float], settings: Min
     others = [n for n in order if n not in known][settings.rank_range[0] : settings.rank_range[1]]
     of_positives = [shown[n] for n in example.positives if n in shown]
     if settings.has_margin:
-        if not of_positives or (settings.against == "worst" and len(of_positives) < len(example.positives)):
+        named = {"best": 1, "worst": len(example.positives)}
+        place = named[settings.against] if isinstance(settings.against, str) else settings.against
+        place = min(place, len(example.positives))
+        if len(of_positives) < place:
             return []
-        positive = max(of_positives) if settings.against == "best" else min(of_positives)
+        positive = sorted(of_positives)[-place]
         if settings.relative_margin is not None:
             others = [n for n in others if shown[n] <= positive - abs(positive) * settings.relative_margin]
         if settings.absolute_margin is not None:

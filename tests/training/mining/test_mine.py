@@ -67,7 +67,7 @@ def test_what_is_mined_is_what_the_definition_says(data: st.DataObject) -> None:
         rank_range=(first, end),
         relative_margin=data.draw(margins),
         absolute_margin=data.draw(margins),
-        against=data.draw(st.sampled_from(["best", "worst"])),
+        against=data.draw(st.sampled_from(["best", "worst", 1, 2, 9])),
     )
     found = mine(questions, Scores(scores, TEXTS), settings=settings)
     assert [each.negatives for each in found] == [
@@ -84,6 +84,13 @@ def test_the_margin_is_of_the_absolute_score() -> None:
     scores = {0: -1.0, 1: -1.02, 2: -1.06, 3: -0.9}
     [found] = mine([Example("a", "?", {0: 1})], Scores({"a": scores}, TEXTS), n=3)
     assert found.negatives == (2,)
+
+
+@pytest.mark.parametrize("margin", [0.0, 0.5])
+def test_nothing_passes_where_the_positive_was_not_found(margin: float) -> None:
+    found = mined([Example("a", "?", {9: 1})], Scores({"a": {1: 2.0, 2: 1.0}}, TEXTS), relative_margin=margin)
+    assert found.examples[0].negatives == ()
+    assert found.counts["questions_positive_not_found"] == 1
 
 
 def test_random_sampling_draws_and_keeps_the_hardest_first() -> None:
@@ -207,6 +214,8 @@ def test_what_cannot_be(tmp_path: Path) -> None:
         mine(questions, retriever, relative_margin=-0.1)
     with pytest.raises(InvalidInput, match="sampling"):
         mine(questions, retriever, sampling="all")
+    with pytest.raises(InvalidInput, match="against"):
+        mine(questions, retriever, against=0)
     with pytest.raises(InvalidInput, match="unexpected keyword argument 'margin'"):
         mine(questions, retriever, margin=1)
     with pytest.raises(InvalidInput, match="needs definition="):
