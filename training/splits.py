@@ -5,6 +5,7 @@ questions that are added later leave most of the others where they were.
 """
 
 import hashlib
+import math
 from collections.abc import Sequence
 
 from spaniel.retrieval.errors import InvalidInput
@@ -31,7 +32,7 @@ def how_many(n: int, dev: float | int | None) -> int:
     """
     if dev is None:
         return min(max(round(DEFAULT_SHARE * n), FEWEST), MOST, n // 4)
-    if isinstance(dev, bool) or dev < 0 or (dev >= 1 and dev != int(dev)):
+    if isinstance(dev, bool) or not 0 <= dev < math.inf or (dev >= 1 and dev != int(dev)):
         raise InvalidInput("dev", f"{dev!r} is neither a share below 1 nor a whole number of questions")
     number = round(dev * n) if dev < 1 else int(dev)
     if number >= n:

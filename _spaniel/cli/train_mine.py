@@ -11,6 +11,7 @@ import click
 from . import values
 from .console import Console, printable, with_console
 from .scoring import retriever_of, scoring_options, words_instead
+from .train_options import dev_of
 
 if TYPE_CHECKING:
     from spaniel.index.index import Index
@@ -47,13 +48,6 @@ def _against(text: str) -> str | int:
     return int(text) if text.isdigit() else text
 
 
-def _dev(text: str) -> str | float | int:
-    """A number, a share, or the name of a split or a file."""
-    if re.fullmatch(r"[0-9]{1,9}", text):
-        return int(text)
-    return float(text) if re.fullmatch(r"0?\.[0-9]{1,9}", text) else text
-
-
 @click.command()
 @click.argument("index")
 @click.argument("collection")
@@ -63,9 +57,8 @@ def _dev(text: str) -> str | float | int:
 @click.option("--split", metavar="NAME", default="train", show_default=True, help="Of the collection.")
 @click.option(
     "--dev",
-    callback=values.read_by(_dev),
-    metavar="SPLIT|FILE|SHARE|N",
-    help="Questions held out [the split dev, else a tenth].",
+    metavar="SPLIT|FILE|SHARE",
+    help="Questions held out, as `spaniel train` does [the split dev, else a tenth].",
 )
 @click.option(
     "-n", "n", type=click.IntRange(min=0), metavar="N", default=5, show_default=True, help="Negatives a question."
@@ -137,7 +130,9 @@ def mine(console: Console, index: str, collection: str, **options: Any) -> int:
     with ExitStack() as stack:
         opened = stack.enter_context(open_index(index))
         stack.enter_context(words_instead(options))
-        data = training_set(opened, collection, split=options["split"], dev=options["dev"], seed=options["seed"])
+        data = training_set(
+            opened, collection, split=options["split"], dev=dev_of(options["dev"]), seed=options["seed"]
+        )
         for note in data.notes:
             console.note(printable(note))
         ready, found = _mined(console, stack, opened, data, settings, options)

@@ -156,6 +156,10 @@ def test_splits_that_cannot_be(kb: Index, folder: Path) -> None:
         training_set(kb, folder, dev=8)
     with pytest.raises(InvalidInput, match="neither a share"):
         training_set(kb, folder, dev=-0.1)
+    with pytest.raises(InvalidInput, match="neither a share"):
+        training_set(kb, folder, dev=float("nan"))
+    with pytest.raises(InvalidInput, match="neither a share"):
+        training_set(kb, folder, dev=float("inf"))
 
 
 def test_json_lines_of_ids_and_texts(kb: Index, tmp_path: Path) -> None:
