@@ -65,7 +65,7 @@ def one_shown(examples: Sequence[Example]) -> list[Example]:
     return [replace(each, positives=dict([next(iter(each.positives.items()))]), negatives=()) for each in examples]
 
 
-def hiding(data: TrainingSet, kb: Index, retriever: Any, seed: int) -> list[dict[str, Any]]:
+def hiding(data: TrainingSet, kb: Index, retriever: Any, seed: int, only: str) -> list[dict[str, Any]]:
     """False negatives of every filter."""
     shown, hidden = half_hidden(data.train, seed)
     qrels = data.qrels(data.train)
@@ -89,7 +89,7 @@ def hiding(data: TrainingSet, kb: Index, retriever: Any, seed: int) -> list[dict
         ("bm25, judge cosine, worst of 4", kb.bm25(), {"against": "worst"}, "cosine"),
     ]
     rows = []
-    for name, searcher, options, judge in ways:
+    for name, searcher, options, judge in [way for way in ways if way[0].startswith(only)]:
         opened = None
         if judge is not None:
             opened = _Cosine(retriever) if judge == "cosine" else open_judge(judge, qrels=qrels)
@@ -194,6 +194,7 @@ def main() -> None:
     parser.add_argument("--out", required=True)
     parser.add_argument("--peers", action="store_true", help="beside sentence-transformers")
     parser.add_argument("--hide", action="store_true", help="hide half of the positives")
+    parser.add_argument("--only", default="", help="ways whose name begins so")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     with spaniel.open(given.index) as kb:
@@ -203,7 +204,7 @@ def main() -> None:
         ready = WithVectors(retriever, {each.id: row for each, row in zip(data.train, rows, strict=True)})
         result: dict[str, Any] = {"collection": data.name, "questions": len(data.train)}
         if given.hide:
-            result["hiding"] = hiding(data, kb, ready, given.seed)
+            result["hiding"] = hiding(data, kb, ready, given.seed, given.only)
         if given.peers:
             result["beside"] = [beside(data, kb, ready, use_faiss=use) for use in (False, True)]
         Path(given.out).write_text(json.dumps(result, indent=1))
