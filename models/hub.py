@@ -38,6 +38,11 @@ _WEIGHTS = re.compile(
     r"model\.safetensors|model-\d{5}-of-\d{5}\.safetensors|model\.safetensors\.index\.json|[0-9]_[A-Za-z]{1,32}/model\.safetensors"
 )
 _GRAPH = re.compile(r"onnx/model\.onnx|onnx/model\.onnx_data")
+_TRAINED = re.compile(  # what training wrote (`towers.py`): its manifest, the exports, and each tower's weights
+    r"spaniel\.json|router_config\.json|(onnx/(passage|query)|(query|document)_[0-9]_[A-Za-z]{1,32})"
+    r"(/[0-9]_[A-Za-z]{1,32})?/[\w.-]{1,64}\.(json|onnx|safetensors)"
+)
+_TOWER = "onnx/passage/spaniel.json"
 _MAX_LIST_BYTES = 8 << 20
 _MAX_MODEL_BYTES = 64 << 30
 
@@ -169,7 +174,8 @@ def _snapshot(place: Path, revision: str) -> Path | None:
     folder = place / "snapshots" / commit
     whole = (folder / "config.json").is_file() and (folder / "tokenizer.json").is_file()
     weights = any(folder.glob("model*.safetensors")) or (folder / "onnx" / "model.onnx").is_file()
-    return folder if _COMMIT.fullmatch(commit) and whole and weights else None
+    trained = (folder / _TOWER).is_file() and (folder / "spaniel.json").is_file()
+    return folder if _COMMIT.fullmatch(commit) and ((whole and weights) or trained) else None
 
 
 def _fetched(hub: str, revision: str, place: Path, say: Progress) -> Path:
@@ -213,10 +219,12 @@ def _listed(url: str, hub: str, place: Path) -> tuple[str, dict[str, tuple[int |
 def _wanted(entries: Mapping[str, Mapping[str, Any]], hub: str) -> dict[str, tuple[int | None, str | None]]:
     weights = [name for name in entries if _WEIGHTS.fullmatch(name)]
     weights = weights or [name for name in entries if _GRAPH.fullmatch(name)]
+    if _TOWER in entries:
+        weights += [name for name in entries if _TRAINED.fullmatch(name) and name not in weights]
     if not weights:
         raise ModelError(f"model {hub} has no weights as safetensors or ONNX; pickled ones are not read")
     wanted = {}
-    for name in [name for name in entries if _CONFIGS.fullmatch(name)] + weights:
+    for name in dict.fromkeys([*(name for name in entries if _CONFIGS.fullmatch(name)), *weights]):
         large = entries[name].get("lfs") or {}
         size = large.get("size", entries[name].get("size"))
         wanted[name] = (size if type(size) is int else None, large.get("sha256"))

@@ -124,7 +124,7 @@ def plain_tower(towers: Towers, tower: Path) -> Iterator[Path]:
         for file, sha256 in weights.items():
             if sha256 not in held:
                 error = ModelError(f"{towers.folder}: the weights that {tower.name} was made from are not there")
-                error.hint = "open it without int8, whose graph is there"
+                error.hint = "its fp32 graph can be used; int8 and training need the folder as training wrote it"
                 raise error
             if _entry(towers.folder / held[sha256])["sha256"] != sha256:
                 raise ModelError(f"{towers.folder / held[sha256]}: not the file that training wrote")

@@ -57,7 +57,8 @@ def write_model(
         out: made; an empty folder may be there.
         passage: the tower of passages, or the folder of the start where training left that alone.
         query: the tower of queries; None where `passage` encodes both.
-        codes: "sign" for a model whose passages' codes are the signs of their vectors.
+        codes: "sign" for a model whose passages' codes are the signs of their vectors; by default what the start's are,
+            where training left its passages alone.
         trained_from: facts for people, kept in spaniel.json.
         extra_files: name inside `out` -> what it holds.
         check: open what was written and compare its vectors with the towers' on 24 texts.
@@ -74,6 +75,8 @@ def write_model(
         raise InvalidInput(
             "write_model", f"{passage} was left alone, and there is no tower of queries: nothing was trained"
         )
+    if codes is None and not isinstance(passage, Tower) and (start := read_towers(passage)) is not None:
+        codes = start.codes
     target = Path(out)
     if not overwrite and target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise InvalidInput(str(target), "is there already", "name another folder, or overwrite it")

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sentence_transformers.base.modules.module import Module
-from sentence_transformers.sentence_transformer.modules import Dense, Router
+from sentence_transformers.sentence_transformer.modules import Dense
 from torch import Tensor, nn
 
 from spaniel.models.card import ModelCard
@@ -27,7 +27,7 @@ from spaniel.models.graph.weights import Weights
 from spaniel.models.hub import locate
 from spaniel.models.text import clean
 from spaniel.models.tokens import Tokenizer
-from spaniel.models.towers import read_towers
+from spaniel.models.towers import plain_tower, read_towers
 from spaniel.retrieval.cache import cache_folder
 from spaniel.retrieval.errors import InvalidInput, ModelError
 
@@ -105,17 +105,36 @@ class Tower(nn.Module):
         located = locate(card.source, cache=cache_folder(cache), offline=offline)
         towers = read_towers(located.folder)
         if towers is None:
-            source = read_folder(located.folder)
-            _check_trainable(source)
-        else:  # trained here, so it can be trained
-            source = read_folder((towers.query or towers.passage) if kind == "query" else towers.passage)
+            return cls._read(card, located.folder, located.folder, kind, device, max_length)
+        own = (towers.query or towers.passage) if kind == "query" else towers.passage
+        with plain_tower(towers, own) as plain:
+            return cls._read(card, located.folder, plain, kind, device, max_length, trained=own)
+
+    @classmethod
+    def _read(
+        cls,
+        card: ModelCard,
+        folder: Path,
+        plain: Path,
+        kind: Kind,
+        device: str,
+        max_length: int | None,
+        *,
+        trained: Path | None = None,
+    ) -> "Tower":
+        """The tower of the weights in the folder `plain`, of one model in hub format.
+
+        Args:
+            trained: the export of a tower of `folder`, which stays when `plain` goes.
+        """
+        _check_trainable(read_folder(plain))
         if max_length is not None and not 8 <= max_length <= card.max_length:
             raise InvalidInput(
                 "max_length", f"{max_length}; it must be 8 to the {card.max_length} tokens of {card.name}"
             )
-        modules = _modules(load(located.folder, device=device), kind)
-        tower = cls(card, located.folder, source, kind, modules, max_length or card.max_length).float()
-        _settle_pooler(tower)
+        modules = list(load(plain, device=device).children())
+        tower = cls(card, folder, read_folder(trained or plain), kind, modules, max_length or card.max_length).float()
+        _settle_pooler(tower, plain)
         return tower
 
     def twin(self, kind: Kind, *, max_length: int = 0) -> "Tower":
@@ -214,29 +233,16 @@ class Tower(nn.Module):
         self.dimension = weight.shape[1]
 
 
-def _settle_pooler(tower: Tower) -> None:
+def _settle_pooler(tower: Tower, folder: Path) -> None:
     """BERT's own head of the first token, which no vector has: it is not trained, and where the start's files lack it,
     zeros stand for the random numbers that transformers makes, so that equal seeds write equal files."""
-    poolers = [parameter for name, parameter in tower.named_parameters() if ".pooler." in name]
-    places = {path.parent for path in tower.folder.rglob("model*.safetensors")} if poolers else set()
-    held = any("pooler." in name for place in places for name in _names(place))
-    for parameter in poolers:
-        parameter.requires_grad_(False)
-        if not held:
-            parameter.data.zero_()
-
-
-def _names(folder: Path) -> list[str]:
     with Weights(folder) as weights:
-        return weights.names
-
-
-def _modules(model: nn.Module, kind: Kind) -> list[nn.Module]:
-    """The modules that texts of this kind go through."""
-    modules = list(model.children())
-    if not isinstance(modules[0], Router):
-        return modules
-    return list(modules[0].sub_modules["query" if kind == "query" else "document"].children())
+        held = any("pooler." in name for name in weights.names)
+    for name, parameter in tower.named_parameters():
+        if ".pooler." in name:
+            parameter.requires_grad_(False)
+            if not held:
+                parameter.data.zero_()
 
 
 def _check_trainable(folder: ModelFolder) -> None:

@@ -118,6 +118,29 @@ def test_only_what_belongs_to_a_model_is_fetched(served: Hub, tmp_path: Path) ->
     assert not (tmp_path / "escape").exists()
 
 
+def test_what_training_wrote(served: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder of two towers is fetched whole, but for what only people read."""
+    pytest.importorskip("onnx", reason="the extra cpu is not installed")
+    pytest.importorskip("sentence_transformers", reason="the extra train is not installed")
+    from spaniel.training.output import write_model
+    from spaniel.training.tower import Tower
+
+    query = Tower.open(served.folder, kind="query", cache=tmp_path / "c")
+    extra = {"training/run.json": b"{}", "README.md": b"#"}
+    write_model(tmp_path / "out", passage=served.folder, query=query, check=False, extra_files=extra)
+    served.folder = tmp_path / "out"
+    with (
+        open_encoder("owner/small", cache=tmp_path / "c") as encoder,
+        open_encoder(tmp_path / "out", cache=tmp_path / "c") as local,
+    ):
+        assert encoder.card.differences(local.card) == []
+        assert encoder.card.query_sha256
+        again = Tower.open(encoder.card, kind="query", cache=tmp_path / "c", offline=True)
+        assert again.card == encoder.card
+        left_out = {name for name in served.all_names() if not (again.folder / name).is_file()}
+        assert left_out == set(extra)
+
+
 def test_weights_that_arrive_damaged(served: Hub, tmp_path: Path) -> None:
     served.corrupt = "model.safetensors"
     with pytest.raises(ModelError, match=r"could not be fetched: .*sha256"):
