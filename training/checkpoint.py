@@ -2,7 +2,7 @@
 
 The folder holds, for checkpoint number N,
 
-    model-N.safetensors       parameters and buffers
+    model-N.safetensors       parameters that train, and buffers
     optimiser-N.safetensors   the moments of AdamW
     record-N.safetensors      losses, dev scores, states of the generators of random numbers, what the method keeps
     checkpoint-N.json         all else, the sizes and SHA-256 of these files, and its own; written last

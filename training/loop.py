@@ -60,8 +60,8 @@ def run(
             written.
         ModelError: a loss or gradient that is no number; the step is named.
 
-    Cost: besides the steps, three times the model's size on disk for each checkpoint (two are kept) and once more for
-    the best weights; in memory the model, its gradient and two moments.
+    Cost: besides the steps, three times the size of what trains on disk for each checkpoint (two are kept) and once
+    more for the best weights; in memory the model, its gradient and two moments.
     """
     check_device(settings.device)
     if method.n_examples() < 1:

@@ -16,7 +16,7 @@ from .computing import random_states
 from .definition import differences, versions
 from .progress import Progress
 from .tensor_file import TensorFile, TensorReader, opened_tensors
-from .train_state import load_model, load_optimiser, model_tensors, optimiser_tensors
+from .train_state import changing_tensors, load_model, load_optimiser, optimiser_tensors
 
 __all__ = ["Snapshots", "Taken"]
 
@@ -89,7 +89,7 @@ class Snapshots:
             **{f"method:{name}": torch.from_numpy(np.array(array)) for name, array in method_state.items()},
         }
         tensors = {
-            "model": model_tensors(self.module),
+            "model": changing_tensors(self.module),
             "optimiser": optimiser_tensors(self.module, self.optimiser),
             "record": record,
         }

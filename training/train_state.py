@@ -6,7 +6,7 @@ from spaniel.retrieval.errors import InvalidInput
 
 from .tensor_file import TensorReader
 
-__all__ = ["load_model", "load_optimiser", "model_tensors", "optimiser_tensors", "trained_names"]
+__all__ = ["changing_tensors", "load_model", "load_optimiser", "model_tensors", "optimiser_tensors", "trained_names"]
 
 
 def model_tensors(module: torch.nn.Module) -> dict[str, torch.Tensor]:
@@ -16,13 +16,19 @@ def model_tensors(module: torch.nn.Module) -> dict[str, torch.Tensor]:
     return {name: tensor.detach() for name, tensor in once.items() if name in saved}
 
 
+def changing_tensors(module: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """The same without parameters that do not train: those are the start's, whose hash a resume compares."""
+    still = {name for name, value in module.named_parameters() if not value.requires_grad}
+    return {name: tensor for name, tensor in model_tensors(module).items() if name not in still}
+
+
 def load_model(module: torch.nn.Module, reader: TensorReader) -> None:
-    """The inverse of `model_tensors`, in place.
+    """The inverse of `changing_tensors`, in place.
 
     Raises:
         InvalidInput: the file is that of another model.
     """
-    tensors = model_tensors(module)
+    tensors = changing_tensors(module)
     if tensors.keys() != reader.names:
         other = sorted(tensors.keys() ^ reader.names)[0]
         raise InvalidInput("checkpoint", f"it is of another model: {other!r} is only in one of them")

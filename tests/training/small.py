@@ -36,6 +36,7 @@ class Small(Method):
         self.layers.register_buffer("unused", torch.arange(3))
         self.never = torch.nn.Parameter(torch.ones(2, 2))  # trains, but no loss reaches it
         self.layers.register_parameter("never", self.never)
+        self.layers.register_parameter("frozen", torch.nn.Parameter(torch.full((3,), float(seed)), requires_grad=False))
         self.n, self.dev, self.data = n_examples, dev, data
         self.mined: NDArray[np.int64] = np.zeros(0, np.int64)
         self.begun: list[int] = []

@@ -114,6 +114,20 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_taken(
     assert [newest.name in one.note for one in told if one.kind == "note"] == [True]
 
 
+def test_what_does_not_train_is_not_written(tmp_path: Path) -> None:
+    stopped_run(tmp_path, 3)
+    with CheckpointFolder(tmp_path) as folder:
+        files = folder.read(folder.numbers()[0]).files
+    with opened_tensors(tmp_path, files["model"]) as reader:
+        assert reader.names == {"0.weight", "0.bias", "1.weight", "1.bias", "unused", "never"}
+    with opened_tensors(tmp_path, files["optimiser"]) as reader:  # nothing reaches `never`
+        wanted = {f"{key}:{name}" for key in ("step", "exp_avg", "exp_avg_sq") for name in MOVED}
+        assert reader.names == wanted
+
+
+MOVED = ("0.weight", "0.bias", "1.weight", "1.bias")
+
+
 def test_every_byte_of_every_file_is_checked(tmp_path: Path) -> None:
     stopped_run(tmp_path / "s", 3)
     with CheckpointFolder(tmp_path / "s") as folder:
