@@ -19,13 +19,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from spaniel.eval.collections import load
+from spaniel.eval.collections import collection
 from spaniel.training.events import Event
 from spaniel.training.loop import run
 from spaniel.training.method import DevScores, Loss, Method
 from spaniel.training.settings import settings_for
 from spaniel.training.tower import Tower
 from spaniel.training.train_state import model_tensors
+
+from .binary_quality import DATA
 
 
 class Towards(Method):
@@ -101,7 +103,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--questions", type=int, default=256)
     arguments = parser.parse_args()
-    texts = [query.text for query in load("scifact").queries("train").values()][: arguments.questions]
+    texts = list(collection(str(DATA / "scifact"), split="train").queries.values())[: arguments.questions]
     with tempfile.TemporaryDirectory() as temporary:
         place = Path(temporary)
         for name, given in {
