@@ -164,7 +164,7 @@ _REAL: Mapping[str, tuple[float, float]] = {
 }  # fmt: skip
 
 DEFAULTS: Mapping[MethodName, Mapping[str, Any]] = {
-    "adore": {"epochs": 2, "batch": 32, "learning_rate": 2e-5},
+    "adore": {"epochs": 3, "batch": 32, "learning_rate": 5e-5, "max_query_length": 0},
     "star": {"epochs": 1, "batch": 32, "learning_rate": 2e-5},
     "in-batch": {"epochs": 1, "batch": 32, "learning_rate": 2e-5, "mini_batch": 0},
     "bpr": {"epochs": 2, "batch": 32, "learning_rate": 2e-5, "freeze_passages": True},

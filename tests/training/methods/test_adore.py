@@ -1,6 +1,7 @@
 """ADORE over small random models: its loss by hand, what it trains and what it leaves alone, and that it learns."""
 
 import math
+import threading
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -16,6 +17,7 @@ from spaniel.index.index import Index, open_index
 from spaniel.models.encoders.open import open_encoder
 from spaniel.retrieval.errors import InvalidInput, ModelError
 from spaniel.retrieval.types import Document, Query
+from spaniel.training.events import Event
 from spaniel.training.examples import Example, TrainingSet
 from spaniel.training.live import LiveIndex
 from spaniel.training.settings import settings_for
@@ -23,6 +25,7 @@ from spaniel.training.settings import settings_for
 torch = pytest.importorskip("torch")
 pytest.importorskip("sentence_transformers")
 
+from spaniel.training.loop import run  # noqa: E402
 from spaniel.training.methods.adore import Adore  # noqa: E402
 
 NAMES = WORDS[4:64]
@@ -237,3 +240,27 @@ def test_what_is_written_searches_the_index_as_dev_says(tmp_path: Path, model: P
             assert np.array_equal(start.encode(["w1 w2 w3"], kind="passage"), passages)
         again = Adore.open([data], settings_for("adore", depth=30), model=str(tmp_path / "out"))
         assert again.evaluate()["toy"].values == pytest.approx(promised, abs=1e-3)
+
+
+def weights_of(method: Adore) -> list[Any]:
+    return [value.detach().clone() for value in method.module().parameters()]
+
+
+def test_stopped_and_resumed_it_gives_the_weights_of_one_that_was_not(tmp_path: Path, model: Path) -> None:
+    settings = settings_for("adore", depth=20, batch=4, epochs=2, learning_rate=1e-3, threads=1)
+    with indexed(tmp_path / "kb", model, BITS) as index:
+        whole = Adore.open([set_of(index)], settings)
+        outcome = run(whole, settings, state=tmp_path / "whole")
+        for last in (1, 4):
+            stop, state = threading.Event(), tmp_path / f"state-{last}"
+
+            def stop_after(event: Event, stop: threading.Event = stop, last: int = last) -> None:
+                if event.kind == "step" and event.step == last:
+                    stop.set()
+
+            with pytest.raises(KeyboardInterrupt):
+                run(Adore.open([set_of(index)], settings), settings, state=state, on_event=stop_after, stop=stop)
+            resumed = Adore.open([set_of(index)], settings)
+            again = run(resumed, settings, state=state, resume=True)
+            assert again.losses.tolist() == outcome.losses.tolist()
+            assert all(map(torch.equal, weights_of(resumed), weights_of(whole)))
