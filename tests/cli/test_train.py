@@ -16,8 +16,6 @@ pytest.importorskip("sentence_transformers", reason="the extra train is not inst
 from spaniel.cli import train_run
 from spaniel.cli.train_options import dev_of, pairs_of
 from spaniel.cli.train_progress import Telling
-from spaniel.index.index import open_index
-from spaniel.models.encoders.open import open_encoder
 from spaniel.training.table import METHODS
 
 Run = Callable[..., Any]
@@ -146,8 +144,8 @@ def test_training_and_searching(spaniel: Run, folder: Path, start: Path, tmp_pat
     assert not out.with_name("out.training").exists()
     for name in ("modules.json", "spaniel.json", "training/run.json", "training/curve.jsonl", "training/report.html"):
         assert (out / name).is_file(), name
-    with open_index(kb) as index, open_encoder(out) as encoder:
-        assert len(index.dense(encoder=encoder).search(["w1 w2"], k=5)[0].ids) == 5
+    found = spaniel("search", kb, "w1 w2", "--retriever", "dense", "--query-model", out, "--json")
+    assert found.code == 0 and len(found.data["hits"]) == 10, found.err
     refused = spaniel(*words)
     assert refused.code == 2 and "--overwrite" in refused.err
     again = spaniel(*words, "--batch", 16, "--overwrite", "--json")
