@@ -72,7 +72,8 @@ def _file_of(name: str | Path) -> Path:
     if path.suffix == ".json" and path.is_file():
         return path.absolute()
     if path.is_dir():
-        return path.absolute() / "tokenizer.json"
+        own, tower = path.absolute() / "tokenizer.json", path.absolute() / "onnx" / "passage" / "tokenizer.json"
+        return tower if tower.is_file() and not own.is_file() else own  # training wrote it, with two towers
     entry = known().get(str(name))
     folder = package_folder(entry) if entry is not None else None
     if folder is None:

@@ -374,6 +374,7 @@ def _exported(folder: ModelFolder, modules: Modules, sha256: str, options: _Opti
     graph = GRAPHS[options.precision]
 
     def make(place: Path) -> None:
+        options.say(f"making the ONNX graph of {folder.path}")
         if options.trained is None:
             _export(folder.path, place, modules, options)
             return
@@ -384,7 +385,6 @@ def _exported(folder: ModelFolder, modules: Modules, sha256: str, options: _Opti
 
 
 def _export(folder: Path, out: Path, modules: Modules, options: _Options) -> None:
-    options.say(f"making the ONNX graph of {folder}")
     export(
         folder,
         out,

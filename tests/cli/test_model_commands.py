@@ -69,6 +69,8 @@ def test_info_shows_the_card(spaniel: Run, monkeypatch: pytest.MonkeyPatch) -> N
     assert done.data == ToyEncoder().card.to_json()
     assert (asked["model"], asked["passage_prompt"]) == ("toy", "p: ")
     assert "dimension       32\n" in spaniel("model", "info", "toy").out
+    monkeypatch.setattr(ToyEncoder, "codes", "sign")
+    assert spaniel("model", "info", "toy", "--json").data == ToyEncoder().card.to_json() | {"codes": "sign"}
 
 
 def test_what_is_no_model_is_named(spaniel: Run, tmp_path: Path) -> None:

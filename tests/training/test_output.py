@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 from contracts.small_model import small_bert
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from spaniel.models.encoders.open import open_encoder
 from spaniel.models.graph.export import export
+from spaniel.models.towers import read_towers
 from spaniel.retrieval.errors import InvalidInput, ModelError
 
 torch = pytest.importorskip("torch", reason="the extra train is not installed")
@@ -193,6 +196,33 @@ def test_hash_towers(start: Path, tmp_path: Path, frozen: bool) -> None:
     compare(tmp_path / "more", tmp_path, passage, again)
     with open_encoder(tmp_path / "more", cache=tmp_path) as encoder:
         assert encoder.codes == "sign", "training the queries alone leaves the passages' codes what they are"
+
+
+@given(data=st.data())
+@settings(max_examples=60)
+def test_no_manifest_does_more_than_be_refused(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    values = st.none() | st.booleans() | st.integers() | st.text(max_size=5)
+    anything = st.recursive(
+        values, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner)
+    )
+    good = {
+        "format": 1,
+        "towers": {"passage": "onnx/passage", "query": "onnx/query"},
+        "codes": None,
+        "trained_from": {},
+        "files": {"onnx/passage/spaniel.json": {"bytes": 1, "sha256": "0" * 64}},
+    }
+    name = data.draw(st.sampled_from(sorted(good)))
+    folder = tmp_path_factory.mktemp("any")
+    (folder / "spaniel.json").write_text(json.dumps(good | {name: data.draw(anything)}))
+    try:
+        found = read_towers(folder)
+    except ModelError:
+        return
+    assert found is not None
+    assert found.passage.is_relative_to(folder)
+    assert ".." not in found.passage.parts
+    assert found.codes in (None, "sign")
 
 
 def test_int8_of_trained_towers(start: Path, tmp_path: Path) -> None:
