@@ -21,13 +21,13 @@ class Candidates:
 
     Attributes:
         ordinals: int64 (m,), in the order to be looked at.
-        rank: ordinal -> rank among the passages not known, which "hardest first" goes by.
+        by_rank: the same by rank, which "hardest first" goes by.
         positives: ordinals of the positives, those that were found first, by rank, then the others.
         counts: how many were left out, and why.
     """
 
     ordinals: NDArray[np.int64]
-    rank: dict[int, int]
+    by_rank: NDArray[np.int64]
     positives: tuple[int, ...]
     counts: Counter[str]
 
@@ -49,8 +49,9 @@ def candidates(example: Example, ranking: Ranking, settings: MiningSettings, *, 
     """
     ranking = ranking[: searched_depth(example, settings)]
     ids, scores = ranking.ids.astype(np.int64), ranking.scores.astype(np.float64)
-    positive = np.isin(ids, np.fromiter(example.positives, np.int64))
-    known = positive | np.isin(ids, np.array(example.negatives, np.int64))
+    listed, given = ids.tolist(), set(example.negatives)
+    positive = np.array([n in example.positives for n in listed], np.bool_)
+    known = positive | np.array([n in given for n in listed], np.bool_) if given else positive
     first, end = settings.rank_range
     others = np.flatnonzero(~known)[first:end]
     counts = Counter(positives_found=int(positive.sum()), candidates=len(others))
@@ -60,12 +61,12 @@ def candidates(example: Example, ranking: Ranking, settings: MiningSettings, *, 
         counts["margin"] = len(others) - len(kept)
         counts["questions_positive_not_found"] = int(bound == -np.inf)
         others = kept
-    rank = {int(ids[place]): int(place) for place in others}
-    ordinals = ids[others]
+    by_rank = ids[others]
+    ordinals = by_rank
     if settings.sampling == "random":
-        ordinals = generator(example, settings.seed, "sampling").permutation(ordinals)
-    found = ids[positive].tolist()
-    return Candidates(ordinals, rank, (*found, *(n for n in example.positives if n not in set(found))), counts)
+        ordinals = generator(example, settings.seed, "sampling").permutation(by_rank)
+    found = dict.fromkeys(ids[positive].tolist())
+    return Candidates(ordinals, by_rank, tuple(found | dict.fromkeys(example.positives)), counts)
 
 
 def generator(example: Example, seed: int, purpose: str) -> np.random.Generator:

@@ -70,7 +70,8 @@ def looked_at(
         still = dict.fromkeys(id(each) for each, _ in looking)
         waiting = [each for each in waiting if id(each) in still]
     for each in questions:
-        each.kept.sort(key=each.found.rank.__getitem__)
+        kept = set(each.kept)
+        each.kept = [n for n in each.found.by_rank.tolist() if n in kept]
         each.counts["not_looked_at"] += len(each.found.ordinals) - each.place
         each.counts["questions_short"] += 0 < len(each.kept) < settings.n
         each.counts["questions_without"] += not each.kept
@@ -132,4 +133,4 @@ def _said(passage: Passage) -> str:
 
 
 def _folded(text: str) -> str:
-    return " ".join(text.split()).casefold()
+    return text.strip().casefold()

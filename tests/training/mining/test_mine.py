@@ -106,7 +106,7 @@ def test_random_sampling_draws_and_keeps_the_hardest_first() -> None:
 
 
 def test_a_copy_of_a_positive_or_of_the_question_is_no_negative() -> None:
-    texts = Texts(["The answer.", " the  ANSWER.", "what is it?", "other", "Other", "more"])
+    texts = Texts(["The answer.", " the ANSWER.", "what is it?", "other", "Other", "more"])
     retriever = Scores({"a": {n: 10.0 - n for n in range(6)}}, texts)
     found = mined([Example("a", "What is it?", {0: 1})], retriever, n=4, rank_range=(0, 5))
     assert found.examples[0].negatives == (3, 5)
