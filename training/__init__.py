@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from .data import training_set as training_set
     from .examples import Example as Example
     from .examples import TrainingSet as TrainingSet
+    from .mining.mine import Mined as Mined
+    from .mining.mine import mine as mine
+    from .mining.mine import mine_set as mine_set
+    from .mining.settings import MiningSettings as MiningSettings
     from .settings import TrainSettings as TrainSettings
     from .settings import settings_for as settings_for
     from .trained import Trained as Trained
@@ -18,9 +22,13 @@ if TYPE_CHECKING:
 # Public name -> module of this folder.
 _HOME = {
     "Example": "examples",
+    "Mined": "mining.mine",
+    "MiningSettings": "mining.settings",
     "TrainSettings": "settings",
     "Trained": "trained",
     "TrainingSet": "examples",
+    "mine": "mining.mine",
+    "mine_set": "mining.mine",
     "settings_for": "settings",
     "training_set": "data",
 }
