@@ -115,7 +115,8 @@ def run_card(
         "format": FORMAT,
         "method": settings.method,
         "settings": settings.to_json(),
-        "start": start.to_json(),
+        # Not where its files lay: the folder is made to be given away.
+        "start": {name: value for name, value in start.to_json().items() if name != "source"},
         "sets": [set_facts(one) for one in sets],
         "outcome": {
             "ended": outcome.ended, "best_step": outcome.best_step, "steps": outcome.step, "of_steps": outcome.n_steps,

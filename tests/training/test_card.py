@@ -13,7 +13,7 @@ def test_a_card_is_json_and_says_everything() -> None:
     card = run_card(settings_for("adore", seed=7), training_sets(), START, outcome(), command=["spaniel", "train"])
     read = json.loads(json.dumps(card, allow_nan=False))
     assert read["format"] == FORMAT and read["method"] == "adore" and read["settings"]["seed"] == 7
-    assert read["start"]["sha256"] == "a" * 64
+    assert read["start"]["sha256"] == "a" * 64 and "source" not in read["start"]
     assert read["outcome"]["best_step"] == 6 and read["outcome"]["resumed_at"] == [3]
     assert read["versions"]["torch"] and read["versions"]["spaniel"] and read["threads"] == 2
     assert [one["index"] for one in read["sets"]] == [{"identity": "index:1", "passages": 1234}] * 2
