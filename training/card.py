@@ -62,7 +62,7 @@ def dev_figures(scores: Mapping[str, DevScores]) -> dict[str, JSON]:
     found: dict[str, JSON] = {}
     for name, one in scores.items():
         if len(one.values):
-            interval = mean_interval(one.values, method="t")
+            interval = mean_interval(one.values)
             ends = {"low": _finite(interval.low), "high": _finite(interval.high)}
             found[name] = {"measure": one.measure, "mean": interval.mean, **ends, "n": interval.n}
     return found

@@ -135,7 +135,7 @@ def _data(sets: Sequence[Mapping[str, Any]]) -> Child:
     ]
     folds = []
     for one in sets:
-        counted = fact_list([(name.replace("_", " ").capitalize(), count(n)) for name, n in one["counts"].items()])
+        counted = fact_list([(name.replace("_", " ").capitalize(), count(n)) for name, n in one["counts"].items() if n])
         hashes = [(f"SHA-256 of {part}", value) for part, value in one["sha256"].items()]
         hashes.append(("Index", one["index"]["identity"]))
         content = joined(counted, fact_list(hashes, "facts hashes"))
