@@ -95,8 +95,8 @@ class OpenEncoders:
 
 
 def open_over(card: ModelCard, place: str, *, device: Device = "cpu") -> Encoder:
-    """Open a model with the settings that a card's passages were encoded with; the prompt of questions is its own, and
-    it computes in fp32.
+    """Open a model with the length and prompt that a card's passages were encoded with; its prompt of questions is its
+    own, and it computes in fp32.
 
     Raises:
         ModelError, MissingExtra, InvalidInput: see `open_encoder`.
@@ -106,8 +106,6 @@ def open_over(card: ModelCard, place: str, *, device: Device = "cpu") -> Encoder
     return open_encoder(
         place,
         max_length=card.max_length or None,
-        pooling=card.pooling or None,
-        normalise=card.normalised,
         passage_prompt=card.passage_prompt,
         device=device,
     )
@@ -123,7 +121,8 @@ def identity_of_queries(card: ModelCard) -> str:
 
 def _without_queries(card: ModelCard) -> ModelCard:
     """What `open_over` reads of a card, so that parts that were encoded alike share one open model."""
-    return replace(card, name="", source="", sha256="", query_sha256="", query_prompt="", precision="fp32", dimension=1)
+    kept = ModelCard(name="", source="", runtime=card.runtime, sha256="", dimension=1)
+    return replace(kept, max_length=card.max_length, passage_prompt=card.passage_prompt)
 
 
 def _place(model: str | os.PathLike[str]) -> str:

@@ -166,3 +166,29 @@ class TestForOneCommand:
         other = spaniel(*run).data["pipelines"][0]["card"]
         assert other["queries_from_cache"] == 0 and one["index"]["identity"] != other["index"]["identity"]
         assert other["index"]["models"]["toy"]["query"]["source"] == "out-7"
+
+    def test_compared_with_the_start(self, spaniel: Run, tmp_path: Path, models: Any, cache: Path) -> None:
+        small = write(tmp_path / "small")
+        (tmp_path / "v.toml").write_text("[index]\ndense = 'toy-1'\nstore = 'float32'\n[[stages]]\ntype = 'dense'\n")
+        run = ["eval", "run", small, "--pipeline", tmp_path / "v.toml", "--timing", "0", "--out"]
+        assert spaniel(*run, tmp_path / "before").code == 0
+        assert spaniel(*run, tmp_path / "after", "--query-model", "out-7").code == 0
+        done = spaniel("eval", "compare", tmp_path / "before", tmp_path / "after", "--json")
+        assert done.code == 0, done.err
+        assert "nDCG@10" in done.data["measures"]
+        assert "out-7" in (tmp_path / "after" / "results.json").read_text()
+
+
+def test_a_model_trained_for_codes(
+    spaniel: Run, source: Path, kb: Path, tmp_path: Path, models: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ToyTowers, "codes", "sign")
+    kinds = {}
+    for name, words in {"plain": [], "said": ["--codes", "itq"], "floats": ["--store", "float32"]}.items():
+        done = spaniel("index", "build", source, tmp_path / name, "--dense", "out-7", *words, "--json")
+        assert done.code == 0, done.err
+        kinds[name] = done.data["models"][0]["store"]["codes"]
+    done = spaniel("index", "add-dense", kb, "out-7", "--json")
+    assert done.code == 0, done.err
+    assert kinds == {"plain": "sign", "said": "itq", "floats": "learned"}
+    assert done.data["models"][0]["store"]["codes"] == "sign"

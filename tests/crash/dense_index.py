@@ -3,11 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+from contracts.toy_encoder import ToyTowers
 from crash.fork_server import Write
 from crash.real_index import ENCODER, RealIndex, content
 
 from spaniel.index.dense.add_dense import add_dense, drop_dense
 from spaniel.index.dense.settings import StoreSettings
+from spaniel.index.query_model import set_query_model
 
 __all__ = ["DENSE", "WRITES", "content", "two_indexes"]
 
@@ -42,10 +44,16 @@ def drop(path: Path) -> None:
     drop_dense(path, "floats")
 
 
+def ask_by_another(path: Path) -> None:
+    """Nothing but the manifest."""
+    set_query_model(path, ToyTowers(7, 8), name="floats")
+
+
 WRITES = {
     **DENSE.writes(),
     "build after encoding": Write(interrupted_encoding, DENSE.make, DENSE.build_again),
     "add-dense": Write(DENSE.three_segments, encode, DENSE.add_one),
     "drop-dense": Write(DENSE.three_segments, drop, DENSE.add_one),
+    "query-model": Write(DENSE.three_segments, ask_by_another, DENSE.add_one),
 }
 two_indexes = RealIndex({name: STORES[name] for name in ("codes", "floats")}).two

@@ -70,6 +70,7 @@ def content(path: Path) -> tuple[Any, Any]:
         rankings = index.bm25(k=20).search(QUERIES)
         found: list[Any] = [list(zip(index.passages.ids(r.ids), r.scores.tolist(), strict=True)) for r in rankings]
         found += [found_by_vectors(index, name) for name in index.dense_names]
+        found += [(name, card.query_sha256) for name, card in sorted(index.query_models.items())]
     return stored, found
 
 

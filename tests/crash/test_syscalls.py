@@ -54,7 +54,7 @@ def test_every_call(servers: Callable[[str], Server], folder: Path, module: str,
     runs, wrong = tally.runs.total(), len(tally.wrong)
     record("system calls", module=module, write=name, action=action, runs=runs, wrong=wrong)
     assert not tally.wrong, "\n".join(tally.wrong)
-    assert runs > 20
+    assert runs > 10  # a commit of the manifest alone makes 17
 
 
 @pytest.mark.parametrize(("module", "name"), [(module, "add") for module in MODULES])
