@@ -6,58 +6,33 @@ weights; another with an ONNX graph of its own runs that; anything else goes to 
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 from spaniel.models.card import ModelCard, Pooling, check_same
 from spaniel.models.cpus import usable_cpus
-from spaniel.models.folder import ModelFolder, Prompts, read_folder
-from spaniel.models.graph.config import CannotExport, read_config, read_json
-from spaniel.models.graph.export import FORMAT, GRAPHS, export
-from spaniel.models.graph.modules import Modules, leaves_prompt_out, read_modules
+from spaniel.models.folder import ModelFolder, read_folder
+from spaniel.models.graph.config import CannotExport, read_config
+from spaniel.models.graph.modules import Modules, read_modules
 from spaniel.models.hub import Located, locate
 from spaniel.models.identity import folder_identity
-from spaniel.models.kept import kept_export
-from spaniel.models.session import Device, check_provider
+from spaniel.models.session import Device
 from spaniel.models.tokens import Tokenizer
-from spaniel.models.towers import Towers, plain_tower, read_towers
+from spaniel.models.towers import Towers, read_towers
 from spaniel.retrieval.cache import cache_folder
 from spaniel.retrieval.errors import InvalidInput, MissingExtra, ModelError
 
 from .base import Encoder
 from .endpoint import EndpointEncoder, check_trusted, endpoint_key, endpoint_url, is_listed, probe_dimension
 from .http_json import Poster
-from .onnx import OnnxEncoder, OnnxFiles
+from .open_onnx import OnnxModel, no_layers_left_out, onnx_model, prompts_of
+from .options import Options, Precision
 from .sentence_transformer import SentenceTransformersEncoder, load
 from .towers import TwoTowers
 
 __all__ = ["Precision", "open_encoder"]
 
-Precision = Literal["fp32", "int8"]
 _RUNTIMES = ("onnx", "sentence-transformers", "endpoint")
-
-
-@dataclass(frozen=True, slots=True)
-class _Options:
-    """The arguments of `open_encoder`, with its words."""
-
-    precision: Precision
-    runtime: str | None
-    max_length: int | None
-    pooling: Pooling | None
-    normalise: bool | None
-    query_prompt: str | None
-    passage_prompt: str | None
-    dimension: int | None
-    threads: int
-    budget: int | None
-    device: Device
-    cache: Path
-    offline: bool
-    say: Callable[[str], None]
-    of_an_index: bool = False
-    trained: Towers | None = None
 
 
 def open_encoder(
@@ -99,7 +74,7 @@ def open_encoder(
         InvalidInput: an argument that cannot be.
         MissingExtra: a package that the model needs is not installed.
     """
-    options = _Options(
+    options = Options(
         precision or "fp32", runtime, max_length, pooling, normalise, query_prompt, passage_prompt, None,
         threads or usable_cpus(), budget, device, cache_folder(cache), offline,
         on_progress or (lambda stage: None),
@@ -114,7 +89,7 @@ def open_encoder(
     return encoder
 
 
-def _check(options: _Options) -> None:
+def _check(options: Options) -> None:
     if options.precision not in ("fp32", "int8"):
         raise InvalidInput("precision", f"{options.precision!r} is not fp32 or int8")
     if options.runtime not in (None, *_RUNTIMES):
@@ -127,7 +102,7 @@ def _check(options: _Options) -> None:
             raise InvalidInput(name, f"{value!r} must be a whole number from 1 to {1 << 20}")
 
 
-def _as_card(card: ModelCard, options: _Options, precision: Precision | None) -> _Options:
+def _as_card(card: ModelCard, options: Options, precision: Precision | None) -> Options:
     """What opens the model of a card as it was."""
     if card.runtime == "vectors":
         error = ModelError(f"{card.name}: its vectors were made elsewhere; nothing here can encode a text for it")
@@ -147,7 +122,7 @@ def _as_card(card: ModelCard, options: _Options, precision: Precision | None) ->
     )
 
 
-def _open(model: str | os.PathLike[str], options: _Options) -> Encoder:
+def _open(model: str | os.PathLike[str], options: Options) -> Encoder:
     text = os.fspath(model)
     if text.startswith(("http://", "https://")) or options.runtime == "endpoint":
         return _open_endpoint(text, options)
@@ -155,9 +130,9 @@ def _open(model: str | os.PathLike[str], options: _Options) -> Encoder:
     if (towers := read_towers(located.folder)) is not None:
         return _open_towers(located, towers, options)
     folder = read_folder(located.folder)
-    reason = None if options.runtime else _why_not_onnx(folder)
+    reason = None if options.runtime else _why_notonnx_model(folder)
     if options.runtime == "onnx" or (options.runtime is None and reason is None):
-        return _onnx(located, folder, options).open()
+        return onnx_model(located, folder, options).open()
     if reason is not None:
         options.say(f"{reason}: sentence-transformers runs it")
     try:
@@ -167,7 +142,7 @@ def _open(model: str | os.PathLike[str], options: _Options) -> Encoder:
         raise
 
 
-def _open_towers(located: Located, towers: Towers, options: _Options) -> Encoder:
+def _open_towers(located: Located, towers: Towers, options: Options) -> Encoder:
     """What training wrote; its two towers as one encoder, where it has two."""
     if options.runtime not in (None, "onnx"):
         raise InvalidInput("runtime", f"{options.runtime!r}: {located.folder} was trained here, and is run by onnx")
@@ -181,12 +156,12 @@ def _open_towers(located: Located, towers: Towers, options: _Options) -> Encoder
     return encoder
 
 
-def _tower(located: Located, towers: Towers, tower: Path, options: _Options) -> "_Onnx":
+def _tower(located: Located, towers: Towers, tower: Path, options: Options) -> "OnnxModel":
     towers.check(tower, options.cache)
-    return _onnx(located, read_folder(tower), options)
+    return onnx_model(located, read_folder(tower), options)
 
 
-def _open_endpoint(source: str, options: _Options) -> Encoder:
+def _open_endpoint(source: str, options: Options) -> Encoder:
     if options.runtime not in (None, "endpoint"):
         raise InvalidInput("runtime", f"{options.runtime!r} does not fit a URL")
     if options.offline:
@@ -207,7 +182,7 @@ def _open_endpoint(source: str, options: _Options) -> Encoder:
     return EndpointEncoder(card, poster, threads=options.threads)
 
 
-def _open_torch(located: Located, folder: ModelFolder, options: _Options) -> Encoder:
+def _open_torch(located: Located, folder: ModelFolder, options: Options) -> Encoder:
     modules = _known_modules(folder)
     pooling: Pooling = modules.pooling if modules is not None else ""
     if options.precision != "fp32" or options.pooling not in (None, pooling):
@@ -216,7 +191,7 @@ def _open_torch(located: Located, folder: ModelFolder, options: _Options) -> Enc
     bare = not (folder.path / "modules.json").is_file()  # then it does not look for a length either
     asked = options.max_length or (folder.max_length if bare else None)
     model = load(folder.path, device=options.device, max_length=asked)
-    prompts = _prompts(located, folder, options)
+    prompts = prompts_of(located, folder, options)
     named = type(list(model)[-1]).__name__ == "Normalize"  # one before a linear layer gives no vectors of length 1
     normalises = modules.normalise if modules is not None else named  # a folder without modules.json says nothing
     card = ModelCard(
@@ -235,7 +210,7 @@ def _open_torch(located: Located, folder: ModelFolder, options: _Options) -> Enc
     return SentenceTransformersEncoder(card, model, counting)
 
 
-def _why_not_onnx(folder: ModelFolder) -> CannotExport | None:
+def _why_notonnx_model(folder: ModelFolder) -> CannotExport | None:
     """Why ONNX Runtime cannot run the model of a folder, though others may; None when it can.
 
     Raises:
@@ -244,7 +219,7 @@ def _why_not_onnx(folder: ModelFolder) -> CannotExport | None:
     if folder.exported is not None:
         return None
     try:
-        _no_layers_left_out(folder, read_modules(folder.path))
+        no_layers_left_out(folder, read_modules(folder.path))
         if not folder.exportable and not folder.foreign_graph():
             read_config(folder.path)
     except CannotExport as reason:
@@ -259,137 +234,3 @@ def _known_modules(folder: ModelFolder) -> Modules | None:
     except CannotExport:
         return None
     return None if found.dense else found
-
-
-def _no_layers_left_out(folder: ModelFolder, modules: Modules) -> None:
-    """Linear layers go into graphs that are made here; one of somebody else ends before them."""
-    if modules.dense and not folder.exportable:
-        raise CannotExport(f"{folder.path}: a linear layer behind a graph that is not made here")
-    if missing := [name for name in modules.weight_files if not (folder.path / name).is_file()]:
-        raise CannotExport(f"{folder.path}: no {missing[0]}")
-
-
-@dataclass(frozen=True, slots=True)
-class _Onnx:
-    """A model for ONNX Runtime, known but not open: its card, the files, which are there and checked, the options."""
-
-    card: ModelCard
-    files: OnnxFiles
-    options: _Options
-
-    def open(self) -> Encoder:
-        """Read the graph."""
-        asked = self.options
-        return OnnxEncoder(self.card, self.files, threads=asked.threads, device=asked.device, budget=asked.budget)
-
-
-def _onnx(located: Located, folder: ModelFolder, options: _Options) -> _Onnx:
-    if folder.exported is None and not folder.exportable and not folder.foreign_graph():
-        read_config(folder.path)  # names what it is that has no graph
-    check_provider(options.device, options.precision)
-    sha256 = folder_identity(folder, options.cache, "onnx")
-    modules = _modules(folder, options)
-    graph, dimension = _graph(folder, modules, sha256, options)
-    prompts = _prompts(located, folder, options)
-    card = ModelCard(
-        name=located.name,
-        source=located.source,
-        runtime="onnx",
-        sha256=sha256,
-        dimension=dimension,
-        pooling=modules.pooling,
-        normalised=modules.normalise,
-        max_length=_max_length(folder, options),
-        query_prompt=prompts[0],
-        passage_prompt=prompts[1],
-        precision=options.precision,
-    )
-    return _Onnx(card, OnnxFiles(graph, folder.tokenizer, folder.padding, folder.lower), options)
-
-
-def _modules(folder: ModelFolder, options: _Options) -> Modules:
-    """Pooling and normalisation: what was asked for, else what the folder says."""
-    if folder.exported is not None and folder.exported.head != "pool":
-        raise ModelError(f"{folder.path}: was exported with --head {folder.exported.head}, and gives no embeddings")
-    if folder.exported is None:
-        found = read_modules(folder.path)
-        _no_layers_left_out(folder, found)
-    else:
-        found = Modules(folder.exported.pooling, folder.exported.normalised)
-    normalise = found.normalise if options.normalise is None else options.normalise
-    asked = replace(found, pooling=options.pooling or found.pooling, normalise=normalise)
-    if folder.exported is not None and asked != found:
-        raise InvalidInput(str(folder.path), "was exported with other pooling or normalisation", "export it anew")
-    return asked
-
-
-def _max_length(folder: ModelFolder, options: _Options) -> int:
-    if options.max_length and folder.longest and options.max_length > folder.longest:
-        raise InvalidInput("max_length", f"{options.max_length}; this model reads at most {folder.longest} tokens")
-    return options.max_length or folder.max_length
-
-
-def _prompts(located: Located, folder: ModelFolder, options: _Options) -> Prompts:
-    """What was asked for, else what known.toml says, else the files."""
-    known = located.known
-    query = (options.query_prompt, known.query_prompt if known else None, folder.prompts[0])
-    passage = (options.passage_prompt, known.passage_prompt if known else None, folder.prompts[1])
-    found = next(one for one in query if one is not None), next(one for one in passage if one is not None)
-    if any(found) and leaves_prompt_out(folder.path):
-        error = ModelError(f"{located.name}: its pooling leaves out the prompt, which cannot be done here")
-        error.hint = "without prompts it can be used, at a loss: query_prompt='' and passage_prompt=''"
-        raise error
-    return found
-
-
-def _graph(folder: ModelFolder, modules: Modules, sha256: str, options: _Options) -> tuple[Path, int]:
-    """(ONNX file, dimension) of a model: its export's, one exported now, or one that came with it."""
-    if folder.exported is None and not folder.exportable:
-        return _foreign(folder, options)
-    graph = folder.path / GRAPHS[options.precision]
-    made = folder.exported is not None and (graph.is_file() or options.trained is None)
-    exported = folder if made else _exported(folder, modules, sha256, options)
-    graph = exported.path / GRAPHS[options.precision]
-    if not graph.is_file() or exported.exported is None:
-        raise ModelError(f"{graph}: not there; export the model with --precision {options.precision}")
-    return graph, exported.exported.dimension
-
-
-def _foreign(folder: ModelFolder, options: _Options) -> tuple[Path, int]:
-    config = read_json(folder.path / "config.json")
-    graph = folder.foreign_graph()
-    sizes = [config.get(name) for name in ("hidden_size", "dim", "d_model")]
-    dimension = next((size for size in sizes if type(size) is int and size > 0), None)
-    if graph is None or dimension is None or options.precision != "fp32":
-        raise ModelError(
-            f"{folder.path}: {config.get('model_type')!r} cannot be exported, and has no graph that will do"
-        )
-    return graph, dimension
-
-
-def _exported(folder: ModelFolder, modules: Modules, sha256: str, options: _Options) -> ModelFolder:
-    """The export of a folder in the cache, made when it is not there."""
-    kind = f"{modules.pooling}-{'unit' if modules.normalise else 'raw'}-{options.precision}"
-    out = options.cache / "models" / f"{sha256[:32]}-{kind}"
-    graph = GRAPHS[options.precision]
-
-    def make(place: Path) -> None:
-        options.say(f"making the ONNX graph of {folder.path}")
-        if options.trained is None:
-            _export(folder.path, place, modules, options)
-            return
-        with plain_tower(options.trained, folder.path) as plain:
-            _export(plain, place, modules, options)
-
-    return kept_export(out, make, format=FORMAT, graph=graph, cache=options.cache)
-
-
-def _export(folder: Path, out: Path, modules: Modules, options: _Options) -> None:
-    export(
-        folder,
-        out,
-        pooling=modules.pooling,
-        normalise=modules.normalise,
-        precision=options.precision,
-        on_progress=options.say,
-    )
