@@ -75,7 +75,7 @@ def _readme(job: Job, start: ModelCard, card: Mapping[str, Any]) -> str:
         'model.encode_query("a question"), model.encode_document("a passage")',
         "```",
         "",
-        f"In Spaniel: `--query-model {job.out.name}` with an index of {start.name}, whose passages' vectors stay."
+        f"In Spaniel: `--query-model {job.out.name}` with an index of {_passages(job) or start.name}, as it is."
         if adore
         else f"In Spaniel: `--dense {job.out.name}` for an index made anew.",
         "",
@@ -86,3 +86,9 @@ def _readme(job: Job, start: ModelCard, card: Mapping[str, Any]) -> str:
 
 def _gain(one: Mapping[str, Any]) -> str:
     return f"{one['measure']} {one['before']:.4f} before, {one['after']:.4f} after ({one['n']} questions held out)"
+
+
+def _passages(job: Job) -> str:
+    """What the model of the indexes' vectors is called."""
+    name = meant_vectors(job.sets[0].index, job.vectors)
+    return "" if name is None else job.sets[0].index.settings.dense[name].model.name

@@ -72,10 +72,18 @@ def opened_job(
     there = _opened(data, stack)
     for index in there:
         check_vectors(index, chosen.method, trains, model=model, vectors=vectors)
+    _check_device(chosen.device)
     sets = _sets(data, there, dev, chosen.seed)
     opened = open_method(sets, chosen, model=model, vectors=vectors, offline=offline)
     check_free_bytes(target, _COPIES * sum(each.numel() * 4 for each in opened.module().parameters()))
     return Job(target, chosen, sets, opened, vectors, overwrite)
+
+
+def _check_device(device: str) -> None:
+    """As `check_device`; torch, which it asks, is loaded when everything cheaper is known to fit."""
+    from .computing import check_device
+
+    check_device(device)
 
 
 def _opened(data: Sequence[TrainingSet | Pair], stack: ExitStack) -> "list[Index]":

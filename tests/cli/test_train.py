@@ -81,6 +81,7 @@ def test_what_is_refused_before_anything_is_opened(
         ({"--set": "margin=2"}, "means nothing to adore"),
         ({"--learning-rate": "nan"}, "nan"),
         ({"--dev": "nosuch"}, "nosuch"),
+        ({"--device": "nonsense"}, "nonsense"),
         ({"--method": "bpr"}, "'bpr' is not one of"),
     ]:
         words = [str(word) for pair in {**usual, **given}.items() for word in pair]
