@@ -165,9 +165,9 @@ _REAL: Mapping[str, tuple[float, float]] = {
 
 DEFAULTS: Mapping[MethodName, Mapping[str, Any]] = {
     "adore": {"epochs": 3, "batch": 32, "learning_rate": 5e-5, "max_query_length": 0},
-    "star": {"epochs": 1, "batch": 32, "learning_rate": 2e-5},
-    "in-batch": {"epochs": 1, "batch": 32, "learning_rate": 2e-5, "mini_batch": 0},
-    "bpr": {"epochs": 2, "batch": 32, "learning_rate": 2e-5, "freeze_passages": True},
+    "star": {"epochs": 1, "batch": 32, "learning_rate": 3e-5, "rank_to": 30},
+    "in-batch": {"epochs": 1, "batch": 32, "learning_rate": 2e-5, "negatives": 0, "rank_to": 30},
+    "bpr": {"epochs": 3, "batch": 32, "learning_rate": 5e-5, "negatives": 8, "freeze_passages": True},
 }
 """What a method is trained with unless told otherwise; chosen on dev splits alone (docs/adore.md, star.md, bpr.md)."""
 

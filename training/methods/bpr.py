@@ -136,7 +136,10 @@ class Bpr(Method):
         def of_vectors(vectors: list[Tensor]) -> Loss:
             passage = vectors[1] if len(vectors) > 1 else self._hashed(keys)
             parts = self._loss(vectors[0], passage, own, step, relevant)
-            return Loss(parts.total, {"dense": float(parts.dense.detach()), "binary": float(parts.binary.detach())})
+            # Scores of the first term carry a factor, as cosines need one; with it on the second too, the terms weigh
+            # against one another as they do in the paper, where neither has any.
+            dense, binary = parts.dense, self._loss.scale * parts.binary
+            return Loss(dense + binary, {"dense": dense.item(), "binary": binary.item()})
 
         return loss_over(columns, of_vectors, self.settings.mini_batch)
 

@@ -6,12 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from contracts.training_world import passages
 
 import spaniel
 from spaniel.index.dense.settings import StoreSettings
+from spaniel.models.encoders.open import open_encoder
 from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.types import Document
 from spaniel.training.examples import TrainingSet
+from spaniel.training.live import LiveIndex
 from spaniel.training.methods.bpr import Bpr
 from spaniel.training.methods.hash_start import codes_stand_for, hash_start
 from spaniel.training.settings import TrainSettings, settings_for
@@ -77,6 +80,21 @@ def test_frozen_passages_train_the_queries_and_the_layers_alone(small_set: MakeS
     trained(method, 2)
     changed = {name for name, each in method.served_passage.named_parameters() if not torch.equal(each, before[name])}
     assert changed and all("layers.3." in name for name in changed)
+
+
+def test_what_is_written_is_searched_as_dev_says(small_set: MakeSet, tmp_path: Path) -> None:
+    method = opened([small_set()])
+    trained(method, 3)
+    method.write(tmp_path / "out", {})
+    documents = [Document(f"d{n}", text) for n, text in enumerate(passages(0))]
+    store = StoreSettings("binary", codes="sign", rescore="none")
+    spaniel.build(documents, tmp_path / "kb").close()
+    spaniel.add_dense(tmp_path / "kb", str(tmp_path / "out"), store=store).close()
+    with spaniel.open(tmp_path / "kb") as index, open_encoder(tmp_path / "out", cache=tmp_path) as encoder:
+        dev = method.sets[0].dev
+        queries = encoder.encode([example.text for example in dev], kind="query")
+        found = LiveIndex(index).ndcg(queries, dev)
+    np.testing.assert_allclose(method.evaluate()["words"].values, found, atol=1e-6)
 
 
 def test_codes_stand_for_what_the_binary_store_ranks_by(tmp_path: Path) -> None:
