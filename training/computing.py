@@ -32,7 +32,8 @@ def check_device(name: str) -> torch.device:
 def autocast(device: torch.device, bf16: Bf16) -> AbstractContextManager[object]:
     """In which the forward pass runs: bfloat16 where the device computes in it, else float32. Weights stay float32.
 
-    "auto" takes it on CUDA only: on a CPU without AMX it was 2.5 times slower than float32 (docs/training.md).
+    "auto" takes it on CUDA only: a CPU may have it in name alone, and was then 2.5 times slower than in float32; one
+    with instructions for it was twice as fast, when asked with "on" (ADR 11).
 
     Raises:
         InvalidInput: "on", and the device has no bfloat16.

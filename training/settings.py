@@ -49,8 +49,8 @@ class TrainSettings:
         patience: evaluations in a row without a new best after which training stops; 0 for never.
         checkpoint_every: steps between checkpoints; there is one at every evaluation too. 0 for those only.
         device: of torch, such as "cpu", "cuda", "cuda:1".
-        bf16: autocast to bfloat16, with float32 weights: "auto" where a CUDA device has it, never on a CPU (it was
-            slower there).
+        bf16: autocast to bfloat16, with float32 weights and losses: "auto" where a CUDA device has it; "on" on a CPU
+            too, which pays where it has instructions for it and costs where it has not.
         threads: of torch; 0 for what torch takes. Equal weights need equal numbers.
         max_query_length, max_passage_length: tokens, at most; 0 for the model's own limit.
         depth: passages that the live search gives for a question.

@@ -32,6 +32,7 @@ from spaniel.retrieval.types import JSON
 from spaniel.training.examples import Example, TrainingSet
 from spaniel.training.live import LiveIndex
 from spaniel.training.losses.lambda_rank import ideal_gain, lambda_rank_loss
+from spaniel.training.losses.pairs import dot
 from spaniel.training.method import DevScores, Loss, Method
 from spaniel.training.output import write_model
 from spaniel.training.settings import TrainSettings
@@ -159,7 +160,7 @@ class Adore(Method):
         settings = self._settings
         found = live.candidates(queries.detach().cpu().numpy(), examples)
         device = queries.device
-        scores = (queries @ torch.from_numpy(found.vectors).to(device).T).gather(
+        scores = dot(queries, torch.from_numpy(found.vectors).to(device)).gather(
             1, torch.from_numpy(found.rows).to(device)
         )
         ideal = None
