@@ -167,10 +167,13 @@ def open_model(console: Console, model: str, options: dict[str, Any], **more: An
         return open_encoder(model, on_progress=_teller(console, line), **given, **more)
 
 
-def open_elsewhere(console: Console, index: "Index", name: str, place: str, *, threads: int | None = None) -> "Encoder":
+def open_elsewhere(
+    console: Console, index: "Index", name: str, place: str, *, asks: bool = False, threads: int | None = None
+) -> "Encoder":
     """The model of a dense part from another place than the index names, with the settings that it was made with.
 
     Args:
+        asks: what encodes its questions is meant, where that is another model than made the vectors.
         threads: of the model; None for one a core.
 
     Raises:
@@ -178,7 +181,8 @@ def open_elsewhere(console: Console, index: "Index", name: str, place: str, *, t
     """
     from spaniel.models.encoders.open import open_encoder
 
-    card = replace(index.settings.dense[name].model, source=place)
+    dense = index.settings.dense[name]
+    card = replace(dense.asks if asks else dense.model, source=place)
     with console.progress() as line:
         return open_encoder(card, threads=threads, on_progress=_teller(console, line))
 

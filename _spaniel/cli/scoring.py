@@ -189,7 +189,7 @@ def _with_vectors(
         _refuse(options, ("encoder",), "--{} and --query-model exclude each other")
         given["query_model"] = options["query_model"]
     if (place := places_of(index, options["encoder"] or (), name).get(name)) is not None:
-        given["encoder"] = open_elsewhere(console, index, name, place)
+        given["encoder"] = open_elsewhere(console, index, name, place, asks=True)
     if chosen == "hybrid":
         return index.hybrid(k, dense=name, threads=threads, **given)
     return index.dense(name, k, threads=threads, **given)

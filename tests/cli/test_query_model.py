@@ -46,6 +46,19 @@ def test_for_good_and_back(spaniel: Run, hybrid: Path) -> None:
     assert "asked by" not in spaniel("index", "info", hybrid).out
 
 
+def test_one_that_has_moved(spaniel: Run, hybrid: Path, monkeypatch: pytest.MonkeyPatch, models: Any) -> None:
+    assert spaniel("index", "query-model", hybrid, "out-7").code == 0
+    usual, known, cards = scores(spaniel("search", hybrid, "dogs", *DENSE)), opening.open_encoder, []
+
+    def elsewhere(model: Any, **options: Any) -> Any:
+        cards.append(model)
+        return known("out-7" if getattr(model, "source", "") == "/new/out-7" else model, **options)
+
+    monkeypatch.setattr(opening, "open_encoder", elsewhere)
+    assert scores(spaniel("search", hybrid, "dogs", *DENSE, "--encoder", "/new/out-7")) == usual
+    assert [card.query_sha256 for card in cards] == [ToyTowers(7).card.query_sha256]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
