@@ -57,7 +57,9 @@ _WHAT = [
         help="At its height [the method's].",
     ),
     click.option("--depth", type=click.IntRange(min=1), metavar="N", help="Of adore: passages of a live search [200]."),
-    click.option("--max-query-length", type=click.IntRange(min=0), metavar="N", help="Tokens of a question [64]."),
+    click.option(
+        "--max-query-length", type=click.IntRange(min=0), metavar="N", help="Tokens of a question [by method]."
+    ),
     click.option(
         "--set",
         "others",

@@ -66,7 +66,7 @@ def trained_text(trained: "Trained") -> str:
     lines[0] += f", {duration(trained.seconds)}"
     for name, gain in trained.dev.items():
         interval = "" if gain.low != gain.low else f" [{gain.low:+.4f}, {gain.high:+.4f}]"
-        change = f"{gain.difference:+.4f}{interval}, p {gain.p:.3f}, {gain.n:,} questions"
+        change = f"{gain.difference:+.4f}{interval}, p {gain.p:.4f}, {gain.n:,} questions"
         lines.append(f"dev {name}: nDCG@10 {gain.before:.4f} -> {gain.after:.4f} ({change})")
     return "\n".join(lines)
 
