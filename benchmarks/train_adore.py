@@ -13,6 +13,7 @@ the one that is best on dev. `dev` trains as `train` does, with settings given a
 
 import argparse
 import json
+import shutil
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -23,9 +24,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spaniel.eval.collections import collection
-from spaniel.eval.evaluation import evaluate
+from spaniel.eval.evaluation import Evaluation, evaluate
 from spaniel.eval.measures.score import score
 from spaniel.eval.run import Run
+from spaniel.eval.statistics import paired_difference
 from spaniel.index.build import build
 from spaniel.index.dense.add_dense import add_dense
 from spaniel.index.dense.settings import StoreSettings
@@ -102,7 +104,9 @@ def _trained(work: Path, name: str, given: Mapping[str, Any], out: Path | None) 
         kbs = [stack.enter_context(open_index(work / "indexes" / each)) for each in names]
         sets = [training_set(kb, DATA / each) for kb, each in zip(kbs, names, strict=True)]
         method = Adore.open(sets, settings, vectors=vectors)
-        outcome = run(method, settings, state=work / "states" / f"{name}-{time.time_ns()}", on_event=_tell(name))
+        state = work / "states" / f"{name}-{time.time_ns()}"
+        outcome = run(method, settings, state=state, on_event=_tell(name))
+        shutil.rmtree(state)
         scores = method.evaluate()
         curve = [{"step": one.step, **{each: of.mean for each, of in one.scores.items()}} for one in outcome.curve]
         figures = {
@@ -142,9 +146,26 @@ def test(args: argparse.Namespace) -> None:
                     "difference": [compared.difference, compared.low, compared.high],
                     "p": compared.p,
                     "n": len(found.scores["start"].query_ids),
+                    "new": _on_new_answers(found, name, judged.qrels) if name in MODELS[model][1] else None,
                 }
                 print(model, name, known[model][name], flush=True)
                 (args.work / "test.json").write_text(json.dumps(known, indent=1))
+
+
+def _on_new_answers(found: Evaluation, name: str, qrels: Mapping[str, Mapping[str, int]]) -> list[float] | None:
+    """The gain over test questions none of whose answers is one of a train question: [mean, low, high, p, n].
+
+    None where there are fewer than ten.
+    """
+    train = collection(str(DATA / name), split="train").qrels.values()
+    known = {document for grades in train for document, grade in grades.items() if grade > 0}
+    ids = found.scores["start"].query_ids
+    new = [place for place, each in enumerate(ids) if not known & {d for d, grade in qrels[each].items() if grade > 0}]
+    if len(new) < 10:
+        return None
+    trained, start = (found.scores[line].values[MEASURE][new] for line in ("trained", "start"))
+    paired = paired_difference(trained, start, confidence=0.95, seed=0, resamples=10_000, alpha=0.05)
+    return [paired.difference, paired.low, paired.high, paired.p, len(new)]
 
 
 def peers(args: argparse.Namespace) -> None:

@@ -6,9 +6,9 @@ finds is put in order by the judgements: a LambdaRank loss over (relevant, other
 that an epoch costs what encoding its queries forwards and backwards does: minutes on a CPU.
 
 What differs from the paper: the index may be of any kind, codes of a bit a dimension too (`training/live.py` says which
-vectors stand for its passages), and the tables of words stay as they are, which takes a third off a step (docs/adore.md
-has what was measured on dev). Several sets train one encoder: each list is of its own index, and each set's loss is a
-mean over its own pairs, so that one whose questions have forty answers does not drown one whose questions have one.
+vectors stand for its passages), and tables of words stay as they are, which takes a seventh off a step. Several sets
+train one encoder: each list is of its own index, and each set's loss is a mean over its own relevant passages, so that
+one whose questions have forty answers does not drown one whose questions have one.
 
 What comes out has two towers: the passages' is the start, untouched, so that every index made with the start takes the
 trained queries.
