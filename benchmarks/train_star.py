@@ -39,7 +39,7 @@ def index(model: str, path: Path, threads: int) -> None:
     from spaniel.models.encoders.open import open_encoder
 
     began = time.monotonic()
-    spaniel.build(str(DATA / "corpus.jsonl.gz"), path).close()
+    spaniel.build(str(DATA), path).close()
     with open_encoder(model, precision="int8", max_length=_MAX_LENGTH, threads=threads) as encoder:
         spaniel.add_dense(path, encoder=encoder, name="trained", store=StoreSettings("float16")).close()
     click.echo(f"{path}: {time.monotonic() - began:.0f} s")
