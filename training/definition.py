@@ -1,9 +1,8 @@
 """What a run is a function of, in plain values, so that a resume can say what is different now."""
 
-import hashlib
 import json
 import platform
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,13 +10,12 @@ import torch
 
 from spaniel.retrieval.types import JSON
 
-from .examples import Example
 from .method import Method
 from .settings import TrainSettings
 from .tensor_file import tensors_sha256
 from .train_state import model_tensors
 
-__all__ = ["definition_of", "differences", "examples_sha256", "versions"]
+__all__ = ["definition_of", "differences", "versions"]
 
 _FREE = ("checkpoint_every",)
 """Settings that change nothing of what comes out."""
@@ -39,15 +37,6 @@ def definition_of(method: Method, settings: TrainSettings) -> dict[str, JSON]:
     # In the form in which a checkpoint will give it back: tuples as lists, keys as text.
     plain: dict[str, JSON] = json.loads(json.dumps(found))
     return plain
-
-
-def examples_sha256(examples: Sequence[Example]) -> str:
-    """Of the questions and their judgements, in their order; for `Method.definition`."""
-    digest = hashlib.sha256()
-    for one in examples:
-        values = [one.id, one.text, sorted(one.positives.items()), list(one.negatives)]
-        digest.update(json.dumps(values, ensure_ascii=True).encode() + b"\n")
-    return digest.hexdigest()
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

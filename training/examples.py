@@ -1,5 +1,7 @@
 """What is trained on: questions, the passages of an index that answer them, and passages that do not."""
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -10,7 +12,7 @@ from spaniel.retrieval.errors import InvalidInput
 if TYPE_CHECKING:
     from spaniel.index.index import Index
 
-__all__ = ["Example", "TrainingSet"]
+__all__ = ["Example", "TrainingSet", "examples_sha256"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,3 +85,12 @@ class TrainingSet:
                 if ordinal in named:
                     grades[named[ordinal]] = max(grade, grades.get(named[ordinal], grade))
         return found
+
+
+def examples_sha256(examples: Sequence[Example]) -> str:
+    """Hexadecimal, of the questions, what answers them and their negatives, in their order."""
+    digest = hashlib.sha256()
+    for one in examples:
+        values = [one.id, one.text, sorted(one.positives.items()), list(one.negatives)]
+        digest.update(json.dumps(values).encode() + b"\n")
+    return digest.hexdigest()

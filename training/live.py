@@ -27,13 +27,11 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from spaniel.eval.documents import Documents
-from spaniel.eval.measures.score import score
-from spaniel.eval.run import Run
 from spaniel.index.dense.retriever import DenseRetriever
 from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.types import Query, Ranking
 
+from .by_document import ByDocument, first_of_each
 from .examples import Example
 
 if TYPE_CHECKING:
@@ -106,7 +104,8 @@ class LiveIndex:
         self.depth, self._append = depth, append
         deepest = max(depth, _DEV_DEPTH)
         self.retriever: DenseRetriever = index.dense(vectors, k=depth, candidates=deepest, threads=threads)
-        self._documents = Documents(index.passages)
+        self._measured = ByDocument(index.passages)
+        self._documents = self._measured.documents
         self._vectors = Reconstructions(self.retriever)
 
     def search(self, queries: NDArray[np.float32], *, k: int | None = None) -> list[Ranking]:
@@ -149,18 +148,7 @@ class LiveIndex:
 
         Only relevant documents that the index holds count as there to be found; 0 where it holds none.
         """
-        values = np.zeros(len(examples))
-        asked = [place for place, each in enumerate(examples) if each.positives]
-        if not asked:
-            return values
-        names = [str(place) for place in asked]
-        found = [self._by_document(ranking) for ranking in self.search(queries[asked], k=max(_DEV_DEPTH, k))]
-        qrels = {name: self._graded(examples[place]) for name, place in zip(names, asked, strict=True)}
-        run = Run.from_ordinals(
-            names, {"dense": found}, lambda numbers: [self._documents.ids[n] for n in numbers.tolist()], name="dev"
-        )
-        values[asked] = score(run, qrels, [f"nDCG@{k}"]).values[f"nDCG@{k}"]
-        return values
+        return self._measured.ndcg(self.search(queries, k=max(_DEV_DEPTH, k)), examples, k=k)
 
     def _labelled(
         self, ranking: Ranking, example: Example
@@ -169,7 +157,7 @@ class LiveIndex:
         ids = ranking.ids.astype(np.int64)
         grades = np.array([example.positives.get(ordinal, 0) for ordinal in ids.tolist()], np.int64)
         hits = np.flatnonzero(grades > 0)
-        first = _first_of_each(self._documents.codes(ids[hits].astype(np.int32)))
+        first = first_of_each(self._documents.codes(ids[hits].astype(np.int32)))
         if len(first) == len(hits):
             return ids, grades, ranking.scores
         kept = np.ones(len(ids), np.bool_)
@@ -186,22 +174,7 @@ class LiveIndex:
         missing = known[~np.isin(codes, codes[there])]
         scores = self._vectors.of(missing) @ query
         missing = missing[np.lexsort((missing, -scores))]
-        return missing[_first_of_each(self._documents.codes(missing.astype(np.int32)))]
-
-    def _by_document(self, ranking: Ranking) -> Ranking:
-        """Numbers of documents in place of ordinals of passages, each where its best passage stands."""
-        codes = self._documents.codes(ranking.ids)
-        first = _first_of_each(codes)
-        return Ranking(codes[first].astype(np.int32), ranking.scores[first])
-
-    def _graded(self, example: Example) -> dict[str, int]:
-        """Document -> its best grade."""
-        known = np.fromiter(example.positives, np.int32, len(example.positives))
-        graded: dict[str, int] = {}
-        for code, grade in zip(self._documents.codes(known).tolist(), example.positives.values(), strict=True):
-            name = self._documents.ids[code]
-            graded[name] = max(grade, graded.get(name, 0))
-        return graded
+        return missing[first_of_each(self._documents.codes(missing.astype(np.int32)))]
 
 
 class Reconstructions:
@@ -241,8 +214,3 @@ class Reconstructions:
             some = slice(start, start + _DECODED_AT_ONCE)
             vectors[some] = self._retriever.vectors(known[some])
         return known, vectors
-
-
-def _first_of_each(codes: NDArray[np.int32]) -> NDArray[np.int64]:
-    """The place of the first of each value, ascending: int64."""
-    return np.sort(np.unique(codes, return_index=True)[1]).astype(np.int64)

@@ -181,7 +181,7 @@ OPTIONS_OF: Mapping[str, tuple[MethodName, ...]] = {
     "rank_from": ("star", "in-batch", "bpr"),
     "rank_to": ("star", "in-batch", "bpr"),
     "relative_margin": ("star", "in-batch", "bpr"),
-    "remine_every": ("star", "in-batch", "bpr"),
+    "remine_every": ("star", "in-batch"),
     "mini_batch": ("star", "in-batch", "bpr"),
     "margin": ("bpr",),
     "anneal": ("bpr",),

@@ -6,7 +6,7 @@ With h the codes of `codes.py`, and all passages of the batch as candidates of e
     dense     -log softmax of q . h(p+) among q . h(p): the float query against codes, which ranks
     binary    mean over pairs (p+, other p) of max(0, margin - h(q) . h(p+) + h(q) . h(p)): codes against codes, which
               finds candidates by Hamming distance
-    total     their sum
+    total     their sum, each with a factor of its own
 
 Passages that answer a query although they stand in the batch for another are left out of both, which BPR does not do.
 """
@@ -42,19 +42,30 @@ class BprLoss(nn.Module):
         straight_through: signs at once, with the tanh's gradient.
         scale: of the scores of `dense`. 1 for queries as they are in the paper; with queries of length 1 scores reach
             sqrt(D) at most, which for 384 dimensions is what a temperature of .05 does to cosines.
+        binary_scale: of `binary`, after the margin; equal to `scale` the two terms weigh against one another as without
+            either.
 
     Raises:
-        InvalidInput: a margin or annealing below 0, or a scale that is not above 0.
+        InvalidInput: a margin, annealing or binary_scale below 0, or a scale that is not above 0.
     """
 
     def __init__(
-        self, margin: float = 0.1, anneal: float = 0.1, straight_through: bool = False, *, scale: float = 1.0
+        self,
+        margin: float = 0.1,
+        anneal: float = 0.1,
+        straight_through: bool = False,
+        *,
+        scale: float = 1.0,
+        binary_scale: float = 1.0,
     ) -> None:
         super().__init__()
+        if not binary_scale >= 0:
+            raise InvalidInput("BprLoss", f"binary_scale {binary_scale} must not be below 0")
         if not margin >= 0 or not scale > 0:
             raise InvalidInput("BprLoss", f"margin {margin} must not be below 0, scale {scale} must be above 0")
         steepness(0, anneal=anneal)
-        self.margin, self.anneal, self.straight_through, self.scale = margin, anneal, straight_through, scale
+        self.margin, self.anneal, self.straight_through = margin, anneal, straight_through
+        self.scale, self.binary_scale = scale, binary_scale
 
     def forward(
         self, query: Tensor, passage: Tensor, positive_of: Tensor, step: int, relevant: Tensor | None = None
@@ -78,7 +89,7 @@ class BprLoss(nn.Module):
         dense = softmax_loss(self.scale * dot(query, codes), positive_of, answers)
         near = dot(self.codes(query, step), codes)
         lacking = (self.margin - near.gather(1, positive_of[:, None]) + near).clamp(min=0)
-        binary = mean_over(lacking, ~answers.scatter(1, positive_of[:, None], True))
+        binary = self.binary_scale * mean_over(lacking, ~answers.scatter(1, positive_of[:, None], True))
         return BprParts(dense + binary, dense, binary)
 
     def codes(self, x: Tensor, step: int) -> Tensor:

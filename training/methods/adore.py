@@ -14,8 +14,6 @@ What comes out has two towers: the passages' is the start, untouched, so that ev
 trained queries.
 """
 
-import hashlib
-import json
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -29,7 +27,7 @@ from torch import Tensor, nn
 from spaniel.models.card import check_same
 from spaniel.retrieval.errors import InvalidInput, ModelError
 from spaniel.retrieval.types import JSON
-from spaniel.training.examples import Example, TrainingSet
+from spaniel.training.examples import Example, TrainingSet, examples_sha256
 from spaniel.training.live import LiveIndex
 from spaniel.training.losses.lambda_rank import ideal_gain, lambda_rank_loss
 from spaniel.training.losses.pairs import dot
@@ -141,7 +139,8 @@ class Adore(Method):
             sets[each.name] = {
                 "index": each.index.passages.identity,
                 "vectors": live.retriever.card.sha256,
-                "examples": _sha256(each),
+                "examples": examples_sha256([*each.train, *each.dev]),
+                "held_out": len(each.dev),
             }
         return {"model": self._tower.card.sha256, "sets": sets}
 
@@ -209,13 +208,3 @@ def _one_card(sets: Sequence[TrainingSet], live: Sequence[LiveIndex]) -> "ModelC
         error.hint = "training needs the model's folder: spaniel index add-dense INDEX MODEL"
         raise error
     return card
-
-
-def _sha256(examples: TrainingSet) -> str:
-    """Hexadecimal, over the questions, what answers them, and which are held out."""
-    seen = hashlib.sha256()
-    for part in (examples.train, examples.dev):
-        for each in part:
-            seen.update(json.dumps([each.id, each.text, sorted(each.positives.items())]).encode())
-        seen.update(b"\n")
-    return seen.hexdigest()

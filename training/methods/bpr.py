@@ -30,6 +30,7 @@ from spaniel.retrieval.types import JSON
 from spaniel.training.live import Reconstructions
 from spaniel.training.losses import BprLoss, relevance
 from spaniel.training.method import DevScores, Loss, Method
+from spaniel.training.mining.drawing import living
 from spaniel.training.tower import Tower
 
 from .cached import Column, loss_over
@@ -37,7 +38,7 @@ from .hard import HardNegatives, mined
 from .hash_start import codes_stand_for, hash_start
 from .pools import DevPool, dev_pool
 from .questions import Questions
-from .start import Start, data_of, live_ordinals, start_of
+from .start import Start, data_of, start_of
 
 if TYPE_CHECKING:
     from spaniel.training.examples import TrainingSet
@@ -77,7 +78,7 @@ class Bpr(Method):
         starts = [Start(each, query.twin("query", max_length=settings.max_query_length), vectors) for each in self.sets]
         self._dimension, self._extra = query.dimension, dict[int, NDArray[np.float32]]()
         self._vectors = [Reconstructions(each.index.dense(vectors)) for each in self.sets]
-        self._live = [live_ordinals(each.index) for each in self.sets]
+        self._live = [living(each.index.passages) for each in self.sets]
         self._epoch, self.hard = 0, HardNegatives(len(self.questions))
         self.hard.fill(mined(self.questions, starts, settings))
         self._pools = [self._pool(number, start) for number, start in enumerate(starts)]
@@ -107,7 +108,7 @@ class Bpr(Method):
         card = start_of(sets, vectors)
         _check_stores(sets, vectors)
         query = Tower.open(model or card, kind="query", device=settings.device, offline=offline)
-        check_same(card, query.card, f"set {sets[0].name!r}")
+        check_same(card, query.card, f"set {sets[0].name!r}", queries=False)
         passage = Tower.open(card, kind="passage", device=settings.device, offline=offline)
         return cls(sets, settings, query, passage, vectors=vectors)
 
@@ -136,10 +137,7 @@ class Bpr(Method):
         def of_vectors(vectors: list[Tensor]) -> Loss:
             passage = vectors[1] if len(vectors) > 1 else self._hashed(keys)
             parts = self._loss(vectors[0], passage, own, step, relevant)
-            # Scores of the first term carry a factor, as cosines need one; with it on the second too, the terms weigh
-            # against one another as they do in the paper, where neither has any.
-            dense, binary = parts.dense, self._loss.scale * parts.binary
-            return Loss(dense + binary, {"dense": dense.item(), "binary": binary.item()})
+            return Loss(parts.total, {"dense": parts.dense.item(), "binary": parts.binary.item()})
 
         return loss_over(columns, of_vectors, self.settings.mini_batch)
 
@@ -174,7 +172,12 @@ class Bpr(Method):
         query.add_hash(start.weight, None)
         reach = start.stretch * float(start.weight.shape[1]) ** 0.5
         settings = self.settings
-        self._loss = BprLoss(settings.margin, settings.anneal, settings.straight_through, scale=settings.scale / reach)
+        factor = settings.scale / reach
+        # Scores of the first term carry a factor, as cosines need one; with it on the second too, the terms weigh
+        # against one another as they do in the paper, where neither has any.
+        self._loss = BprLoss(
+            settings.margin, settings.anneal, settings.straight_through, scale=factor, binary_scale=factor
+        )
 
     def _sample(self) -> NDArray[np.float32]:
         """Vectors to fit the start on, float32 (n, d), as many of each index as there may be in all over the sets."""

@@ -63,17 +63,9 @@ def loss_over(columns: Sequence[Column], loss: Callable[[list[Tensor]], Loss], s
     leaves = [leaf.detach().requires_grad_() for leaf in leaves]
     with torch.enable_grad():
         made = loss(leaves)
-    gradients = torch.autograd.grad(made.total, leaves, allow_unused=True)
-    work = [
-        (column, piece, gradient)
-        for column, gradient in zip(columns, gradients, strict=True)
-        if gradient is not None
-        for piece in column.pieces(size)
-    ]
     anchor = torch.zeros((), device=made.total.device, requires_grad=True)
-    total: Tensor = _SentThrough.apply(  # type: ignore[no-untyped-call]
-        anchor, made.total.detach(), work, _autocast(made.total.device.type)
-    )
+    work = _Work(made.total, list(zip(columns, leaves, strict=True)), size, _autocast(made.total.device.type))
+    total: Tensor = _SentThrough.apply(anchor, work)  # type: ignore[no-untyped-call]
     return Loss(total, made.parts, made.weight)
 
 
@@ -91,18 +83,45 @@ def _autocast(device: str) -> Callable[[], Any]:
     return lambda: torch.autocast(device, dtype=dtype, enabled=enabled)
 
 
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What the backward pass needs.
+
+    Attributes:
+        total: the loss, with a graph that ends in vectors, and in parameters that it reaches by another way.
+        columns: with the vectors, of which each is a leaf.
+        size: texts a piece.
+        autocast: see `_autocast`.
+    """
+
+    total: Tensor
+    columns: Sequence[tuple[Column, Tensor]]
+    size: int
+    autocast: Callable[[], Any]
+
+
 class _SentThrough(torch.autograd.Function):
-    """A value whose backward pass encodes each piece again and sends its gradient through."""
+    """A loss whose backward pass goes as far as the vectors, then encodes each piece again and sends its gradient on.
+
+    Parameters that the loss reaches by another way than through a column, such as a hash layer over vectors at hand,
+    get their gradients in the first of the two.
+    """
 
     @staticmethod
-    def forward(ctx: Any, anchor: Tensor, value: Tensor, work: Any, autocast: Callable[[], Any]) -> Tensor:
-        ctx.work, ctx.autocast = work, autocast
-        return value.clone()
+    def forward(ctx: Any, anchor: Tensor, work: _Work) -> Tensor:
+        ctx.work = work
+        return work.total.detach().clone()
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[None, None, None, None]:
-        for column, piece, wanted in ctx.work:
-            with torch.enable_grad(), ctx.autocast():
-                vectors = column.encoded(piece)
-            vectors.backward(gradient * wanted[torch.tensor(piece, device=wanted.device)])
-        return None, None, None, None
+    def backward(ctx: Any, gradient: Tensor) -> tuple[None, None]:
+        work: _Work = ctx.work
+        if work.total.requires_grad:
+            torch.autograd.backward(work.total, gradient)
+        for column, leaf in work.columns:
+            if leaf.grad is None:
+                continue
+            for piece in column.pieces(work.size):
+                with torch.enable_grad(), work.autocast():
+                    vectors = column.encoded(piece)
+                vectors.backward(leaf.grad[torch.tensor(piece, device=leaf.device)])  # type: ignore[no-untyped-call]
+        return None, None

@@ -17,13 +17,14 @@ from spaniel.retrieval.errors import ModelError
 from spaniel.retrieval.types import JSON
 from spaniel.training.losses import relevance
 from spaniel.training.method import DevScores, Loss, Method
+from spaniel.training.mining.drawing import living
 from spaniel.training.tower import Tower
 
 from .cached import Column, loss_over
 from .hard import HardNegatives, best_rows, depth_for, kept_negatives, mined
 from .pools import DevPool, dev_pool
 from .questions import Questions
-from .start import Start, data_of, live_ordinals, start_of
+from .start import Start, data_of, start_of
 
 if TYPE_CHECKING:
     from spaniel.training.examples import TrainingSet
@@ -146,14 +147,14 @@ class PairTraining(Method):
 
     def _pool(self, training_set: "TrainingSet", start: Start) -> DevPool:
         found = start.find(training_set.dev, _HARD)
-        live = live_ordinals(training_set.index)
+        live = living(training_set.index.passages)
         return dev_pool(training_set, found, live, size=_POOL, seed=self.settings.seed)
 
     def _mine_anew(self) -> None:
         """Hard negatives as the encoder ranks them now; encodes every passage of the indexes."""
         found: list[list[int]] = [[] for _ in range(len(self.questions))]
         for number, each in enumerate(self.sets):
-            ordinals = live_ordinals(each.index)
+            ordinals = living(each.index.passages)
             rows = self._encoded(each, ordinals)
             places = self.questions.places_of(number)
             examples = [self.questions.examples[place] for place in places]

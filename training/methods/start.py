@@ -5,22 +5,22 @@ asked by words, as STAR's first model was trained with BM25's negatives.
 """
 
 import hashlib
+import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from spaniel.index.dense.of_index import chosen_name
 from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.types import JSON, Query, Ranking
+from spaniel.training.examples import examples_sha256
 
 if TYPE_CHECKING:
     from spaniel.index.index import Index
+    from spaniel.models.card import ModelCard
     from spaniel.training.examples import Example, TrainingSet
     from spaniel.training.tower import Tower
 
-__all__ = ["Start", "data_of", "live_ordinals", "start_of"]
+__all__ = ["Start", "data_of", "start_of"]
 
 
 class Start:
@@ -46,48 +46,43 @@ class Start:
         return retriever.search(asked)
 
 
-def live_ordinals(index: "Index") -> NDArray[np.int64]:
-    """The ordinals of an index's passages that are not deleted: int64, ascending."""
-    return index.passages.matching({})
-
-
 def _vectors_of(index: "Index", query: "Tower", name: str | None) -> str | None:
     """The vectors that the tower's questions can be asked of; None where there are none."""
     known = index.settings.dense
     names = [name] if name is not None else list(known)
-    return next((each for each in names if each in known and not known[each].model.differences(query.card)), None)
+    fit = (each for each in names if each in known and not known[each].model.differences(query.card, queries=False))
+    return next(fit, None)
 
 
-def start_of(sets: "Sequence[TrainingSet]", vectors: str | None) -> Any:
+def start_of(sets: "Sequence[TrainingSet]", vectors: str | None) -> "ModelCard":
     """The card of the model that all the sets' indexes hold vectors of.
 
     Raises:
         InvalidInput: an index without vectors, or vectors of different models.
     """
-    cards = []
+    first: ModelCard | None = None
     for each in sets:
         if not each.index.settings.dense:
             raise InvalidInput("model", f"the index of {each.name} has no vectors", hint="say where to start: --model")
         known = each.index.settings.dense
-        cards.append(known[chosen_name(known, vectors)].model)
-    differing = cards[0].differences(cards[-1])
-    if differing:
-        raise InvalidInput("model", f"the indexes' models differ: {'; '.join(differing)}", hint="give --model")
-    return cards[0]
+        card = known[chosen_name(known, vectors)].model
+        first = first or card
+        differing = first.differences(card)
+        if differing:
+            said = f"the models of {sets[0].name} and {each.name} differ: {'; '.join(differing)}"
+            raise InvalidInput("model", said, hint="give --model")
+    if first is None:
+        raise InvalidInput("training sets", "there is none")
+    return first
 
 
 def data_of(sets: "Sequence[TrainingSet]") -> dict[str, JSON]:
     """What training depends on of its data: index identities, and a hash of questions, answers and negatives."""
     found: dict[str, JSON] = {}
     for each in sets:
-        digest = hashlib.sha256()
-        for part in (each.train, each.dev):
-            for example in part:
-                answers = sorted(example.positives.items())
-                digest.update(repr((example.text, answers, example.negatives)).encode())
-            digest.update(b"|")
-        digest.update(repr(list(each.texts)).encode())
         found[f"index of {each.name}"] = str(each.index.manifest.index_id)
         found[f"generation of {each.name}"] = each.index.generation
-        found[f"questions of {each.name}"] = digest.hexdigest()
+        found[f"questions of {each.name}"] = examples_sha256(each.train)
+        found[f"held out of {each.name}"] = examples_sha256(each.dev)
+        found[f"texts of {each.name}"] = hashlib.sha256(json.dumps(list(each.texts)).encode()).hexdigest()
     return found

@@ -12,11 +12,11 @@ from spaniel.training.examples import Example
 
 from .settings import MiningSettings
 
-__all__ = ["Candidates", "candidates", "generator", "searched_depth"]
+__all__ = ["PossibleNegatives", "candidates", "generator", "searched_depth"]
 
 
 @dataclass(frozen=True, slots=True)
-class Candidates:
+class PossibleNegatives:
     """What is left for one question.
 
     Attributes:
@@ -37,7 +37,7 @@ def searched_depth(example: Example, settings: MiningSettings) -> int:
     return settings.rank_range[1] + len(example.positives) + len(example.negatives)
 
 
-def candidates(example: Example, ranking: Ranking, settings: MiningSettings, *, by_scores: bool) -> Candidates:
+def candidates(example: Example, ranking: Ranking, settings: MiningSettings, *, by_scores: bool) -> PossibleNegatives:
     """What may be a negative, before anybody has looked at a text.
 
     Margins need no score of a positive that was not found: everything found stands above it, so nothing passes. (True
@@ -66,7 +66,7 @@ def candidates(example: Example, ranking: Ranking, settings: MiningSettings, *, 
     if settings.sampling == "random":
         ordinals = generator(example, settings.seed, "sampling").permutation(by_rank)
     found = dict.fromkeys(ids[positive].tolist())
-    return Candidates(ordinals, by_rank, tuple(found | dict.fromkeys(example.positives)), counts)
+    return PossibleNegatives(ordinals, by_rank, tuple(found | dict.fromkeys(example.positives)), counts)
 
 
 def generator(example: Example, seed: int, purpose: str) -> np.random.Generator:

@@ -1,4 +1,4 @@
-"""Negatives that nobody searched for: drawn from the index, and the other passages of a batch."""
+"""Negatives that nobody searched for: drawn from the index."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from .candidates import generator
 from .settings import MiningSettings
 from .texts import WithTexts
 
-__all__ = ["answers_in", "drawn", "living"]
+__all__ = ["drawn", "living"]
 
 
 def living(store: PassageStore) -> NDArray[np.int64]:
@@ -40,19 +40,3 @@ def drawn(example: Example, taken: Sequence[int], population: NDArray[np.int64],
     # So many that enough are left when all that are barred come up.
     some = chance.choice(population, min(len(population), settings.random + len(barred)), replace=False)
     return [n for n in some.tolist() if n not in barred][: settings.random]
-
-
-def answers_in(examples: Sequence[Example], ordinals: Sequence[int]) -> NDArray[np.bool_]:
-    """Which passages of a batch answer which of its questions: bool (n_questions, n_ordinals).
-
-    What training masks: a passage that is there as the positive or negative of another question, and is one of this
-    question's positives, is no negative of it.
-
-    Example:
-        >>> answers_in([Example("a", "?", {1: 1}), Example("b", "?", {2: 1, 3: 2})], [1, 2, 3]).tolist()
-        [[True, False, False], [False, True, True]]
-    """
-    found = np.zeros((len(examples), len(ordinals)), np.bool_)
-    for row, example in zip(found, examples, strict=True):
-        row[:] = [ordinal in example.positives for ordinal in ordinals]
-    return found

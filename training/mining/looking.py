@@ -14,7 +14,7 @@ from spaniel.retrieval.protocols import PassageStore
 from spaniel.retrieval.types import Passage, Query
 from spaniel.training.examples import Example
 
-from .candidates import Candidates
+from .candidates import PossibleNegatives
 from .judging import Asked, Scorer
 from .settings import MiningSettings
 
@@ -26,7 +26,7 @@ class _Question:
     """One question under way: its candidates, how far they were looked at, and what is kept."""
 
     example: Example
-    found: Candidates
+    found: PossibleNegatives
     kept: list[int] = field(default_factory=list)
     texts: set[str] = field(default_factory=set)
     place: int = 0
@@ -49,7 +49,7 @@ class _Question:
 
 
 def looked_at(
-    found: Sequence[tuple[Example, Candidates]],
+    found: Sequence[tuple[Example, PossibleNegatives]],
     passages: PassageStore,
     settings: MiningSettings,
     scorer: Scorer | None,

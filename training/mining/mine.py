@@ -27,7 +27,7 @@ from spaniel.rerank.judges.base import Judge
 from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.protocols import PassageStore, Retriever
 from spaniel.retrieval.types import JSON, Query
-from spaniel.training.examples import Example, TrainingSet
+from spaniel.training.examples import Example, TrainingSet, examples_sha256
 
 from .candidates import candidates, searched_depth
 from .drawing import drawn, living
@@ -225,14 +225,10 @@ def _definition(
         raise InvalidInput("mine", "the passages are no index's; what is mined from them cannot be cached")
     if judge is not None and not judge.identity:
         raise InvalidInput("mine", f"nothing says what decides the scores of {judge.name}; they cannot be cached")
-    digest = hashlib.sha256()
-    for each in examples:
-        row = [each.id, each.text, sorted(each.positives.items()), list(each.negatives)]
-        digest.update(json.dumps(row).encode() + b"\n")
     return {
         "kind": "negatives",
         "version": 1,
-        "examples": digest.hexdigest(),
+        "examples": examples_sha256(examples),
         "settings": asdict(settings) | {"rank_range": list(settings.rank_range)},
         "index": index,
         "retriever": dict(retriever),

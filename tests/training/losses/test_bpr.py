@@ -59,6 +59,20 @@ def test_by_hand() -> None:
     assert half.dense.item() == pytest.approx(math.log1p(math.exp(0.5 * (3 - 1)))) and half.binary == parts.binary
 
 
+@pytest.mark.parametrize("straight", [True, False])
+def test_each_term_has_a_factor_of_its_own(straight: bool) -> None:
+    draw = torch.Generator().manual_seed(0)
+    query, passage = (torch.randn(n, 3, generator=draw, dtype=torch.float64, requires_grad=True) for n in (2, 4))
+    own = torch.tensor([2, 0])
+    plain = BprLoss(0.5, straight_through=straight)(query, passage, own, 5)
+    made = BprLoss(0.5, straight_through=straight, scale=2.0, binary_scale=3.0)(query, passage, own, 5)
+    assert made.dense != plain.dense and made.binary.item() == pytest.approx(3 * plain.binary.item())
+    assert made.total.item() == pytest.approx((made.dense + made.binary).item())
+    assert BprLoss(0.5, scale=2.0, binary_scale=0.0)(query, passage, own, 5).binary == 0
+    by_two = [torch.autograd.grad(part, query, retain_graph=True)[0] for part in (made.dense, made.binary)]
+    torch.testing.assert_close(torch.autograd.grad(made.total, query)[0], sum(by_two))
+
+
 def test_a_margin_that_is_kept_costs_nothing() -> None:
     query, passage = torch.tensor([[1.0, 1.0]]), torch.tensor([[1.0, 1.0], [1.0, -1.0]])
     near = BprLoss(2.0, straight_through=True)(query, passage, torch.tensor([0]), 0)
@@ -113,7 +127,7 @@ def test_rows_are_checked(own: list[int], relevant: Tensor | None, said: str) ->
         BprLoss()(torch.zeros(2, 4), torch.zeros(3, 4), torch.tensor(own), 0, relevant)
 
 
-@pytest.mark.parametrize("given", [{"margin": -1.0}, {"scale": 0.0}, {"anneal": -1.0}])
+@pytest.mark.parametrize("given", [{"margin": -1.0}, {"scale": 0.0}, {"anneal": -1.0}, {"binary_scale": -1.0}])
 def test_settings_are_checked(given: dict) -> None:
     with pytest.raises(InvalidInput):
         BprLoss(**given)

@@ -12,13 +12,15 @@ import spaniel
 from spaniel.index.dense.settings import StoreSettings
 from spaniel.models.encoders.open import open_encoder
 from spaniel.retrieval.errors import InvalidInput
-from spaniel.retrieval.types import Document
+from spaniel.retrieval.types import Document, Query
 from spaniel.training.examples import TrainingSet
 from spaniel.training.live import LiveIndex
 from spaniel.training.methods.bpr import Bpr
 from spaniel.training.methods.hash_start import codes_stand_for, hash_start
+from spaniel.training.output import write_model
 from spaniel.training.settings import TrainSettings, settings_for
 from spaniel.training.table import open_method
+from spaniel.training.tower import Tower
 
 MakeSet = Callable[..., TrainingSet]
 
@@ -72,6 +74,52 @@ def test_it_learns_and_equal_seeds_give_equal_weights(frozen: bool, through: boo
     assert trained(second, 10) == losses
     for left, right in zip(first.module().parameters(), second.module().parameters(), strict=True):
         assert torch.equal(left, right)
+
+
+def test_what_it_minimises_is_the_loss_that_is_tested(small_set: MakeSet) -> None:
+    method = opened([small_set()], negatives=0)
+    places = [1, 2, 4, 5]  # of one positive each
+    own = [method.questions.positive(place, 0) for place in places]
+    query = method.query(method.query.features([method.questions.examples[place].text for place in places]))
+    behind = method._hashed(own)
+    relevant = torch.tensor([[key in method.questions.positives(place) for key in own] for place in places])
+    loss = method._loss
+    assert loss.scale == loss.binary_scale == pytest.approx(20.0 / query.norm(dim=1).mean().item() / 24**0.5, rel=1e-3)
+    made = method.loss(places, 7)
+    expected = loss(query, behind, torch.arange(4), 7, relevant)
+    torch.testing.assert_close(made.total, expected.total, rtol=1e-4, atol=1e-4)
+    assert made.parts == pytest.approx({"dense": expected.dense.item(), "binary": expected.binary.item()}, rel=1e-4)
+
+
+def test_it_starts_from_a_trained_query_encoder(small_set: MakeSet, tmp_path: Path) -> None:
+    words = small_set()
+    start = Tower.open(words.index.settings.dense["start"].model, kind="query", offline=True)
+    next(each for each in start.parameters() if each.requires_grad).data.add_(0.1)
+    write_model(tmp_path / "two", passage=start.folder, query=start)
+    method = open_method([words], chosen(), model=str(tmp_path / "two"), offline=True)
+    weights = {tuple(each.shape): each for each in start.parameters()}
+    given = next(iter(method.query.parameters()))
+    torch.testing.assert_close(given, weights[tuple(given.shape)])
+    assert method.query.card.query_sha256
+    # What is hard is found by vectors, asked by that encoder.
+    example = method.questions.examples[3]
+    found = words.index.dense(k=12).search([Query("", "", vector=start.encode([example.text])[0])])[0].ids.tolist()
+    assert sorted(method.hard.table[3].tolist()) == sorted([n for n in found if n not in example.positives][:10])
+
+
+def test_the_models_of_all_indexes_are_compared(small_set: MakeSet, tmp_path: Path) -> None:
+    from contracts.small_model import small_bert
+
+    spaniel.build([Document("a", "w1")], tmp_path / "kb", dense=str(small_bert(tmp_path / "other", seed=5))).close()
+    with spaniel.open(tmp_path / "kb") as index:
+        other = TrainingSet("other", index, [], [])
+        with pytest.raises(InvalidInput, match="the models of words and other differ"):
+            opened([small_set(), other, small_set(1)])
+
+
+def test_options_that_do_nothing_are_refused() -> None:
+    with pytest.raises(InvalidInput, match="remine_every: means nothing to bpr"):
+        chosen(remine_every=1)
 
 
 def test_frozen_passages_train_the_queries_and_the_layers_alone(small_set: MakeSet) -> None:

@@ -17,7 +17,6 @@ from spaniel.retrieval.errors import InvalidInput, ModelError
 from spaniel.retrieval.types import Document
 from spaniel.training.data import training_set
 from spaniel.training.examples import Example
-from spaniel.training.mining.drawing import answers_in
 from spaniel.training.mining.mine import mine, mine_set, mined
 from spaniel.training.mining.settings import MiningSettings
 from spaniel.training.mining.writing import lines_of_ids, lines_of_texts
@@ -291,8 +290,3 @@ def test_a_cached_training_set_with_extra_texts(kb: Index, tmp_path: Path) -> No
     assert none.negatives == ()
     [some] = mine_set(data, kb.bm25(), relative_margin=None, **options)[0].train
     assert len(some.negatives) == 2
-
-
-def test_which_passages_of_a_batch_answer_which_question() -> None:
-    examples = [Example("a", "?", {1: 1}), Example("b", "?", {2: 1, 3: 2})]
-    assert answers_in(examples, [1, 2, 3, 9]).tolist() == [[True, False, False, False], [False, True, True, False]]
