@@ -13,6 +13,8 @@ from .stages import Bm25, Likelihood, Rrf
 __all__ = ["NAMED", "find_pipeline"]
 
 # Name -> the pipeline and what it is. Parameters are those of the papers or of Anserini; a TOML file takes others.
+# Over an index that is there (`--index`), `dense` and `hybrid` search its vectors whatever they are, and `binary` codes
+# of any model: what a user compares before and after a change is the search of their own index.
 _DESCRIBED: list[tuple[PipelineSpec, str]] = [
     (
         PipelineSpec("bm25", (Bm25(),)),
@@ -37,11 +39,11 @@ _DESCRIBED: list[tuple[PipelineSpec, str]] = [
         "`bm25` and `ql` fused by reciprocal rank; TOML fuses any others.",
     ),
     (
-        PipelineSpec("dense", (Dense(),), IndexSpec(dense="minilm", store="float32")),
+        PipelineSpec("dense", (Dense(),), IndexSpec(dense="minilm", store="float32"), vectors="any"),
         "Vectors of all-MiniLM-L6-v2, all of them as float32: 1,536 bytes a passage, compared one by one.",
     ),
     (
-        PipelineSpec("binary", (Dense(name="binary"),), IndexSpec(dense="minilm", store="binary")),
+        PipelineSpec("binary", (Dense(name="binary"),), IndexSpec(dense="minilm", store="binary"), vectors="kind"),
         "The same in 50 bytes a passage (learned codes), the best 100 scored again from int8 on disk.",
     ),
     (
@@ -49,6 +51,7 @@ _DESCRIBED: list[tuple[PipelineSpec, str]] = [
             "hybrid",
             (Calibrated((Bm25(depth=200), Dense(depth=200, candidates=400)), name="hybrid"),),
             IndexSpec(dense="minilm"),
+            vectors="any",
         ),
         "`bm25` and `binary` side by side, 200 of each, fused by calibrated scores with equal weights.",
     ),

@@ -23,11 +23,11 @@ nearest one, and a value of another type an error that names the table.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from spaniel.index.dense.settings import StoreSettings, as_trained
+from spaniel.index.dense.settings import DenseSettings, StoreSettings, as_trained
 from spaniel.index.settings import IndexSettings
 from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.pipeline import Pipeline
@@ -114,6 +114,10 @@ class IndexSpec:
 class PipelineSpec:
     """Stages in a row, by name.
 
+    Attributes:
+        vectors: which vectors of an index that is there already will do: "these" that `index` names, those of any model
+            in the same "kind" of store, or "any". For pipelines that have a name; a file that wants any names none.
+
     Raises:
         InvalidInput: no stage, a first stage that does not search, or a later one that does.
     """
@@ -121,6 +125,7 @@ class PipelineSpec:
     name: str
     stages: tuple[StageSpec, ...]
     index: IndexSpec = IndexSpec()
+    vectors: Literal["these", "kind", "any"] = field(default="these", compare=False)
 
     def __post_init__(self) -> None:
         where = f"pipeline {self.name!r}"
@@ -151,20 +156,39 @@ class PipelineSpec:
         first, *later = [each.make(index, depth) for each in self.stages]
         return Pipeline(first, later)
 
+    def over(self, index: "Index") -> "PipelineSpec":
+        """The same, saying of an index that is there which vectors it searches; see `vectors`."""
+        kept = _first_vectors(index)
+        if self.index.dense is None or kept is None or not self._will_do(kept) or self._are_these(kept):
+            return self
+        what = IndexSpec(
+            self.index.fields, self.index.language, kept.model.name, asdict(kept.store), kept.model.precision
+        )
+        return replace(self, index=what)
+
     def _check_vectors(self, index: "Index") -> None:
-        """The first vectors of the index are those that the pipeline was written for."""
-        if self.index.dense is None:
+        """The first vectors of the index are those that the pipeline was written for, or others that will do."""
+        kept = _first_vectors(index)
+        if self.index.dense is None or (kept is not None and self._will_do(kept)):
             return
-        kept = next(iter(index.settings.dense.values()), None)
+        of_model = "" if self.vectors == "kind" and kept else f" of {self.index.dense}"
+        needed = "" if self.vectors == "any" else f"{self.index.kept.kind} "
+        has = f"{kept.store.kind} vectors of {kept.model.name} first" if kept else "none"
+        make = f"spaniel index add-dense {index.path} {self.index.dense} --store {self.index.kept.kind}"
+        raise InvalidInput(
+            f"pipeline {self.name!r}",
+            f"needs {needed}vectors{of_model}; {index.path} has {has}",
+            hint="the pipelines dense and hybrid search the vectors that are there" if kept else make,
+        )
+
+    def _will_do(self, kept: DenseSettings) -> bool:
+        same = self.vectors == "kind" and kept.store.kind == self.index.kept.kind
+        return same or self.vectors == "any" or self._are_these(kept)
+
+    def _are_these(self, kept: DenseSettings) -> bool:
+        assert self.index.dense is not None
         names = {self.index.dense, f"hub:{self.index.dense}", str(Path(self.index.dense).expanduser().resolve())}
-        if kept is None or kept.store != self.index.kept or names.isdisjoint({kept.model.name, kept.model.source}):
-            has = f"{kept.store.kind} vectors of {kept.model.name}" if kept else "none"
-            make = f"spaniel index add-dense {index.path} {self.index.dense} --store {self.index.kept.kind}"
-            raise InvalidInput(
-                f"pipeline {self.name!r}",
-                f"needs {self.index.kept.kind} vectors of {self.index.dense}; {index.path} has {has} first",
-                hint="--retriever dense or hybrid searches the vectors that are there" if kept else make,
-            )
+        return kept.store == self.index.kept and not names.isdisjoint({kept.model.name, kept.model.source})
 
     def to_table(self) -> dict[str, Any]:
         """The keys of its file, defaults left out."""
@@ -225,6 +249,11 @@ def name_in(table: Mapping[str, Any], file: Path) -> str:
     if not isinstance(name, str):
         raise InvalidInput(str(file), f"name is {name!r}; it must be text")
     return name
+
+
+def _first_vectors(index: "Index") -> DenseSettings | None:
+    """Of its dense parts the one that is searched where none is named."""
+    return next(iter(index.settings.dense.values()), None)
 
 
 def _type_of(each: StageSpec) -> str:

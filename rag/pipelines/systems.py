@@ -64,6 +64,7 @@ def systems(
     found: dict[str, System] = {}
     for spec in specs:
         built = indexes.of(spec.index, asked=searches_vectors(*spec.stages))
+        spec = spec.over(built.index)
         pipeline = spec.make(built.index, depth=depth)
         for reranker in rerankers_of(pipeline):
             stack.callback(reranker.close)

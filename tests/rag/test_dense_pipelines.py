@@ -182,11 +182,29 @@ def test_an_index_with_other_vectors_is_refused(index: Index, small: Collection,
     for wanted in (IndexSpec(dense="toy-1", store="float32"), IndexSpec(dense="toy", store="int8")):
         with pytest.raises(InvalidInput, match=r"needs .* vectors of toy.*has float32 vectors of toy first"):
             PipelineSpec("a", stages, wanted).make(index)
-    with build(small.path, tmp_path / "plain") as plain, pytest.raises(InvalidInput, match="has none first"):
+    with build(small.path, tmp_path / "plain") as plain, pytest.raises(InvalidInput, match="has none"):
         find_pipeline("hybrid").make(plain)
     found = opened_index(index.path)
     assert "models" in found.card()
     found.index.close()
+
+
+def test_named_pipelines_search_the_vectors_of_a_given_index(index: Index, small: Collection, tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        specs = [find_pipeline("dense"), find_pipeline("hybrid")]
+        ready = systems(specs, small, stack, cache=tmp_path / "c", index=index.path)
+        for system in ready.values():
+            assert system.definition is not None
+            kept = system.definition["index"]
+            assert isinstance(kept, dict) and kept["dense"] == "toy" and kept["store"]["kind"] == "float32"
+    with pytest.raises(InvalidInput, match=r"needs binary vectors; .* has float32 vectors of toy first") as refused:
+        find_pipeline("binary").make(index)
+    assert refused.value.hint == "the pipelines dense and hybrid search the vectors that are there"
+    with build(small.path, tmp_path / "codes", dense=ToyEncoder(), store="binary") as codes:
+        found = codes.dense(k=6).search(ASKED)
+        assert [find_pipeline(name).make(codes, depth=6).search(ASKED) for name in ("dense", "binary")] == [found] * 2
+        assert find_pipeline("binary").over(codes).index.dense == "toy"
+    assert find_pipeline("dense").over(index).over(index) == find_pipeline("dense").over(index)
 
 
 ASKED_BY = """
