@@ -14,7 +14,6 @@ damaged checkpoint is named and the one before it taken. One process at a time w
 """
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -30,6 +29,7 @@ from spaniel.retrieval.closing import Closing
 from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.types import JSON
 
+from .lock import locked
 from .tensor_file import TensorFile, write_tensors
 
 __all__ = ["Checkpoint", "CheckpointFolder"]
@@ -67,15 +67,9 @@ class CheckpointFolder(Closing):
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            path.mkdir(parents=True, exist_ok=True)
-            self._lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            self._lock = locked(path)
         except OSError as error:
             raise InvalidInput(str(path), f"checkpoints cannot be written there: {error.strerror}") from error
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            os.close(self._lock)
-            raise InvalidInput(str(path), "another process is training here", "wait for it to end") from error
 
     def numbers(self) -> list[int]:
         """Of the checkpoints whose JSON is there, whole or not; the newest first."""

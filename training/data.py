@@ -4,8 +4,9 @@
         data = training_set(kb, "nfcorpus")         # its train split, and its dev split
         data = training_set(kb, "clicks.jsonl")     # a tenth is held out
 
-No question stands in two places: what equals a question of the collection's test split is left out of train and dev,
-what equals one of dev is left out of train (leaks.py says what equal is). Whatever is left out is counted, and said.
+The test split is for tests: it is neither trained on nor held out to choose by. No question stands in two places: what
+equals a question of the collection's test split is left out of train and dev, what equals one of dev is left out of
+train (leaks.py says what equal is). Whatever is left out is counted, and said.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,9 +21,9 @@ from spaniel.eval.collections.judgements import read_judgements
 from spaniel.eval.collections.queries import read_queries
 from spaniel.retrieval.errors import InvalidInput
 
-from .examples import Example, TrainingSet
+from .examples import Example, TrainingSet, counted
 from .jsonl import is_jsonl, read_jsonl
-from .leaks import Apart, apart, merged
+from .leaks import Apart, apart, merged, same_question
 from .named import Named, Names, examples_of
 from .splits import held_out, how_many
 
@@ -37,18 +38,20 @@ Dev: TypeAlias = str | float | int | None
 """
 
 _DEV_SPLITS = ("dev", "validation", "valid", "val")
-_TEST_SPLITS = ("test", *_DEV_SPLITS)
+_TEST = "test"
+_TEST_SPLITS = (_TEST, *_DEV_SPLITS)
 
 
 @dataclass(slots=True)
 class _Read:
-    """What the files say; `dev` is None where questions are to be held out of `train`."""
+    """What the files say; `dev` is None where questions are to be held out of `train`; `spared`: unused dev splits."""
 
     name: str
     where: str
     train: list[Named]
     dev: list[Named] | None
     test: list[str]
+    spared: list[str]
     sha256: dict[str, str]
     notes: list[str] = field(default_factory=list)
     texts: bool = False
@@ -67,8 +70,8 @@ def training_set(
     """Questions to learn from and questions held out, over an index of the same passages.
 
     Args:
-        source: a collection (folder, zip, name, or loaded with the split to train on), or a JSONL file (jsonl.py).
-        split: of the collection, to train on; of no meaning for JSONL.
+        source: a collection (folder, zip, name, or loaded with `split`), or a JSONL file (jsonl.py).
+        split: of the collection, to train on, any but "test"; of no meaning for JSONL.
         dev: see `Dev`. By default the collection's own dev split where there is one, else a tenth of the questions, at
             least 50 and at most 500, but not more than a quarter. 0: none.
         seed: of which are held out.
@@ -76,7 +79,8 @@ def training_set(
         keep_out: texts of further questions that must not be trained on, such as those it will be tested with.
 
     Raises:
-        InvalidInput: no such source or split, a malformed line, nothing to train on, or another corpus's index.
+        InvalidInput: no such source or split, the test split, a collection loaded with another split, a malformed
+            line, nothing to train on, or another corpus's index.
 
     Cost: reads the collection once; about 3 us a judged passage; one pass over the index if a JSONL file has texts.
     """
@@ -86,13 +90,14 @@ def training_set(
         read = _of_jsonl(Path(source), dev)
     else:
         read = _of_collection(source, split, dev)
-    return _resolved(index, read, dev, seed=seed, name=name or read.name, keep_out=[*read.test, *keep_out])
+    read.test += keep_out
+    return _resolved(index, read, dev, seed=seed, name=name or read.name)
 
 
 def _of_jsonl(path: Path, dev: Dev) -> _Read:
     lines = read_jsonl(path)
     name = Path(path.name.removesuffix(".gz")).stem
-    read = _Read(name, str(path), lines.questions, None, [], {"train": lines.sha256}, texts=True)
+    read = _Read(name, str(path), lines.questions, None, [], [], {"train": lines.sha256}, texts=True)
     if isinstance(dev, str):
         if not is_jsonl(Path(dev)):
             raise InvalidInput("dev", f"{dev!r} is no JSONL file", hint="give one, a share such as 0.1, or a number")
@@ -103,13 +108,14 @@ def _of_jsonl(path: Path, dev: Dev) -> _Read:
 
 def _of_collection(source: Source, split: str, dev: Dev) -> _Read:
     """The split to train on, the one for dev, and the questions of those that test."""
+    _check_not_tested(source, split, dev)
     whole = source if isinstance(source, Collection) else collection(source, split=split)
     if whole.info.parts:
         reason = f"{whole.name} has several parts ({', '.join(whole.info.parts)})"
         raise InvalidInput("train", reason, hint="train on one: give its folder")
     files = files_of(whole.path)
     train = [_named(id_, whole.queries[id_], grades) for id_, grades in whole.qrels.items()]
-    read = _Read(whole.name, str(whole.path), train, None, [], dict(whole.sha256), list(whole.warnings))
+    read = _Read(whole.name, str(whole.path), train, None, [], [], dict(whole.sha256), list(whole.warnings))
     others = [each for each in files.splits if each != whole.split]
     chosen = dev if isinstance(dev, str) else None
     if chosen is None and dev is None:
@@ -124,8 +130,24 @@ def _of_collection(source: Source, split: str, dev: Dev) -> _Read:
     for other in others:
         if other in _TEST_SPLITS and other != chosen:
             judged = read_judgements(files.splits[other])
-            read.test += [asked[id_] for id_ in judged.qrels if id_ in asked]
+            texts = read.test if other == _TEST else read.spared
+            texts += [asked[id_] for id_ in judged.qrels if id_ in asked]
     return read
+
+
+def _check_not_tested(source: Source, split: str, dev: Dev) -> None:
+    """That a split is to train on or to choose by which is no test, and the one that was loaded.
+
+    Raises:
+        InvalidInput: it is not.
+    """
+    if isinstance(source, Collection) and source.split != split:
+        hint = f"load it with split={split!r}, or say split={source.split!r}"
+        raise InvalidInput("train", f"{source.name} was loaded with the split {source.split!r}, not {split!r}", hint)
+    for what, chosen in (("split", split), ("dev", dev)):
+        if chosen == _TEST:
+            reason = "is what is tested with: neither trained on nor held out to choose the best state by"
+            raise InvalidInput(what, f"{_TEST!r} {reason}", hint="name another split; its tests would show nothing")
 
 
 def _named(id_: str, text: str, grades: Mapping[str, int]) -> Named:
@@ -133,7 +155,7 @@ def _named(id_: str, text: str, grades: Mapping[str, int]) -> Named:
     return Named(id_, text, positives, tuple(document for document, grade in grades.items() if grade <= 0))
 
 
-def _resolved(index: "Index", read: _Read, dev: Dev, *, seed: int, name: str, keep_out: Sequence[str]) -> TrainingSet:
+def _resolved(index: "Index", read: _Read, dev: Dev, *, seed: int, name: str) -> TrainingSet:
     """Names looked up, questions put apart, and everything counted."""
     names = Names(index)
     names.resolve((one for each in [*read.train, *(read.dev or [])] for one in each.names()), texts=read.texts)
@@ -145,16 +167,17 @@ def _resolved(index: "Index", read: _Read, dev: Dev, *, seed: int, name: str, ke
             f"none of its {len(read.train)} questions has a positive in the index {index.path}",
             hint="is this the index of the same passages? ids must be those of the index",
         )
-    parts = _divided(train, None if read.dev is None else held, dev, seed, keep_out)
+    parts = _divided(train, None if read.dev is None else held, dev, seed, [*read.test, *read.spared])
     if not parts.train:
         raise InvalidInput(read.where, "every question to train on is held out, or stands in the test split")
     counts |= {f"dev_{key}": n for key, n in of_dev.items()} | dict(parts.counts)
-    counts |= {"train": len(parts.train), "dev": len(parts.dev)}
     counts |= {"extra_texts": len(names.texts), "texts_found": names.n_found_texts}
-    counts["positives"] = sum(len(each.positives) for each in parts.train)
-    counts["given_negatives"] = sum(len(each.negatives) for each in parts.train)
+    counts |= counted(parts.train, parts.dev)
     notes = (*read.notes, *_notes(counts))
-    return TrainingSet(name, index, parts.train, parts.dev, names.texts, names.first_extra, counts, notes, read.sha256)
+    tested, spared = (frozenset(map(same_question, texts)) for texts in (read.test, read.spared))
+    return TrainingSet(
+        name, index, parts.train, parts.dev, names.texts, names.first_extra, counts, notes, read.sha256, tested, spared
+    )
 
 
 def _divided(

@@ -12,7 +12,7 @@ from spaniel.retrieval.errors import InvalidInput
 if TYPE_CHECKING:
     from spaniel.index.index import Index
 
-__all__ = ["Example", "TrainingSet", "examples_sha256"]
+__all__ = ["Example", "TrainingSet", "counted", "examples_sha256"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +44,9 @@ class TrainingSet:
         counts: how much there is, and what was left out and why; the names are listed in docs/negatives.md.
         notes: sentences about what was odd or left out, to be shown.
         sha256: of the uncompressed bytes of the files that were read, by what they hold.
+        tested: questions that are tested with, and so stand in no set's train or dev; as `leaks.same_question` writes
+            them.
+        spared: likewise, those of dev splits that are not used; they stand in no set's train.
     """
 
     name: str
@@ -55,6 +58,8 @@ class TrainingSet:
     counts: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     sha256: Mapping[str, str] = field(default_factory=dict)
+    tested: frozenset[str] = field(default=frozenset(), repr=False)
+    spared: frozenset[str] = field(default=frozenset(), repr=False)
 
     def passages(self, ordinals: Sequence[int]) -> list[str]:
         """What an encoder reads of these passages (title and text joined as the index joins them), in their order.
@@ -94,3 +99,13 @@ def examples_sha256(examples: Sequence[Example]) -> str:
         values = [one.id, one.text, sorted(one.positives.items()), list(one.negatives)]
         digest.update(json.dumps(values).encode() + b"\n")
     return digest.hexdigest()
+
+
+def counted(train: Sequence[Example], dev: Sequence[Example]) -> dict[str, int]:
+    """How much there is, as `TrainingSet.counts` has it."""
+    return {
+        "train": len(train),
+        "dev": len(dev),
+        "positives": sum(len(each.positives) for each in train),
+        "given_negatives": sum(len(each.negatives) for each in train),
+    }

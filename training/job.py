@@ -106,8 +106,12 @@ def _opened(data: Sequence[TrainingSet | Pair], stack: ExitStack) -> "list[Index
 def _sets(
     data: Sequence[TrainingSet | Pair], indexes: "Sequence[Index]", dev: str | float | int | None, seed: int
 ) -> list[TrainingSet]:
-    """The questions of each; a name that is there already gets a number, for curves and results are by name."""
+    """The questions of each, apart from what the others hold out or are tested with.
+
+    A name that is there already gets a number, for curves and results are by name.
+    """
     from .data import training_set
+    from .leaks import apart_across
 
     sets: list[TrainingSet] = []
     for one, index in zip(data, indexes, strict=True):
@@ -115,6 +119,7 @@ def _sets(
             sets.append(one)
         else:
             sets.append(training_set(index, one[1], dev=dev, seed=seed))
+    sets = apart_across(sets)
     for place, each in enumerate(sets):
         taken = {other.name for other in sets[:place]}
         if each.name in taken:

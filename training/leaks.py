@@ -8,11 +8,14 @@ paraphrases, which no rule finds.
 
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
-from .examples import Example
+from spaniel.retrieval.errors import InvalidInput
 
-__all__ = ["Apart", "apart", "merged", "same_question"]
+from .examples import Example, TrainingSet, counted
+
+__all__ = ["Apart", "apart", "apart_across", "merged", "same_question"]
 
 
 def same_question(text: str) -> str:
@@ -69,9 +72,53 @@ def apart(train: Sequence[Example], dev: Sequence[Example], test: Iterable[str])
 
     Cost: one look at each text.
     """
-    tested = {same_question(text) for text in test}
+    return _apart(train, dev, {same_question(text) for text in test}, frozenset())
+
+
+def apart_across(sets: Sequence[TrainingSet]) -> list[TrainingSet]:
+    """Sets that train one model: what one is tested with is in no other's train or dev, what is in one's dev is in no
+    other's train, used or not. A question may be in the dev of several, or in the train of several.
+
+    Returns:
+        Them, in their order; where questions were left out, with counts and notes of that.
+
+    Raises:
+        InvalidInput: nothing is left of a set to train on.
+
+    Cost: one look at each text.
+    """
+    tested = frozenset[str]().union(*(each.tested for each in sets))
+    developed = {same_question(example.text) for each in sets for example in each.dev} - tested
+    developed = developed.union(*(each.spared for each in sets))
+    return [_left(each, _apart(each.train, each.dev, tested, developed)) for each in sets]
+
+
+_SAID = {
+    "train_in_test": "{n} questions to train on equal one that another set is tested with; they were left out",
+    "train_in_dev": "{n} questions to train on equal one of the dev of another set; they were left out",
+    "dev_in_test": "{n} questions of dev equal one that another set is tested with; they were left out",
+}
+
+
+def _left(one: TrainingSet, parts: Apart) -> TrainingSet:
+    """A set without what the others keep for themselves."""
+    if not any(parts.counts.values()):
+        return one
+    if not parts.train:
+        hint = "train on it alone, or leave it away"
+        raise InvalidInput(one.name, "every question to train on is held out or tested with by another set", hint)
+    counts = {**one.counts, **{name: one.counts.get(name, 0) + n for name, n in parts.counts.items()}}
+    notes = (*one.notes, *(said.format(n=parts.counts[name]) for name, said in _SAID.items() if parts.counts[name]))
+    counts |= counted(parts.train, parts.dev)
+    return replace(one, train=parts.train, dev=parts.dev, counts=counts, notes=notes)
+
+
+def _apart(
+    train: Sequence[Example], dev: Sequence[Example], tested: AbstractSet[str], developed: AbstractSet[str]
+) -> Apart:
+    """`apart` by what questions have in common; `developed`: of dev elsewhere."""
     dev_left = [example for example in dev if same_question(example.text) not in tested]
-    developed = {same_question(example.text) for example in dev_left}
+    developed = developed | {same_question(example.text) for example in dev_left}
     not_tested = [example for example in train if same_question(example.text) not in tested]
     train_left = [example for example in not_tested if same_question(example.text) not in developed]
     counts = {

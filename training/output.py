@@ -6,11 +6,10 @@
 
 A tower that training left alone is written from the start's own files, byte for byte, so that it keeps its identity and
 the indexes made with the start accept the result. The folder is written beside `out` under another name, opened and
-compared with the towers, and renamed when it is whole: `out` is there whole or not at all.
+compared with the towers, and renamed when it is whole (whole.py): `out` is there whole or not at all.
 """
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,6 +33,7 @@ from spaniel.retrieval.errors import InvalidInput, ModelError
 from spaniel.retrieval.types import JSON
 
 from .tower import Tower
+from .whole import put_back, synced, whole_folder
 
 __all__ = ["write_model"]
 
@@ -62,7 +62,7 @@ def write_model(
         trained_from: facts for people, kept in spaniel.json.
         extra_files: name inside `out` -> what it holds.
         check: open what was written and compare its vectors with the towers' on 24 texts.
-        overwrite: replace what is there.
+        overwrite: replace what is there; a kill leaves the old folder or the new one.
 
     Raises:
         InvalidInput: something is there already, a name that leads out of the folder, or no query tower beside a
@@ -78,16 +78,17 @@ def write_model(
     if codes is None and not isinstance(passage, Tower) and (start := read_towers(passage)) is not None:
         codes = start.codes
     target = Path(out)
+    put_back(target)
     if not overwrite and target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise InvalidInput(str(target), "is there already", "name another folder, or overwrite it")
     try:
-        with _whole(target) as folder:
+        with whole_folder(target) as folder:
             _write(folder, passage, query, extra_files or {})
             manifest = towers_json(folder, codes=codes, trained_from=trained_from or {})
             (folder / NAME).write_text(manifest, "utf-8")
             if check:
                 _check(folder, passage, query)
-            _synced(folder)
+            synced(folder)
     except OSError as error:
         failed = ModelError(f"{target}: cannot be written ({error.strerror or error})")
         failed.hint = "make room, or name another folder"
@@ -218,38 +219,3 @@ def _compare(wanted: NDArray[np.float32], found: NDArray[np.float32], what: str)
     apart = float(np.abs(wanted - found).max()) if wanted.shape == found.shape else float("inf")
     if not apart <= _MOST_APART * max(1.0, float(np.abs(wanted).max())):
         raise ModelError(f"what was written encodes {what} by {apart:.2g} off what was trained; nothing was kept")
-
-
-@contextmanager
-def _whole(target: Path) -> Iterator[Path]:
-    """A new folder beside `target` that takes its place when the block ends well, and goes when it does not."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    pending = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    before = target.with_name(f".{target.name}.{os.getpid()}.old")
-    shutil.rmtree(pending, ignore_errors=True)
-    pending.mkdir()
-    try:
-        yield pending
-        if target.exists() and any(target.iterdir()):
-            target.rename(before)
-        pending.replace(target)
-        _sync(target.parent)
-    finally:
-        shutil.rmtree(pending, ignore_errors=True)
-        if before.exists() and not target.exists():
-            before.rename(target)
-        shutil.rmtree(before, ignore_errors=True)
-
-
-def _synced(folder: Path) -> None:
-    """Every file and folder on the disk before it gets its name."""
-    for path in (*folder.rglob("*"), folder):
-        _sync(path)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

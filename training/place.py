@@ -1,4 +1,6 @@
-"""Where a trained model goes, looked at before the first step: a folder OUT, and OUT.training while it is made."""
+"""Where a trained model goes, looked at before the first step: a folder OUT, and OUT.training while it is made.
+
+A model that a killed training was about to replace gets its name back here (whole.py)."""
 
 import os
 import shutil
@@ -6,6 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from spaniel.retrieval.errors import InvalidInput
+
+from .lock import check_free, locked
+from .whole import put_back
 
 __all__ = ["check_free_bytes", "check_place", "clear_state", "state_of"]
 
@@ -29,15 +34,17 @@ def check_place(out: str | os.PathLike[str], *, resume: bool, overwrite: bool, i
 
     Raises:
         InvalidInput: something is there that may not be replaced, an interrupted training is and nobody said what to
-            do with it, or nothing can be written there.
+            do with it, another process trains there, or nothing can be written there.
     """
     if not os.fspath(out):
         raise InvalidInput("out", "is empty", hint="name the folder that the model goes to")
     target = Path(os.path.realpath(out))
     _check_around(target, indexes)
+    put_back(target)
     if target.exists() or target.is_symlink():
         _check_replaced(target, overwrite)
     state = state_of(target)
+    check_free(state)
     if state.exists() and not (resume or overwrite):
         hint = "--resume goes on with it; --overwrite begins anew"
         raise InvalidInput(str(out), f"an earlier training stopped on its way; its state is in {state.name}", hint=hint)
@@ -48,14 +55,18 @@ def clear_state(out: Path) -> None:
     """Throw away what an interrupted training left.
 
     Raises:
-        InvalidInput: `OUT.training` is no such thing.
+        InvalidInput: `OUT.training` is no such thing, or another process trains there.
     """
     state = state_of(out)
     if not state.exists():
         return
     if not state.is_dir() or state.is_symlink():
         raise InvalidInput(str(state), "is no folder of a training", hint="move it away")
-    shutil.rmtree(state)
+    held = locked(state)
+    try:
+        shutil.rmtree(state)
+    finally:
+        os.close(held)
 
 
 def check_free_bytes(out: Path, needed: int) -> None:

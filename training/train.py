@@ -10,8 +10,10 @@ vectors, the questions, the packages, the model, the room on the disk.
 import os
 import threading
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
+
+from spaniel.retrieval.errors import InvalidInput
 
 from .events import OnEvent
 from .examples import TrainingSet
@@ -96,7 +98,8 @@ def run_job(
         clear_state(job.out)
     outcome = run(job.method, job.settings, state=state_of(job.out), resume=resume, on_event=on_event, stop=stop)
     job.method.write(job.out, facts_of(job, outcome, command=command))
-    clear_state(job.out)
+    with suppress(InvalidInput):  # another process has begun anew there with --overwrite: the state is its own
+        clear_state(job.out)
     return _trained(job, outcome)
 
 

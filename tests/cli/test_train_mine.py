@@ -103,6 +103,7 @@ def test_nothing_found_is_told(spaniel: Run, kb: Path, folder: Path, tmp_path: P
         (("--cache", "c", "--no-cache"), "exclude each other"),
         (("--ranks", "0:3", "-n", "4"), "cannot come from 3 ranks"),
         (("--split", "training"), "no split 'training'"),
+        (("--split", "test"), "'test' is what is tested with"),
         (("--retriever", "dense"), "holds no vectors"),
         (("--judge", "oracl:exact"), "no kind of judge"),
         (("--margin", "nan"), "not a number"),

@@ -162,6 +162,35 @@ def test_splits_that_cannot_be(kb: Index, folder: Path) -> None:
         training_set(kb, folder, dev=float("inf"))
 
 
+def test_the_test_split_is_not_trained_on(kb: Index, folder: Path) -> None:
+    with pytest.raises(InvalidInput, match="'test' is what is tested with"):
+        training_set(kb, folder, split="test")
+    with pytest.raises(InvalidInput, match="'test' is what is tested with") as refused:
+        training_set(kb, folder, dev="test")
+    assert refused.value.where == "dev"
+    with pytest.raises(InvalidInput, match="loaded with the split 'test', not 'train'") as refused:
+        training_set(kb, spaniel.collection(folder))
+    assert "load it with split='train'" in refused.value.hint
+    with pytest.raises(InvalidInput, match="'test' is what is tested with"):
+        training_set(kb, spaniel.collection(folder), split="test")
+
+
+def test_a_collection_that_was_loaded(kb: Index, folder: Path) -> None:
+    read = training_set(kb, spaniel.collection(folder, split="train"))
+    assert [each.id for each in read.train] == [each.id for each in training_set(kb, folder).train]
+    with pytest.raises(InvalidInput, match="loaded with the split 'dev', not 'train'"):
+        training_set(kb, spaniel.collection(folder, split="dev"))
+    other = training_set(kb, spaniel.collection(folder, split="dev"), split="dev", dev=0)
+    assert [each.id for each in other.train] == ["dev", "dev2"]
+
+
+def test_what_was_tested_with_is_kept_with_the_set(kb: Index, folder: Path) -> None:
+    assert training_set(kb, folder).tested == {"question 2"}
+    read = training_set(kb, folder, keep_out=["Else?"], dev=2)
+    assert read.tested == {"question 2", "else"}
+    assert read.spared == {"question 1", "only in dev", "question 2"}
+
+
 def test_json_lines_of_ids_and_texts(kb: Index, tmp_path: Path) -> None:
     lines = [
         {"query": "a", "positive": "d1", "negatives": ["d2", "text 3", "T4 text 4"]},

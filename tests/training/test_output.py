@@ -127,7 +127,7 @@ def test_whole_or_not_at_all(start: Path, tmp_path: Path, monkeypatch: pytest.Mo
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(output, "_synced", full)
+    monkeypatch.setattr(output, "synced", full)
     with pytest.raises(ModelError, match="cannot be written") as caught:
         write_model(tmp_path / "out" / "deep", passage=start, query=moved(query), check=False, overwrite=True)
     assert "make room" in caught.value.hint

@@ -1,11 +1,14 @@
 """Where a trained model may go, and what is never replaced."""
 
+import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from spaniel.retrieval.errors import InvalidInput
-from spaniel.training import place
+from spaniel.training import lock, place
+from spaniel.training.lock import locked
 from spaniel.training.place import check_free_bytes, check_place, clear_state, state_of
 
 
@@ -74,6 +77,44 @@ def test_what_an_interrupted_training_left(tmp_path: Path) -> None:
     state_of(out).write_text("a file of somebody else")
     with pytest.raises(InvalidInput, match="no folder of a training"):
         clear_state(out)
+
+
+def test_what_another_process_trains_is_not_thrown_away(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    state = state_of(out)
+    holder = locked(state)
+    (state / "checkpoint-000001.json").touch()
+    for resume, overwrite in [(False, False), (True, False), (False, True)]:
+        with pytest.raises(InvalidInput, match="another process is training here"):
+            check_place(out, resume=resume, overwrite=overwrite)
+    with pytest.raises(InvalidInput, match="another process is training here"):
+        clear_state(out)
+    assert (state / "checkpoint-000001.json").exists()
+    os.close(holder)
+    check_place(out, resume=False, overwrite=True)
+    clear_state(out)
+    assert not state.exists()
+
+
+def test_a_lock_that_was_removed_meanwhile_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the opening of the lock and its taking, the process that held it removes the folder."""
+    state = state_of(tmp_path / "out")
+    first = locked(state)
+    real, calls = lock.fcntl.flock, []
+
+    def flock(descriptor: int, how: int) -> None:
+        if not calls:
+            calls.append(how)
+            shutil.rmtree(state)
+            os.close(first)
+        real(descriptor, how)
+
+    monkeypatch.setattr(lock.fcntl, "flock", flock)
+    again = locked(state)
+    with pytest.raises(InvalidInput, match="another process is training here"):
+        locked(state)
+    os.close(again)
+    os.close(locked(state))
 
 
 def test_room_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

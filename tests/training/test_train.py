@@ -1,5 +1,7 @@
 """`sp.train`: several sets, training sets made by hand, names, and what is checked."""
 
+import json
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,8 @@ pytest.importorskip("sentence_transformers", reason="the extra train is not inst
 
 from spaniel.training.data import training_set
 from spaniel.training.events import Event
+from spaniel.training.job import opened_job
+from spaniel.training.leaks import same_question
 from spaniel.training.table import METHODS, check_method
 from spaniel.training.trained import DevGain, Trained
 
@@ -52,6 +56,24 @@ def test_training_sets_made_by_hand_and_equal_names(tmp_path: Path) -> None:
     assert set(done.dev) == {"a-2"}
     again = sp.train([(kb, folder)], tmp_path / "out2", dev=0, epochs=1)
     assert again.dev == {} and again.gained and again.best_step == again.steps
+
+
+def test_sets_that_share_questions_are_put_apart(tmp_path: Path) -> None:
+    kb, folder = built(tmp_path, "a")
+    asked = sp.collection(folder, split="test").queries | sp.collection(folder, split="dev").queries
+    asked |= sp.collection(folder, split="train").queries
+    clicks = tmp_path / "clicks.jsonl"
+    clicks.write_text("\n".join(json.dumps({"query": text, "positive": "d0"}) for text in asked.values()))
+    with ExitStack() as stack:
+        job = opened_job(
+            [(kb, folder), (kb, clicks)], tmp_path / "out", stack, trains="dense", method=None, model=None,
+            vectors=None, dev=None, resume=False, overwrite=False, offline=False, settings={},
+        )  # fmt: skip
+        held = {same_question(one.text) for each in job.sets for one in each.dev}
+        trained = {same_question(one.text) for each in job.sets for one in each.train}
+    tested = {same_question(text) for text in sp.collection(folder, split="test").queries.values()}
+    assert tested and not tested & (held | trained) and not held & trained
+    assert any("another set is tested with" in note for note in job.sets[1].notes)
 
 
 def test_indexes_of_two_models_are_refused(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Judges by name."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,18 @@ def test_bi_encoders(monkeypatch: pytest.MonkeyPatch) -> None:
     judge = open_judge("cosine:toy", options=JudgeOptions(precision="int8", threads=2))
     assert judge.name == "cosine(toy)" and judge.identity.startswith("cosine {")
     assert (opened[0]["model"], opened[0]["precision"], opened[0]["threads"]) == ("toy", "int8", 2)
+
+
+def test_bi_encoders_with_other_query_towers_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is remembered of a judge by its identity is not taken for one that asks by another tower."""
+
+    def open_encoder(model: str, **_: Any) -> ToyEncoder:
+        encoder = ToyEncoder(name="toy")
+        encoder.card = replace(encoder.card, query_sha256="" if model == "plain" else model * 64)
+        return encoder
+
+    monkeypatch.setattr(opening, "open_encoder", open_encoder)
+    assert len({open_judge(f"cosine:{model}").identity for model in ("plain", "a", "b")}) == 3
 
 
 def test_llms_are_prompted_for_what_the_schedule_asks() -> None:
