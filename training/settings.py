@@ -64,7 +64,10 @@ class TrainSettings:
         relative_margin: a negative is kept if its score is at most the positive's minus this share of it; 0 keeps all.
         remine_every: epochs after which the model as it is mines anew; 0 for never.
         mini_batch: texts a forward pass while a batch is whole (gradient cache); 0 for all at once.
+        positives: of a question in a batch, drawn anew each epoch. 1: the softmax of that one, as published; above: of
+            the mass that all passages of the batch have which answer the question.
         margin: of the ranking loss on codes.
+        binary_weight: of that loss against the softmax; 1 as published, 0 without it.
         anneal: of the annealed tanh, sqrt(1 + anneal * step).
         straight_through: codes are hard signs with the gradient of tanh, in place of the annealed tanh.
         bits: of a code; 0 for as many as the model has dimensions.
@@ -102,7 +105,9 @@ class TrainSettings:
     relative_margin: float = 0.05
     remine_every: int = 0
     mini_batch: int = 0
+    positives: int = 1
     margin: float = 0.1
+    binary_weight: float = 1.0
     anneal: float = 0.1
     straight_through: bool = False
     bits: int = 0
@@ -156,19 +161,23 @@ _WHOLE: Mapping[str, tuple[int, int]] = {
     "evaluations": (1, 1000), "patience": (0, 10_000), "checkpoint_every": (0, 1 << 31), "threads": (0, 1024),
     "max_query_length": (0, 1 << 16), "max_passage_length": (0, 1 << 16), "depth": (1, 1 << 20), "cut": (0, 1 << 20),
     "negatives": (0, 1000), "rank_from": (0, 1 << 20), "rank_to": (1, 1 << 20), "remine_every": (0, 10_000),
-    "mini_batch": (0, 1 << 16), "bits": (0, 1 << 16),
+    "mini_batch": (0, 1 << 16), "positives": (1, 1000), "bits": (0, 1 << 16),
 }  # fmt: skip
 _REAL: Mapping[str, tuple[float, float]] = {
     "learning_rate": (0.0, 10.0), "weight_decay": (0.0, 10.0), "warmup": (0.0, 1.0), "clip": (0.0, 1e6),
     "scale": (1e-6, 1e6), "relative_margin": (0.0, 10.0), "margin": (0.0, 1e6), "anneal": (0.0, 1e6),
+    "binary_weight": (0.0, 1e6),
 }  # fmt: skip
 
 DEFAULTS: Mapping[MethodName, Mapping[str, Any]] = {
     "adore": {"epochs": 3, "batch": 32, "learning_rate": 5e-5, "max_query_length": 0},
     "star": {"epochs": 1, "batch": 32, "learning_rate": 3e-5, "rank_to": 30},
     "in-batch": {"epochs": 1, "batch": 32, "learning_rate": 2e-5, "negatives": 0, "rank_to": 30},
-    "bpr": {"epochs": 3, "batch": 32, "learning_rate": 5e-5, "negatives": 8, "freeze_passages": True},
-}
+    "bpr": {
+        "epochs": 3, "batch": 32, "learning_rate": 5e-5, "negatives": 16, "positives": 8, "binary_weight": 0.0,
+        "freeze_passages": True,
+    },
+}  # fmt: skip
 """What a method is trained with unless told otherwise; chosen on dev splits alone (docs/adore.md, star.md, bpr.md)."""
 
 OPTIONS_OF: Mapping[str, tuple[MethodName, ...]] = {
@@ -183,7 +192,9 @@ OPTIONS_OF: Mapping[str, tuple[MethodName, ...]] = {
     "relative_margin": ("star", "in-batch", "bpr"),
     "remine_every": ("star", "in-batch"),
     "mini_batch": ("star", "in-batch", "bpr"),
+    "positives": ("bpr",),
     "margin": ("bpr",),
+    "binary_weight": ("bpr",),
     "anneal": ("bpr",),
     "straight_through": ("bpr",),
     "bits": ("bpr",),

@@ -3,12 +3,14 @@
 Yamada, Asai and Hajishirzi, "Efficient Passage Retrieval with Hashing for Open-domain Question Answering", ACL 2021.
 With h the codes of `codes.py`, and all passages of the batch as candidates of every query:
 
-    dense     -log softmax of q . h(p+) among q . h(p): the float query against codes, which ranks
+    dense     -log softmax of q . h(p+) among q . h(p): the float query against codes, which ranks; with `pooled`, -log
+              of the mass that all passages have which answer the query
     binary    mean over pairs (p+, other p) of max(0, margin - h(q) . h(p+) + h(q) . h(p)): codes against codes, which
               finds candidates by Hamming distance
     total     their sum, each with a factor of its own
 
-Passages that answer a query although they stand in the batch for another are left out of both, which BPR does not do.
+Passages that answer a query although they stand in the batch for another are left out of both, which BPR does not do,
+or pooled: where questions have many answers, one of them drawn at random is a poor thing to ask for alone.
 """
 
 from typing import NamedTuple
@@ -18,7 +20,7 @@ from torch import Tensor, nn
 from spaniel.retrieval.errors import InvalidInput
 
 from .codes import hash_codes, steepness
-from .in_batch import softmax_loss
+from .in_batch import pooled_loss, softmax_loss
 from .pairs import check_relevant, check_vectors, dot, mean_over
 
 __all__ = ["BprLoss", "BprParts"]
@@ -43,7 +45,8 @@ class BprLoss(nn.Module):
         scale: of the scores of `dense`. 1 for queries as they are in the paper; with queries of length 1 scores reach
             sqrt(D) at most, which for 384 dimensions is what a temperature of .05 does to cosines.
         binary_scale: of `binary`, after the margin; equal to `scale` the two terms weigh against one another as without
-            either.
+            either. 0 leaves it out.
+        pooled: `dense` asks that some answer of the batch be found, whichever, not the own one alone.
 
     Raises:
         InvalidInput: a margin, annealing or binary_scale below 0, or a scale that is not above 0.
@@ -57,6 +60,7 @@ class BprLoss(nn.Module):
         *,
         scale: float = 1.0,
         binary_scale: float = 1.0,
+        pooled: bool = False,
     ) -> None:
         super().__init__()
         if not binary_scale >= 0:
@@ -65,7 +69,7 @@ class BprLoss(nn.Module):
             raise InvalidInput("BprLoss", f"margin {margin} must not be below 0, scale {scale} must be above 0")
         steepness(0, anneal=anneal)
         self.margin, self.anneal, self.straight_through = margin, anneal, straight_through
-        self.scale, self.binary_scale = scale, binary_scale
+        self.scale, self.binary_scale, self.pooled = scale, binary_scale, pooled
 
     def forward(
         self, query: Tensor, passage: Tensor, positive_of: Tensor, step: int, relevant: Tensor | None = None
@@ -86,10 +90,12 @@ class BprLoss(nn.Module):
         positive_of = self._checked(positive_of, len(query), len(passage)).to(query.device)
         answers = check_relevant("BprLoss", relevant, (len(query), len(passage)), query.device)
         codes = self.codes(passage, step)
-        dense = softmax_loss(self.scale * dot(query, codes), positive_of, answers)
+        scores = self.scale * dot(query, codes)
+        answering = answers.scatter(1, positive_of[:, None], True)
+        dense = pooled_loss(scores, answering) if self.pooled else softmax_loss(scores, positive_of, answers)
         near = dot(self.codes(query, step), codes)
         lacking = (self.margin - near.gather(1, positive_of[:, None]) + near).clamp(min=0)
-        binary = self.binary_scale * mean_over(lacking, ~answers.scatter(1, positive_of[:, None], True))
+        binary = self.binary_scale * mean_over(lacking, ~answering)
         return BprParts(dense + binary, dense, binary)
 
     def codes(self, x: Tensor, step: int) -> Tensor:

@@ -13,7 +13,7 @@ from spaniel.retrieval.errors import InvalidInput
 
 from .pairs import check_relevant, check_vectors, dot
 
-__all__ = ["in_batch_loss", "softmax_loss"]
+__all__ = ["in_batch_loss", "pooled_loss", "softmax_loss"]
 
 
 def in_batch_loss(
@@ -58,3 +58,17 @@ def softmax_loss(scores: Tensor, own: Tensor, relevant: Tensor) -> Tensor:
     others = relevant.scatter(1, own[:, None], False)
     kept = scores.masked_fill(others, -torch.inf)
     return cross_entropy(kept, own) if len(kept) else scores.sum()
+
+
+def pooled_loss(scores: Tensor, relevant: Tensor) -> Tensor:
+    """The mean of -log of each row's softmax mass on its relevant columns; 0 for no row.
+
+    Where a query has many answers this asks for one of them, whichever is nearest, in place of one drawn at random: the
+    gradient goes to answers by their share of that mass.
+
+    Args:
+        scores: (b, n).
+        relevant: bool (b, n), at least one in a row.
+    """
+    mass = scores.masked_fill(~relevant, -torch.inf).logsumexp(dim=1)
+    return (scores.logsumexp(dim=1) - mass).mean() if len(scores) else scores.sum()

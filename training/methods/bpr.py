@@ -122,13 +122,13 @@ class Bpr(Method):
         self._epoch = epoch
 
     def loss(self, places: Sequence[int], step: int) -> Loss:
-        positives = [self.questions.positive(place, self._epoch) for place in places]
+        positives = [self.questions.some_positives(place, self._epoch, self.settings.positives) for place in places]
         drawn = [
             self.hard.drawn(place, self.settings.negatives, self.questions.draws(place, self._epoch, 1))
             for place in places
         ]
-        keys = list(dict.fromkeys([*positives, *(key for each in drawn for key in each)]))
-        own = torch.tensor([keys.index(key) for key in positives], device=self.query.device)
+        keys = list(dict.fromkeys(key for each in [*positives, *drawn] for key in each))
+        own = torch.tensor([keys.index(each[0]) for each in positives], device=self.query.device)
         relevant = relevance([self.questions.positives(place) for place in places], keys).to(own.device)
         columns = [Column(self.query, [self._query_ids[place] for place in places])]
         if not self.settings.freeze_passages:
@@ -176,8 +176,9 @@ class Bpr(Method):
         # Scores of the first term carry a factor, as cosines need one; with it on the second too, the terms weigh
         # against one another as they do in the paper, where neither has any.
         self._loss = BprLoss(
-            settings.margin, settings.anneal, settings.straight_through, scale=factor, binary_scale=factor
-        )
+            settings.margin, settings.anneal, settings.straight_through, scale=factor,
+            binary_scale=factor * settings.binary_weight, pooled=settings.positives > 1,
+        )  # fmt: skip
 
     def _sample(self) -> NDArray[np.float32]:
         """Vectors to fit the start on, float32 (n, d), as many of each index as there may be in all over the sets."""

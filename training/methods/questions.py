@@ -53,6 +53,13 @@ class Questions:
         answers = sorted(self.examples[place].positives)
         return self.keys(place, [answers[int(self.draws(place, epoch).integers(len(answers)))]])[0]
 
+    def some_positives(self, place: int, epoch: int, count: int) -> list[int]:
+        """`count` different ones, that of `positive` first; all where there are no more."""
+        first = self.positive(place, epoch)
+        others = sorted(self.positives(place) - {first})
+        chosen = self.draws(place, epoch, 2).choice(len(others), min(count - 1, len(others)), replace=False)
+        return [first, *(others[each] for each in chosen.tolist())]
+
     def draws(self, place: int, epoch: int, what: int = 0) -> np.random.Generator:
         """The random numbers of a question in an epoch; `what` tells several uses apart."""
         return np.random.default_rng([self.seed, epoch, place, what])

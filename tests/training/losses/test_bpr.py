@@ -73,6 +73,34 @@ def test_each_term_has_a_factor_of_its_own(straight: bool) -> None:
     torch.testing.assert_close(torch.autograd.grad(made.total, query)[0], sum(by_two))
 
 
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 4), st.integers(1, 6), st.integers(0, 1000), st.floats(0, 1), st.floats(0.1, 20))
+def test_pooled_asks_for_the_mass_of_all_answers(b: int, n: int, seed: int, share: float, scale: float) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    query, passage = (torch.randn(rows, 3, generator=generator, dtype=torch.float64) for rows in (b, n))
+    query.requires_grad_()
+    own = torch.randint(n, (b,), generator=generator)
+    relevant = torch.rand(b, n, generator=generator) < share
+    dense = BprLoss(scale=scale, binary_scale=0.0, pooled=True)(query, passage, own, 3, relevant).total
+    codes, expected = torch.tanh(passage * 1.3**0.5).tolist(), []
+    for row, answers, place in zip(query.tolist(), relevant.tolist(), own.tolist(), strict=True):
+        scores = [scale * sum(x * y for x, y in zip(row, code, strict=True)) for code in codes]
+        masses = [math.exp(score - max(scores)) for score in scores]
+        found = sum(m for j, m in enumerate(masses) if answers[j] or j == place)
+        expected.append(math.log(sum(masses)) - (math.log(found) if found else -math.inf))
+    mean = sum(expected) / b if b else 0.0
+    assert dense.item() == pytest.approx(mean, abs=1e-9)
+    assert torch.isfinite(torch.autograd.grad(dense, query)[0]).all()
+
+
+def test_pooled_with_one_answer_each_is_the_softmax() -> None:
+    draw = torch.Generator().manual_seed(0)
+    query, passage, own = torch.randn(3, 4, generator=draw), torch.randn(5, 4, generator=draw), torch.tensor([4, 0, 2])
+    one, pooled = (BprLoss(pooled=each)(query, passage, own, 2) for each in (False, True))
+    torch.testing.assert_close(pooled.dense, one.dense)
+    assert pooled.binary == one.binary
+
+
 def test_a_margin_that_is_kept_costs_nothing() -> None:
     query, passage = torch.tensor([[1.0, 1.0]]), torch.tensor([[1.0, 1.0], [1.0, -1.0]])
     near = BprLoss(2.0, straight_through=True)(query, passage, torch.tensor([0]), 0)

@@ -77,7 +77,7 @@ def test_it_learns_and_equal_seeds_give_equal_weights(frozen: bool, through: boo
 
 
 def test_what_it_minimises_is_the_loss_that_is_tested(small_set: MakeSet) -> None:
-    method = opened([small_set()], negatives=0)
+    method = opened([small_set()], negatives=0, positives=1, binary_weight=1.0)  # as published
     places = [1, 2, 4, 5]  # of one positive each
     own = [method.questions.positive(place, 0) for place in places]
     query = method.query(method.query.features([method.questions.examples[place].text for place in places]))
@@ -89,6 +89,25 @@ def test_what_it_minimises_is_the_loss_that_is_tested(small_set: MakeSet) -> Non
     expected = loss(query, behind, torch.arange(4), 7, relevant)
     torch.testing.assert_close(made.total, expected.total, rtol=1e-4, atol=1e-4)
     assert made.parts == pytest.approx({"dense": expected.dense.item(), "binary": expected.binary.item()}, rel=1e-4)
+
+
+def test_a_batch_holds_several_positives_and_asks_for_any_of_them(small_set: MakeSet) -> None:
+    method = opened([small_set()], negatives=2, positives=3)
+    place = max(range(method.n_examples()), key=lambda each: len(method.questions.positives(each)))
+    answers = method.questions.positives(place)
+    assert len(answers) > 1
+    for epoch in range(4):
+        drawn = method.questions.some_positives(place, epoch, 3)
+        assert drawn[0] == method.questions.positive(place, epoch)
+        assert len(drawn) == len(set(drawn)) == min(3, len(answers)) and set(drawn) <= answers
+    drawn = method.questions.some_positives(place, 0, 3)
+    negatives = method.hard.drawn(place, 2, method.questions.draws(place, 0, 1))
+    query = method.query(method.query.features([method.questions.examples[place].text]))
+    scores = method._loss.scale * query @ method._loss.codes(method._hashed([*drawn, *negatives]), 7).T
+    share = scores.softmax(dim=1)[0, : len(drawn)].sum()
+    made = method.loss([place], 7)
+    torch.testing.assert_close(made.total, -share.log(), rtol=1e-4, atol=1e-5)
+    assert made.parts["binary"] == 0
 
 
 def test_it_starts_from_a_trained_query_encoder(small_set: MakeSet, tmp_path: Path) -> None:
