@@ -10,7 +10,7 @@ without any training are the row "ITQ in the layer".
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,12 @@ from numpy.typing import NDArray
 import spaniel
 from spaniel.eval.collections import collection
 from spaniel.models.encoders.open import open_encoder
+from spaniel.retrieval.types import Ranking
+from spaniel.training.by_document import ByDocument
 from spaniel.training.data import training_set
+from spaniel.training.examples import Example
 from spaniel.training.methods.hash_start import codes_stand_for, hash_start
-from spaniel.training.methods.pools import ndcg
+from spaniel.training.methods.nearest import Nearest
 from spaniel.training.tower import Tower
 
 from .binary_methods import INDEXES, METHODS
@@ -78,37 +81,41 @@ def _tested(name: str, path: str, start: Any, hashed: Any, layer: Any, peers: bo
     texts = [judged.queries[each] for each in asked]
     with spaniel.open(path) as kb:
         ordinals = kb.passages.matching({})
-        rows, ids = kb.dense().vectors(ordinals), kb.passages.doc_ids(ordinals)
-    grades = _grades(judged, asked, ids)
+        rows = kb.dense().vectors(ordinals)
+        examples = _examples(judged, asked, dict(zip(kb.passages.doc_ids(ordinals), ordinals.tolist(), strict=True)))
+        measured = ByDocument(kb.passages)
+        measured.documents.codes(ordinals.astype(np.int32))
+
+    def by_vectors(asked_by: NDArray[np.float32], vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+        nearest = Nearest(asked_by, 100)
+        nearest.add(ordinals, vectors)
+        return measured.ndcg(nearest.rankings(), examples)
+
     queries = start.encode(texts, kind="query")
-    floats = ndcg(queries @ rows.T, grades)
+    floats = by_vectors(queries, rows)
     yield "floats", _figures(floats, floats)
     made = hash_start(rows)
     coded = codes_stand_for(rows @ made.weight + made.bias)
-    yield "ITQ in the layer", _figures(floats, ndcg((queries @ made.weight) @ coded.T, grades))
+    yield "ITQ in the layer", _figures(floats, by_vectors(queries @ made.weight, coded))
     with torch.inference_mode():
         behind = layer({"sentence_embedding": torch.from_numpy(rows)})["sentence_embedding"].numpy()
-    trained_queries = hashed.encode(texts, kind="query")
-    yield "BPR", _figures(floats, ndcg(trained_queries @ codes_stand_for(behind).T, grades))
+    yield "BPR", _figures(floats, by_vectors(hashed.encode(texts, kind="query"), codes_stand_for(behind)))
     for label in _PEERS if peers else ():
         method = METHODS[label]
         scratch.mkdir(parents=True, exist_ok=True)
         INDEXES[method.index].build(rows, scratch, 0)
-        found = method.search(INDEXES[method.index].open(scratch, rows))(queries, 10)
-        scores = np.full(grades.shape, -np.inf, np.float32)
-        np.put_along_axis(scores, found, np.arange(10, 0, -1, dtype=np.float32)[None], axis=1)
-        yield label, _figures(floats, ndcg(scores, grades))
+        found = ordinals[method.search(INDEXES[method.index].open(scratch, rows))(queries, 10)]
+        rankings = [Ranking.of(each, np.arange(len(each), 0, -1)) for each in found]
+        yield label, _figures(floats, measured.ndcg(rankings, examples))
 
 
-def _grades(judged: Any, asked: Sequence[str], ids: Sequence[str]) -> NDArray[np.int64]:
-    """int64 (questions, documents); relevant documents that are not there count as not there to be found."""
-    place = {each: n for n, each in enumerate(ids)}
-    grades = np.zeros((len(asked), len(ids)), np.int64)
-    for row, each in enumerate(asked):
-        for document, grade in judged.qrels[each].items():
-            if grade > 0 and document in place:
-                grades[row, place[document]] = grade
-    return grades
+def _examples(judged: Any, asked: Sequence[str], place: Mapping[str, int]) -> list[Example]:
+    """The questions by ordinals; relevant documents that are not there count as not there to be found."""
+    positives = [
+        {place[document]: grade for document, grade in judged.qrels[each].items() if grade > 0 and document in place}
+        for each in asked
+    ]
+    return [Example(each, judged.queries[each], found) for each, found in zip(asked, positives, strict=True)]
 
 
 def _figures(floats: NDArray[np.float64], values: NDArray[np.float64]) -> dict[str, float]:

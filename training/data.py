@@ -176,7 +176,18 @@ def _resolved(index: "Index", read: _Read, dev: Dev, *, seed: int, name: str) ->
     notes = (*read.notes, *_notes(counts))
     tested, spared = (frozenset(map(same_question, texts)) for texts in (read.test, read.spared))
     return TrainingSet(
-        name, index, parts.train, parts.dev, names.texts, names.first_extra, counts, notes, read.sha256, tested, spared
+        name,
+        index,
+        parts.train,
+        parts.dev,
+        names.texts,
+        names.first_extra,
+        counts,
+        notes,
+        read.sha256,
+        tested,
+        spared,
+        judged=not read.texts,
     )
 
 

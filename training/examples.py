@@ -43,6 +43,7 @@ class TrainingSet:
         first_extra: where ordinals of the index end.
         counts: how much there is, and what was left out and why; the names are listed in docs/negatives.md.
         notes: sentences about what was odd or left out, to be shown.
+        judged: given negatives are judgements of grade 0, of which there may be few; else lists of hard ones.
         sha256: of the uncompressed bytes of the files that were read, by what they hold.
         tested: questions that are tested with, and so stand in no set's train or dev; as `leaks.same_question` writes
             them.
@@ -60,6 +61,7 @@ class TrainingSet:
     sha256: Mapping[str, str] = field(default_factory=dict)
     tested: frozenset[str] = field(default=frozenset(), repr=False)
     spared: frozenset[str] = field(default=frozenset(), repr=False)
+    judged: bool = False
 
     def passages(self, ordinals: Sequence[int]) -> list[str]:
         """What an encoder reads of these passages (title and text joined as the index joins them), in their order.

@@ -26,19 +26,18 @@ from torch import Tensor, nn
 from spaniel.index.dense.of_index import chosen_name
 from spaniel.models.card import check_same
 from spaniel.retrieval.errors import InvalidInput
-from spaniel.retrieval.types import JSON
+from spaniel.retrieval.types import Query
 from spaniel.training.live import Reconstructions
 from spaniel.training.losses import BprLoss, relevance
-from spaniel.training.method import DevScores, Loss, Method
+from spaniel.training.method import DevScores, Loss
 from spaniel.training.mining.drawing import living
 from spaniel.training.tower import Tower
 
 from .cached import Column, loss_over
-from .hard import HardNegatives, mined
+from .hard_training import HardTraining
 from .hash_start import codes_stand_for, hash_start
 from .pools import DevPool, dev_pool
-from .questions import Questions
-from .start import Start, data_of, start_of
+from .start import Start, start_of
 
 if TYPE_CHECKING:
     from spaniel.training.examples import TrainingSet
@@ -52,7 +51,7 @@ _HARD = 100
 _FIT_ROWS = 20_000
 
 
-class Bpr(Method):
+class Bpr(HardTraining):
     """See the module.
 
     Args:
@@ -73,15 +72,11 @@ class Bpr(Method):
         *,
         vectors: str | None = None,
     ) -> None:
-        self.sets, self.settings = list(sets), settings
-        self.questions = Questions(self.sets, settings.seed)
-        starts = [Start(each, query.twin("query", max_length=settings.max_query_length), vectors) for each in self.sets]
+        super().__init__(sets, settings, query.twin("query", max_length=settings.max_query_length), vectors)
         self._dimension, self._extra = query.dimension, dict[int, NDArray[np.float32]]()
         self._vectors = [Reconstructions(each.index.dense(vectors)) for each in self.sets]
         self._live = [living(each.index.passages) for each in self.sets]
-        self._epoch, self.hard = 0, HardNegatives(len(self.questions))
-        self.hard.fill(mined(self.questions, starts, settings))
-        self._pools = [self._pool(number, start) for number, start in enumerate(starts)]
+        self._pools = [self._pool(number, start) for number, start in enumerate(self._starts)]
         self._add_hash(query, passage)
         self.served_query, self.served_passage = query, passage
         self.query = query.twin("query", max_length=settings.max_query_length)
@@ -115,19 +110,9 @@ class Bpr(Method):
     def module(self) -> nn.Module:
         return self._module
 
-    def n_examples(self) -> int:
-        return len(self.questions)
-
-    def begin_epoch(self, epoch: int) -> None:
-        self._epoch = epoch
-
     def loss(self, places: Sequence[int], step: int) -> Loss:
         positives = [self.questions.some_positives(place, self._epoch, self.settings.positives) for place in places]
-        drawn = [
-            self.hard.drawn(place, self.settings.negatives, self.questions.draws(place, self._epoch, 1))
-            for place in places
-        ]
-        keys = list(dict.fromkeys(key for each in [*positives, *drawn] for key in each))
+        keys = list(dict.fromkeys([*(key for each in positives for key in each), *self.hard_of(places)]))
         own = torch.tensor([keys.index(each[0]) for each in positives], device=self.query.device)
         relevant = relevance([self.questions.positives(place) for place in places], keys).to(own.device)
         columns = [Column(self.query, [self._query_ids[place] for place in places])]
@@ -146,7 +131,7 @@ class Bpr(Method):
         for number, pool in enumerate(self._pools):
             if pool.examples:
                 stood_for = codes_stand_for(self._pool_hashed(number, pool))
-                scores[pool.name] = DevScores(pool.ndcg(self.query.encode(pool.questions) @ stood_for.T))
+                scores[pool.name] = DevScores(pool.ndcg(self.query.encode(pool.questions), stood_for))
         return scores
 
     def write(self, out: Path, facts: Mapping[str, Any]) -> None:
@@ -154,13 +139,11 @@ class Bpr(Method):
 
         write_model(out, passage=self.served_passage, query=self.served_query, codes="sign", **facts)
 
-    def definition(self) -> Mapping[str, JSON]:
-        return data_of(self.sets)
-
     def _pool(self, number: int, start: Start) -> DevPool:
         each = self.sets[number]
         size = _FROZEN_POOL if self.settings.freeze_passages else _POOL
-        return dev_pool(each, start.find(each.dev, _HARD), self._live[number], size=size, seed=self.settings.seed)
+        found = start.search([Query(one.id, one.text) for one in each.dev], k=_HARD)
+        return dev_pool(each, found, self._live[number], size=size, seed=self.settings.seed)
 
     def _add_hash(self, query: Tower, passage: Tower) -> None:
         """Give both towers their layers, and set the loss to the length that the start's questions then have."""

@@ -1,124 +1,108 @@
 """Static hard negatives: for each question, passages that a model ranked high and that do not answer it.
 
 STAR (Zhan et al., SIGIR 2021, sec. 5.1) takes them from the first 200 of the model that training starts from, once, and
-draws some of them anew at every step. Here the search is the index's own, by the vectors it holds or by words where it
-has none. After every so many epochs the model as it is may mine again, which encodes the whole index.
+draws some of them anew at every step. Which they are is for `training/mining` to say: ranks, the margin below the
+positive, copies of answers left out, as by `spaniel train mine`. Here the table stands that is drawn from.
 
-A negative that scores above the positive less a margin may well be an answer that nobody judged, and is left out
-(Moreira et al., "NV-Retriever", arXiv 2407.15831, sec. 4.1). Finer filters are those of `spaniel train mine`, whose
-negatives are taken as they are.
+Negatives that a set lists for a question are taken as they are, in place of mined ones. Judgements of grade 0 are no
+such list, there may be one where a hundred are wanted; they stand before what is mined.
 """
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spaniel.retrieval.types import Ranking
+from spaniel.retrieval.protocols import Retriever
+from spaniel.training.mining import mine
+from spaniel.training.mining.settings import MiningSettings
+from spaniel.training.mining.texts import store_of
 
 from .questions import Questions
 
 if TYPE_CHECKING:
-    from spaniel.training.examples import Example
     from spaniel.training.settings import TrainSettings
 
-    from .start import Start
+__all__ = ["HardNegatives", "mined", "mining_settings", "wanting"]
 
-__all__ = ["HardNegatives", "best_rows", "depth_for", "kept_negatives", "mined", "positive_score"]
+_AT_ONCE = 1024
+"""Questions whose negatives are lists of Python for a moment."""
 
 
 class HardNegatives:
-    """Keys of each question's hard negatives, the hardest first.
+    """The hard negatives of each question, the hardest first: four bytes each.
 
     Args:
-        n: questions.
+        questions: whose they are.
     """
 
-    def __init__(self, n: int) -> None:
-        self.table = np.full((n, 0), -1, np.int64)
+    def __init__(self, questions: Questions) -> None:
+        self._questions = questions
+        self.fill([np.zeros(0, np.int32)] * len(questions))
 
-    def fill(self, keys: Sequence[Sequence[int]]) -> None:
-        """Take these, for each question."""
-        width = max(map(len, keys), default=0)
-        self.table = np.full((len(keys), width), -1, np.int64)
-        for row, each in zip(self.table, keys, strict=True):
-            row[: len(each)] = each
+    def fill(self, rows: Sequence[NDArray[np.int32]]) -> None:
+        """Take these ordinals, of each question's own index."""
+        self._ends = np.cumsum([0, *map(len, rows)], dtype=np.int64)
+        self._ordinals = np.concatenate([np.zeros(0, np.int32), *rows])
 
-    def drawn(self, place: int, count: int, draws: np.random.Generator) -> list[int]:
-        """`count` different ones of a question, each as likely; all where it has no more."""
-        row = self.table[place]
-        n = int((row >= 0).sum())
-        chosen = draws.choice(n, min(count, n), replace=False) if n else np.zeros(0, np.int64)
-        found: list[int] = row[np.sort(chosen)].tolist()
+    def of(self, place: int) -> NDArray[np.int32]:
+        """Of one question, int32 (n,)."""
+        found: NDArray[np.int32] = self._ordinals[self._ends[place] : self._ends[place + 1]]
         return found
 
+    def drawn(self, place: int, count: int, draws: np.random.Generator) -> list[int]:
+        """Keys of `count` different ones of a question, each as likely; of all where it has no more."""
+        row = self.of(place)
+        n = len(row)
+        chosen = draws.choice(n, min(count, n), replace=False) if n else np.zeros(0, np.int64)
+        return self._questions.keys(place, row[np.sort(chosen)])
 
-def mined(questions: Questions, starts: "Sequence[Start]", settings: "TrainSettings") -> list[list[int]]:
-    """Keys of each question's hard negatives: those that were given, and where none were, of what the start finds.
+    def state(self) -> dict[str, NDArray[Any]]:
+        """For a checkpoint."""
+        return {"hard": self._ordinals, "hard_ends": self._ends}
 
-    Cost: encodes and searches the questions without any.
-    """
-    examples = questions.examples
-    found = [questions.keys(place, example.negatives) for place, example in enumerate(examples)]
-    if not settings.negatives:
-        return [[] for _ in found]
-    for number, start in enumerate(starts):
-        wanting = [place for place in questions.places_of(number) if not found[place]]
-        asked = [examples[place] for place in wanting]
-        rankings = start.find(asked, depth_for(asked, settings)) if asked else []
-        for place, example, ranking in zip(wanting, asked, rankings, strict=True):
-            best = positive_score(example, ranking)
-            kept = kept_negatives(example, ranking.ids.astype(np.int64), ranking.scores, best, settings)
-            found[place] = questions.keys(place, kept)
-    return found
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """The inverse of `state`."""
+        self._ordinals, self._ends = state["hard"].astype(np.int32), state["hard_ends"].astype(np.int64)
 
 
-def kept_negatives(
-    example: "Example",
-    ordinals: NDArray[np.int64],
-    scores: NDArray[np.float32],
-    positive: float | None,
-    settings: "TrainSettings",
-) -> NDArray[np.int64]:
-    """Which passages of a ranking are hard negatives: their ordinals, in its order.
+def mining_settings(settings: "TrainSettings") -> MiningSettings:
+    """How hard negatives are mined: all of the ranks, for one is drawn at each step."""
+    return MiningSettings(
+        n=settings.rank_to - settings.rank_from,
+        rank_range=(settings.rank_from, settings.rank_to),
+        relative_margin=settings.relative_margin or None,
+        seed=settings.seed,
+    )
+
+
+def wanting(questions: Questions, number: int) -> list[int]:
+    """The questions of a set for which negatives are mined: those for which it lists none."""
+    judged = questions.sets[number].judged
+    return [place for place in questions.places_of(number) if judged or not questions.examples[place].negatives]
+
+
+def mined(questions: Questions, retrievers: Sequence[Retriever], settings: "TrainSettings") -> list[NDArray[np.int32]]:
+    """Ordinals of each question's hard negatives, int32: those given, and mined ones where no list was given.
 
     Args:
-        ordinals, scores: (n,), best first.
-        positive: the score of the question's best positive; None where it was not found, and nothing is compared.
-        settings: `rank_from` and `rank_to` count among what is kept; a negative scores at most the positive's score
-            less `relative_margin` of it, of which 0 keeps all.
+        retrievers: of each set's index.
+
+    Raises:
+        ModelError, IndexCorrupt: as the search.
+
+    Cost: a search a question that wants some, and a look at each passage in the ranks, about 10 us.
     """
-    kept = ~np.isin(ordinals, np.fromiter(example.positives, np.int64))
-    if settings.relative_margin and positive is not None:
-        kept &= scores <= positive - settings.relative_margin * abs(positive)
-    return ordinals[kept][settings.rank_from : settings.rank_to]
-
-
-def positive_score(example: "Example", ranking: Ranking) -> float | None:
-    """The best score of what answers the question; None where the ranking has none of it."""
-    found = ranking.scores[np.isin(ranking.ids, np.fromiter(example.positives, np.int64))]
-    return float(found.max()) if len(found) else None
-
-
-def depth_for(examples: "Sequence[Example]", settings: "TrainSettings") -> int:
-    """How deep to search, so that enough is left without the positives."""
-    return settings.rank_to + max((len(example.positives) for example in examples), default=0)
-
-
-def best_rows(
-    queries: NDArray[np.float32], rows: NDArray[np.float32], k: int
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """The k rows with the highest dot products, best first, ties by row: int64 and float32 (q, k).
-
-    Cost: q n d multiplications, in pieces of 64 queries.
-    """
-    k = min(k, len(rows))
-    found, scores = np.empty((len(queries), k), np.int64), np.empty((len(queries), k), np.float32)
-    for start in range(0, len(queries), 64):
-        products = queries[start : start + 64] @ rows.T
-        for place, row in enumerate(products, start):
-            some = np.argpartition(-row, k - 1)[:k] if k < len(row) else np.arange(k)
-            order = np.lexsort((some, -row[some]))
-            found[place], scores[place] = some[order], row[some[order]]
-    return found, scores
+    if not settings.negatives:
+        return [np.zeros(0, np.int32)] * len(questions)
+    rows = [np.array(example.negatives, np.int32) for example in questions.examples]
+    how = mining_settings(settings)
+    for number, retriever in enumerate(retrievers):
+        places, store = wanting(questions, number), store_of(questions.sets[number])
+        for start in range(0, len(places), _AT_ONCE):
+            some = places[start : start + _AT_ONCE]
+            found = mine.mined([questions.examples[place] for place in some], retriever, passages=store, settings=how)
+            for place, example in zip(some, found.examples, strict=True):
+                rows[place] = np.array(example.negatives, np.int32)
+    return rows

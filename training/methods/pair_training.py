@@ -10,21 +10,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from spaniel.retrieval.errors import ModelError
-from spaniel.retrieval.types import JSON
+from spaniel.retrieval.types import Query
 from spaniel.training.losses import relevance
-from spaniel.training.method import DevScores, Loss, Method
+from spaniel.training.method import DevScores, Loss
+from spaniel.training.mining.candidates import searched_depth
 from spaniel.training.mining.drawing import living
 from spaniel.training.tower import Tower
 
 from .cached import Column, loss_over
-from .hard import HardNegatives, best_rows, depth_for, kept_negatives, mined
+from .hard import mined, mining_settings, wanting
+from .hard_training import HardTraining
+from .nearest import FoundBefore, Nearest
 from .pools import DevPool, dev_pool
-from .questions import Questions
-from .start import Start, data_of, start_of
+from .start import Start, start_of
 
 if TYPE_CHECKING:
     from spaniel.training.examples import TrainingSet
@@ -36,9 +37,10 @@ _POOL = 1_500
 """Passages of a dev pool: about a minute of a core for a model of MiniLM's size and 128 tokens."""
 _HARD = 20
 """Of what the start finds for a held-out question, how many may stand in the pool."""
+_ENCODED_AT_ONCE = 1024
 
 
-class PairTraining(Method):
+class PairTraining(HardTraining):
     """One encoder, trained on batches of (question, positive, hard negatives).
 
     Args:
@@ -51,14 +53,11 @@ class PairTraining(Method):
     def __init__(
         self, sets: "Sequence[TrainingSet]", settings: "TrainSettings", passage: Tower, *, vectors: str | None = None
     ) -> None:
-        self.sets, self.settings, self.served = list(sets), settings, passage
-        self.query = passage.twin("query", max_length=settings.max_query_length)
+        query = passage.twin("query", max_length=settings.max_query_length)
+        super().__init__(sets, settings, query, vectors)
+        self.served, self.query = passage, query
         self.passage = passage.twin("passage", max_length=settings.max_passage_length)
-        self.questions = Questions(self.sets, settings.seed)
         self._query_ids = self.query.ids([example.text for example in self.questions.examples])
-        self._starts = [Start(each, self.query, vectors) for each in self.sets]
-        self._epoch, self.hard = 0, HardNegatives(len(self.questions))
-        self.hard.fill(mined(self.questions, self._starts, settings))
         self._pools = [self._pool(*pair) for pair in zip(self.sets, self._starts, strict=True) if pair[0].dev]
 
     @classmethod
@@ -87,27 +86,16 @@ class PairTraining(Method):
     def module(self) -> nn.Module:
         return self.passage
 
-    def n_examples(self) -> int:
-        return len(self.questions)
-
     def begin_epoch(self, epoch: int) -> None:
-        self._epoch = epoch
-        if self.settings.remine_every and epoch and epoch % self.settings.remine_every == 0:
-            self._mine_anew()
-
-    def state(self) -> Mapping[str, NDArray[Any]]:
-        return {"hard": self.hard.table} if self.settings.remine_every else {}
-
-    def restore(self, epoch: int, state: Mapping[str, NDArray[Any]]) -> None:
-        self._epoch = epoch
-        if "hard" in state:
-            self.hard.table = np.asarray(state["hard"], np.int64)
+        super().begin_epoch(epoch)
+        every = self.settings.remine_every
+        if self.settings.negatives and every and epoch and epoch % every == 0:
+            retrievers = [self._as_trained(number) for number in range(len(self.sets))]
+            self.hard.fill(mined(self.questions, retrievers, self.settings))
 
     def loss(self, places: Sequence[int], step: int) -> Loss:
-        draws = [self.questions.draws(place, self._epoch, 1) for place in places]
         positives = [self.questions.positive(place, self._epoch) for place in places]
-        each = [self.hard.drawn(place, self.settings.negatives, own) for place, own in zip(places, draws, strict=True)]
-        hard = list(dict.fromkeys(key for drawn in each for key in drawn))
+        hard = self.hard_of(places)
         answers = [self.questions.positives(place) for place in places]
         relevant = relevance(answers, positives + hard).to(self.passage.device)
         texts = self.questions.texts(positives + hard)
@@ -130,7 +118,7 @@ class PairTraining(Method):
         scores = {}
         for number, pool in self._pools_by_set():
             passages = self.passage.encode(self.sets[number].passages(pool.ordinals.tolist()))
-            scores[pool.name] = DevScores(pool.ndcg(self.query.encode(pool.questions) @ passages.T))
+            scores[pool.name] = DevScores(pool.ndcg(self.query.encode(pool.questions), passages))
         return scores
 
     def write(self, out: Path, facts: Mapping[str, Any]) -> None:
@@ -138,36 +126,27 @@ class PairTraining(Method):
 
         write_model(out, passage=self.served, query=None, codes=None, **facts)
 
-    def definition(self) -> Mapping[str, JSON]:
-        return data_of(self.sets)
-
     def _pools_by_set(self) -> list[tuple[int, DevPool]]:
         with_dev = [number for number, each in enumerate(self.sets) if each.dev]
         return list(zip(with_dev, self._pools, strict=True))
 
     def _pool(self, training_set: "TrainingSet", start: Start) -> DevPool:
-        found = start.find(training_set.dev, _HARD)
+        found = start.search([Query(each.id, each.text) for each in training_set.dev], k=_HARD)
         live = living(training_set.index.passages)
         return dev_pool(training_set, found, live, size=_POOL, seed=self.settings.seed)
 
-    def _mine_anew(self) -> None:
-        """Hard negatives as the encoder ranks them now; encodes every passage of the indexes."""
-        found: list[list[int]] = [[] for _ in range(len(self.questions))]
-        for number, each in enumerate(self.sets):
-            ordinals = living(each.index.passages)
-            rows = self._encoded(each, ordinals)
-            places = self.questions.places_of(number)
-            examples = [self.questions.examples[place] for place in places]
-            queries = self.query.encode([example.text for example in examples])
-            best, scores = best_rows(queries, rows, depth_for(examples, self.settings))
-            for place, example, row, score in zip(places, examples, ordinals[best], scores, strict=True):
-                answers = np.isin(row, np.fromiter(example.positives, np.int64))
-                positive = float(score[answers].max()) if answers.any() else None
-                kept = kept_negatives(example, row, score, positive, self.settings)
-                found[place] = self.questions.keys(place, kept)
-        self.hard.fill(found)
+    def _as_trained(self, number: int) -> FoundBefore:
+        """What the encoder ranks first now for the questions of a set that want negatives.
 
-    def _encoded(self, training_set: "TrainingSet", ordinals: NDArray[np.int64]) -> NDArray[np.float32]:
-        pieces = [ordinals[start : start + 1024] for start in range(0, len(ordinals), 1024)]
-        made = [self.passage.encode(training_set.passages(piece.tolist())) for piece in pieces]
-        return np.concatenate([np.zeros((0, self.passage.dimension), np.float32), *made])
+        Cost: encodes every passage of the index, 1024 at a time, unless no question wants any.
+        """
+        each = self.sets[number]
+        asked = [self.questions.examples[place] for place in wanting(self.questions, number)]
+        how = mining_settings(self.settings)
+        depth = max((searched_depth(example, how) for example in asked), default=0)
+        nearest = Nearest(self.query.encode([example.text for example in asked]), depth)
+        ordinals = living(each.index.passages) if asked else np.zeros(0, np.int64)
+        for start in range(0, len(ordinals), _ENCODED_AT_ONCE):
+            piece = ordinals[start : start + _ENCODED_AT_ONCE]
+            nearest.add(piece, self.passage.encode(each.passages(piece.tolist())))
+        return FoundBefore(asked, nearest, each.index.passages)

@@ -9,20 +9,27 @@ what a training gained is for a test over the whole corpus to say.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spaniel.retrieval.protocols import NamedPassages
 from spaniel.retrieval.types import Ranking
+from spaniel.training.by_document import ByDocument
+from spaniel.training.mining.texts import store_of
+
+from .nearest import Nearest
 
 if TYPE_CHECKING:
     from spaniel.training.examples import Example, TrainingSet
 
-__all__ = ["DevPool", "dev_pool", "ndcg"]
+__all__ = ["DevPool", "dev_pool"]
 
 _RANDOM_SHARE = 0.25
 """Of the pool's places, beside those of the positives, that are for random passages; hard ones have the others."""
+_DEPTH = 100
+"""Passages a question is measured by; ten documents are among them, unless cut very small."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,24 +40,25 @@ class DevPool:
         name: of the set.
         examples: the held-out questions.
         ordinals: int64 (n,), ascending, each once.
+        measured: by the documents of these passages.
     """
 
     name: str
     examples: "Sequence[Example]"
     ordinals: NDArray[np.int64]
+    measured: ByDocument
 
     @property
     def questions(self) -> list[str]:
         """Their texts."""
         return [example.text for example in self.examples]
 
-    def ndcg(self, scores: NDArray[np.float32], *, cut: int = 10) -> NDArray[np.float64]:
-        """nDCG of each question, float64 (questions,), by scores (questions, n) of the pool's passages."""
-        grades = np.zeros(scores.shape, np.int64)
-        for row, example in enumerate(self.examples):
-            places = np.searchsorted(self.ordinals, np.fromiter(example.positives, np.int64))
-            grades[row, places] = list(example.positives.values())
-        return ndcg(scores, grades, cut=cut)
+    def ndcg(self, queries: NDArray[np.float32], passages: NDArray[np.float32]) -> NDArray[np.float64]:
+        """nDCG@10 of each question, float64 (q,), by dot products of vectors (q, d) and (n, d): by documents, as
+        `spaniel eval` measures it."""
+        nearest = Nearest(queries, _DEPTH)
+        nearest.add(self.ordinals, passages)
+        return self.measured.ndcg(nearest.rankings(), self.examples)
 
 
 def dev_pool(
@@ -76,17 +84,5 @@ def dev_pool(
         if len(pool) >= size:
             break
         pool.setdefault(ordinal)
-    return DevPool(training_set.name, training_set.dev, np.array(sorted(pool), np.int64))
-
-
-def ndcg(scores: NDArray[np.float32], grades: NDArray[np.int64], *, cut: int = 10) -> NDArray[np.float64]:
-    """nDCG with linear gains, as `spaniel eval` measures it, float64 (q,); 0 where nothing is relevant.
-
-    Args:
-        scores, grades: (q, n); equal scores keep the order of the columns.
-    """
-    discounts = 1 / np.log2(np.arange(2, min(cut, scores.shape[1]) + 2))
-    order = np.argsort(-scores, axis=1, kind="stable")[:, : len(discounts)]
-    gained = np.take_along_axis(grades, order, axis=1) @ discounts
-    ideal = -np.sort(-grades, axis=1)[:, : len(discounts)] @ discounts
-    return np.divide(gained, ideal, out=np.zeros(len(scores)), where=ideal > 0)
+    measured = ByDocument(cast(NamedPassages, store_of(training_set)))
+    return DevPool(training_set.name, training_set.dev, np.array(sorted(pool), np.int64), measured)

@@ -5,7 +5,7 @@ from (seed, epoch, question), so that they depend neither on the order of batche
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +36,7 @@ class Questions:
     def __len__(self) -> int:
         return len(self.examples)
 
-    def keys(self, place: int, ordinals: Sequence[int] | NDArray[np.int64]) -> list[int]:
+    def keys(self, place: int, ordinals: Sequence[int] | NDArray[np.integer[Any]]) -> list[int]:
         """Keys of passages of the question's index."""
         return [self.set_of[place] << _SHIFT | int(ordinal) for ordinal in ordinals]
 

@@ -1,7 +1,7 @@
 """What the start finds: searches of an index, before any training, that hard negatives and dev pools are made of.
 
-The questions are encoded by the tower, all at once, where the index holds vectors of the same model; else they are
-asked by words, as STAR's first model was trained with BM25's negatives.
+The questions are encoded by the tower where the index holds vectors of the same model; else they are asked by words, as
+STAR's first model was trained with BM25's negatives.
 """
 
 import hashlib
@@ -11,20 +11,21 @@ from typing import TYPE_CHECKING
 
 from spaniel.index.dense.of_index import chosen_name
 from spaniel.retrieval.errors import InvalidInput
-from spaniel.retrieval.types import JSON, Query, Ranking
+from spaniel.retrieval.protocols import Exclude, PassageStore, Retriever, Where
+from spaniel.retrieval.types import JSON, Query, QueryLike, Ranking, as_queries
 from spaniel.training.examples import examples_sha256
 
 if TYPE_CHECKING:
     from spaniel.index.index import Index
     from spaniel.models.card import ModelCard
-    from spaniel.training.examples import Example, TrainingSet
+    from spaniel.training.examples import TrainingSet
     from spaniel.training.tower import Tower
 
 __all__ = ["Start", "data_of", "start_of"]
 
 
 class Start:
-    """Searches of one set's index.
+    """A retriever over one set's index.
 
     Args:
         query: encodes questions.
@@ -32,18 +33,27 @@ class Start:
     """
 
     def __init__(self, training_set: "TrainingSet", query: "Tower", vectors: str | None) -> None:
-        self.index, self.query = training_set.index, query
-        self.name = _vectors_of(self.index, query, vectors)
-        """Of the vectors that are searched; None where the search is by words."""
+        index, self._query = training_set.index, query
+        self.vectors = _vectors_of(index, query, vectors)
+        """The name of those that are searched; None where the search is by words."""
+        self._retriever: Retriever = index.bm25() if self.vectors is None else index.dense(self.vectors)
+        self.name, self.depth = self._retriever.name, self._retriever.depth
+        self.passages: PassageStore | None = index.passages
 
-    def find(self, examples: "Sequence[Example]", depth: int) -> list[Ranking]:
-        """The best `depth` passages for each question."""
-        if self.name is None:
-            return self.index.bm25(depth).search([example.text for example in examples])
-        retriever = self.index.dense(self.name, depth)
-        encoded = self.query.encode([example.text for example in examples])
-        asked = [Query(example.id, example.text, vector=row) for example, row in zip(examples, encoded, strict=True)]
-        return retriever.search(asked)
+    def search(
+        self,
+        queries: Sequence[QueryLike],
+        *,
+        k: int | None = None,
+        exclude: Exclude | None = None,
+        where: Where | None = None,
+    ) -> list[Ranking]:
+        """As the index's own, for questions encoded by the tower."""
+        asked = as_queries(queries)
+        if self.vectors is not None:
+            encoded = self._query.encode([query.text for query in asked])
+            asked = [Query(query.id, query.text, vector=row) for query, row in zip(asked, encoded, strict=True)]
+        return self._retriever.search(asked, k=k, exclude=exclude, where=where)
 
 
 def _vectors_of(index: "Index", query: "Tower", name: str | None) -> str | None:

@@ -34,7 +34,7 @@ from .drawing import drawn, living
 from .judging import Scorer
 from .looking import looked_at
 from .settings import MiningSettings
-from .texts import WithTexts
+from .texts import store_of
 
 __all__ = ["Mined", "OnProgress", "mine", "mine_set", "mined"]
 
@@ -73,11 +73,8 @@ def mine_set(data: TrainingSet, retriever: Retriever, **options: Any) -> tuple[T
     Args:
         options: as `mined`.
     """
-    store: PassageStore = data.index.passages
-    if data.texts:
-        store = WithTexts(store, data.texts, data.first_extra)
-    found = mined(data.train, retriever, passages=store, **options)
-    return replace(data, train=found.examples), found
+    found = mined(data.train, retriever, passages=store_of(data), **options)
+    return replace(data, train=found.examples, judged=False), found
 
 
 def mined(

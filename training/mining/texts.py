@@ -2,15 +2,19 @@
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spaniel.retrieval.protocols import PassageStore
+from spaniel.retrieval.protocols import NamedPassages, PassageStore
 from spaniel.retrieval.types import Passage
 
-__all__ = ["WithTexts"]
+if TYPE_CHECKING:
+    from spaniel.index.segments import Segments
+    from spaniel.training.examples import TrainingSet
+
+__all__ = ["WithTexts", "store_of"]
 
 
 class WithTexts:
@@ -33,6 +37,19 @@ class WithTexts:
         found = dict(zip(stored, self.store.get(stored), strict=True)) if stored else {}
         return [found[n] if n < self._first else self._extra(n) for n in wanted]
 
+    def doc_ids(self, ordinals: Sequence[int] | NDArray[np.integer[Any]]) -> list[str]:
+        """The document of each, in the order asked for; a text is one by itself, of a name that no document has."""
+        wanted = [int(n) for n in ordinals]
+        stored = [n for n in dict.fromkeys(wanted) if n < self._first]
+        named = dict(zip(stored, cast(NamedPassages, self.store).doc_ids(stored), strict=True)) if stored else {}
+        return [named.get(n, f"\0text {n - self._first}") for n in wanted]
+
     def _extra(self, ordinal: int) -> Passage:
         text = self._texts[ordinal - self._first]
         return Passage(f"text {ordinal - self._first}", "", 0, len(text), text)
+
+
+def store_of(data: "TrainingSet") -> "Segments | WithTexts":
+    """Where the texts of a set's passages are: its index, and what stands beside it."""
+    store = data.index.passages
+    return WithTexts(store, data.texts, data.first_extra) if data.texts else store

@@ -123,7 +123,7 @@ def test_it_starts_from_a_trained_query_encoder(small_set: MakeSet, tmp_path: Pa
     # What is hard is found by vectors, asked by that encoder.
     example = method.questions.examples[3]
     found = words.index.dense(k=12).search([Query("", "", vector=start.encode([example.text])[0])])[0].ids.tolist()
-    assert sorted(method.hard.table[3].tolist()) == sorted([n for n in found if n not in example.positives][:10])
+    assert method.hard.of(3).tolist() == [n for n in found if n not in example.positives][:10]
 
 
 def test_the_models_of_all_indexes_are_compared(small_set: MakeSet, tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def test_pieces_of_a_batch_give_the_loss_of_the_whole(small_set: MakeSet) -> Non
 def test_hard_negatives_are_what_the_start_finds_and_no_answers(small_set: MakeSet) -> None:
     method = opened([small_set()], chosen("star"))
     for place, example in enumerate(method.questions.examples):
-        row = method.hard.table[place]
+        row = method.hard.of(place)
         assert not set(row.tolist()) & set(example.positives)
         found = method.sets[0].index.dense(k=12).search([example.text])[0].ids
         assert row.tolist() == [n for n in found.tolist() if n not in example.positives][:10]
@@ -88,8 +88,10 @@ def test_given_negatives_are_taken_as_they_are(small_set: MakeSet) -> None:
     words = small_set()
     given = [replace(words.train[0], negatives=(41, 40)), *words.train[1:]]
     method = opened([replace(words, train=given)], chosen("star"))
-    assert [key for key in method.hard.table[0].tolist() if key >= 0] == [41, 40]
-    assert (method.hard.table[1] >= 0).sum() == 10
+    assert method.hard.of(0).tolist() == [41, 40]
+    assert len(method.hard.of(1)) == 10
+    judged = opened([replace(words, train=given, judged=True)], chosen("star"))
+    assert judged.hard.of(0)[:2].tolist() == [41, 40] and len(judged.hard.of(0)) == 12
 
 
 def test_without_vectors_of_the_start_words_are_searched(small_set: MakeSet, small_start: Path, tmp_path: Path) -> None:
@@ -98,30 +100,56 @@ def test_without_vectors_of_the_start_words_are_searched(small_set: MakeSet, sma
     other = small_bert(tmp_path / "other", seed=5)
     method = open_method([small_set()], chosen("star"), model=str(other), offline=True)
     words = method.sets[0].index.bm25(12).search([method.questions.examples[4].text])[0].ids.tolist()
-    table = method.hard.table[4]
-    assert table[table >= 0].tolist() == [n for n in words if n not in method.questions.examples[4].positives][:10]
+    assert method.hard.of(4).tolist() == [n for n in words if n not in method.questions.examples[4].positives][:10]
+
+
+def tables(method: PairTraining) -> list[list[int]]:
+    return [method.hard.of(place).tolist() for place in range(method.n_examples())]
 
 
 def test_mined_anew_by_the_model_as_it_is_and_restored(small_set: MakeSet) -> None:
     method = opened([small_set()], chosen("in-batch", negatives=1, remine_every=2))
-    start = method.hard.table.copy()
+    start = tables(method)
     method.begin_epoch(1)
-    assert np.array_equal(method.hard.table, start)
-    trained_with = trained(method, 2)
+    assert tables(method) == start
+    trained(method, 2)
     method.begin_epoch(2)
-    assert not np.array_equal(method.hard.table, start)
+    assert tables(method) != start
     example = method.questions.examples[3]
     rows = method.passage.encode(method.sets[0].passages(list(range(60))))
     order = np.argsort(-(method.query.encode([example.text]) @ rows.T)[0], kind="stable").tolist()
-    assert method.hard.table[3].tolist() == [n for n in order if n not in example.positives][:10]
+    assert method.hard.of(3).tolist() == [n for n in order if n not in example.positives][:10]
     resumed = opened([small_set()], chosen("in-batch", negatives=1, remine_every=2))
     resumed.restore(2, method.state())
-    assert np.array_equal(resumed.hard.table, method.hard.table)
-    assert len(trained_with) == 2
+    assert tables(resumed) == tables(method)
 
 
-def test_the_start_s_negatives_need_no_state(small_set: MakeSet) -> None:
-    assert opened([small_set()], chosen("star")).state() == {}
+def test_given_negatives_stay_when_others_are_mined_anew(small_set: MakeSet) -> None:
+    words = small_set()
+    given = [replace(words.train[0], negatives=(41, 40)), *words.train[1:]]
+    method = opened([replace(words, train=given)], chosen("star", remine_every=1))
+    trained(method, 2, rate=1e-2)
+    start = tables(method)
+    method.begin_epoch(3)
+    assert tables(method)[0] == [41, 40]
+    assert tables(method)[1:] != start[1:]
+
+
+@pytest.mark.parametrize("given", [{"negatives": 0}, {"remine_every": 0}])
+def test_nothing_is_encoded_for_negatives_that_nobody_draws(small_set: MakeSet, given: dict[str, int]) -> None:
+    method = opened([small_set()], chosen("in-batch", **{"negatives": 1, "remine_every": 1, **given}))
+    before = tables(method)
+    method.passage.encode = None  # type: ignore[method-assign,assignment]
+    method.begin_epoch(1)
+    assert tables(method) == before
+
+
+def test_a_checkpoint_has_the_table_of_the_start_too(small_set: MakeSet) -> None:
+    method, other = (opened([small_set()], chosen("star")) for _ in range(2))
+    other.hard.fill([np.array([5], np.int32)] * 24)
+    method.restore(0, other.state())
+    assert tables(method) == [[5]] * 24
+    assert opened([small_set()], chosen("in-batch", negatives=0)).state() == {}
 
 
 def test_two_sets_train_one_model_and_are_judged_apart(small_set: MakeSet) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from contracts.mining_fakes import Scores, Texts, plain_negatives
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,8 +21,6 @@ from spaniel.training.examples import Example
 from spaniel.training.mining.mine import mine, mine_set, mined
 from spaniel.training.mining.settings import MiningSettings
 from spaniel.training.mining.writing import lines_of_ids, lines_of_texts
-
-from .fakes import Scores, Texts, plain_negatives
 
 N = 30
 TEXTS = Texts([f"passage number {n}" for n in range(N)])
