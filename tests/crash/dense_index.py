@@ -11,7 +11,7 @@ from spaniel.index.dense.add_dense import add_dense, drop_dense
 from spaniel.index.dense.settings import StoreSettings
 from spaniel.index.query_model import set_query_model
 
-__all__ = ["DENSE", "WRITES", "content", "two_indexes"]
+__all__ = ["DENSE", "WRITES", "ask_by_another", "content", "two_indexes"]
 
 STORES = {
     "codes": StoreSettings("binary", codes="rotation"),
@@ -44,9 +44,9 @@ def drop(path: Path) -> None:
     drop_dense(path, "floats")
 
 
-def ask_by_another(path: Path) -> None:
+def ask_by_another(path: Path, name: str = "floats") -> None:
     """Nothing but the manifest."""
-    set_query_model(path, ToyTowers(7, 8), name="floats")
+    set_query_model(path, ToyTowers(7, 8), name=name)
 
 
 WRITES = {

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from crash.cut_index import CUT
-from crash.dense_index import encode
+from crash.dense_index import ask_by_another, encode
 from crash.figures import record
 from crash.folders import memory_folder
 from crash.power_loss import Call, RecordingFS
@@ -22,6 +22,11 @@ def shrink(path: Path) -> None:
     delete(path, ["d1", "d6", "d95"])
 
 
+def query_model(path: Path) -> None:
+    """Another tower for the queries."""
+    ask_by_another(path, "codes")
+
+
 Step = Callable[[Path], object]
 
 
@@ -30,7 +35,7 @@ def history_of(index: RealIndex) -> list[Step]:
 
 
 DENSE = RealIndex({"codes": StoreSettings("binary", codes="rotation")})
-DENSE_HISTORY: list[Step] = [DENSE.make, DENSE.grow, encode, shrink, tidy]
+DENSE_HISTORY: list[Step] = [DENSE.make, DENSE.grow, encode, shrink, tidy, query_model]
 HISTORIES: dict[str, tuple[RealIndex, list[Step]]] = {
     "real_index": (PLAIN, history_of(PLAIN)),
     "cut_index": (CUT, history_of(CUT)),
