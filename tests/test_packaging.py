@@ -26,6 +26,7 @@ OF_AN_EXTRA = {
         f"spaniel.rerank.serve.{name}" for name in ("answers", "app", "body", "heads", "protocol", "run", "watching")
     ],
     "train": [
+        "spaniel.training.blend",
         "spaniel.training.checkpoint",
         "spaniel.training.computing",
         "spaniel.training.definition",

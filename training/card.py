@@ -36,7 +36,8 @@ _LIBRARIES = ("retrieval", "models", "index", "rerank", "eval", "training")
 
 def curve_rows(outcome: "Outcome") -> list[dict[str, JSON]]:
     """The curve of a run, in the order in which it went: {"kind": "step", "step", "loss", "learning_rate"} after each
-    step, from 1, and {"kind": "evaluation", "step", "dev": what `dev_figures` says} after so many steps, from 0."""
+    step, from 1, and {"kind": "evaluation", "step", "dev": what `dev_figures` says} after so many steps, from 0.
+    A blend is the last row, of the kind "blend", with the best step."""
     found = {one.step: one for one in outcome.curve}
     rows: list[dict[str, JSON]] = []
     for step in range(len(outcome.losses) + 1):
@@ -46,6 +47,8 @@ def curve_rows(outcome: "Outcome") -> list[dict[str, JSON]]:
         dev = dev_figures(found[step].scores) if step in found else {}
         if dev:
             rows.append({"kind": "evaluation", "step": step, "dev": dev})
+    if outcome.blended:
+        rows.append({"kind": "blend", "step": outcome.best_step, "dev": dev_figures(outcome.blended)})
     return rows
 
 
@@ -120,7 +123,7 @@ def run_card(
         "sets": [set_facts(one) for one in sets],
         "outcome": {
             "ended": outcome.ended, "best_step": outcome.best_step, "steps": outcome.step, "of_steps": outcome.n_steps,
-            "questions": outcome.n_examples, "seconds": round(outcome.seconds, 3),
+            "blend": settings.blend, "questions": outcome.n_examples, "seconds": round(outcome.seconds, 3),
             "resumed_at": list(outcome.resumed_at), "dev": gains(outcome.start, outcome.best),
         },
         "definition": dict(outcome.definition),

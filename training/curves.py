@@ -48,13 +48,14 @@ def rate_plot(steps: Sequence[Mapping[str, Any]]) -> Markup:
     )
 
 
-def dev_plots(evaluations: Sequence[Mapping[str, Any]], best: int) -> Child:
-    """A figure for each set: the mean after so many steps, its interval, the start dashed, the best step filled."""
+def dev_plots(evaluations: Sequence[Mapping[str, Any]], best: int, blended: Mapping[str, Mapping[str, Any]]) -> Child:
+    """A figure for each set: the mean after so many steps, its interval, the start dashed, what was kept filled: the
+    best step, or what it became when it was blended with the start (set -> figures)."""
     names = list(dict.fromkeys(name for row in evaluations for name in row["dev"]))
     figures = []
     for place, name in enumerate(names):
         found = [(int(row["step"]), row["dev"][name]) for row in evaluations if name in row["dev"]]
-        figures.append(_dev_panel(place, name, found, best))
+        figures.append(_dev_panel(place, name, found, best, blended.get(name)))
     return tag("div", figures, class_="panels wide") if figures else None
 
 
@@ -77,29 +78,38 @@ def _line(points: Sequence[Point], x: Scale, y: Scale, class_: str = "curve") ->
     return [tag("line", x1=a[0], x2=b[0], y1=a[1], y2=b[1], class_=class_) for a, b in pairwise(places)]
 
 
-def _dev_panel(place: int, name: str, found: Sequence[tuple[int, Mapping[str, Any]]], best: int) -> Markup:
+def _dev_panel(
+    place: int,
+    name: str,
+    found: Sequence[tuple[int, Mapping[str, Any]]],
+    best: int,
+    blended: Mapping[str, Any] | None,
+) -> Markup:
+    dots = [(step, one, blended is None and step == best) for step, one in found]
+    dots += [] if blended is None else [(best, blended, True)]
     x = Scale.linear([0.0, *(float(step) for step, _ in found)])
     y = Scale.linear(
-        [v for _, one in found for v in (one["mean"], one["low"], one["high"]) if v is not None], n_ticks=5
+        [v for _, one, _ in dots for v in (one["mean"], one["low"], one["high"]) if v is not None], n_ticks=5
     )
     measure, start = found[0][1]["measure"], down(y, found[0][1]["mean"], _HEIGHT)
     said = "; ".join(f"step {step} {fraction(one['mean'])}" for step, one in found)
+    said += f"; blended with the start {fraction(blended['mean'])}" if blended else ""
     plot = drawing(
         f"dev-{place}", f"{measure} on held-out questions of {name}: {said}", _HEIGHT + _AXIS,
         axes(x, y, _HEIGHT, above=f"↑ {measure}", below="step →"),
         tag("line", x1="0", x2="100%", y1=start, y2=start, class_="baseline"),
         _line([Point(step, one["mean"]) for step, one in found], x, y) if len(found) > 1 else None,
-        (_evaluation(step, one, x, y, step == best) for step, one in found), class_="framed",
+        (_evaluation(step, one, x, y, kept) for step, one, kept in dots), class_="framed",
     )  # fmt: skip
     caption = "Dashed: the start. Filled: the weights that were kept. Whiskers: the intervals of the means."
     return tag("figure", tag("h3", clipped(name, 60)), tag("div", plot, class_="with-axis"), tag("figcaption", caption))
 
 
-def _evaluation(step: int, one: Mapping[str, Any], x: Scale, y: Scale, best: bool) -> Markup:
+def _evaluation(step: int, one: Mapping[str, Any], x: Scale, y: Scale, kept: bool) -> Markup:
     at, level = across(x.at(step)), down(y, one["mean"], _HEIGHT)
     low, high = (level if one[end] is None else down(y, one[end], _HEIGHT) for end in ("low", "high"))
     said = f"step {step:,}: {fraction(one['mean'])} {interval(one['low'], one['high'])}".rstrip()
     return tag(
         "g", tag("title", said), tag("line", x1=at, x2=at, y1=low, y2=high, class_="whisker thin"),
-        tag("circle", cx=at, cy=level, r=5, class_="dot" if best else "dot hollow"),
+        tag("circle", cx=at, cy=level, r=5, class_="dot" if kept else "dot hollow"),
     )  # fmt: skip

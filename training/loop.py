@@ -5,7 +5,8 @@ step, and everything else that a step depends on stands in the checkpoint, so a 
 resumed gives the weights of one that was not, bit for bit on a CPU (with equal numbers of threads and equal versions).
 
 The model stays in evaluation mode, without dropout: what is trained is what will be served. The start is evaluated
-like every other state, so a training that helps nothing gives back the start.
+like every other state, so a training that helps nothing gives back the start. What is given back otherwise may be a
+blend of the start and the best state (`training/blend.py`), which is evaluated too.
 """
 
 import math
@@ -20,12 +21,13 @@ from numpy.typing import NDArray
 
 from spaniel.retrieval.errors import InvalidInput
 
+from .blend import Blend
 from .checkpoint import CheckpointFolder
 from .computing import autocast, check_device, deterministic, load_random_states, random_states
 from .definition import definition_of
 from .events import Event, EventKind, OnEvent, Pace
 from .interrupts import Interrupts
-from .method import Method
+from .method import DevScores, Method, dev_mean
 from .order import batches_of, n_batches
 from .progress import Evaluation, Outcome, Progress
 from .schedule import make_optimiser, rate_factor, set_rate
@@ -100,6 +102,7 @@ class _Training:
         self.optimiser = make_optimiser(
             self.module, learning_rate=settings.learning_rate, weight_decay=settings.weight_decay
         )
+        self.blend = Blend(self.module, settings.blend)  # of the start: checkpoints are taken up later
         self.definition = definition_of(method, settings)
         self.snapshots = Snapshots(folder, self.module, self.optimiser, self.definition)
         self.threads = settings.threads or torch.get_num_threads()
@@ -142,8 +145,9 @@ class _Training:
                 self._save()
             raise
         self.snapshots.load_best()
+        step, blended = self._blended()
         self._tell("done")
-        return self._outcome()
+        return self._outcome(step, blended)
 
     @property
     def epoch(self) -> int:
@@ -200,16 +204,44 @@ class _Training:
 
     def _evaluate(self) -> None:
         """On dev. The generators of random numbers are as before, so that more evaluations train the same model."""
+        scores = self._measured()
+        self.progress.curve.append(Evaluation(self.progress.step, scores))
+        self._tell("evaluation", dev={name: each.mean for name, each in scores.items()})
+
+    def _measured(self) -> dict[str, DevScores]:
+        """Of the weights as they are."""
         began = time.monotonic()
         states = random_states(self.device)
         with self.interrupts.at_once(), torch.no_grad():
             scores = dict(self.method.evaluate())
         load_random_states(self.device, states)
-        self.progress.curve.append(Evaluation(self.progress.step, scores))
         took = time.monotonic() - began
         self.progress.seconds += took
         self.pace.evaluated(took)
-        self._tell("evaluation", dev={name: each.mean for name, each in scores.items()})
+        return scores
+
+    def _blended(self) -> tuple[int, dict[str, DevScores] | None]:
+        """Blend the best weights, which the model has, with the start's, if that is wanted.
+
+        On dev a blend has to be better than the start, as a step has; else the model is the start.
+
+        Returns:
+            The step whose weights are in the model, and dev scores of their blend; None where there is none.
+        """
+        best, share = self.progress.best, self.blend.share
+        step = best.step if best else self.progress.step
+        if share == 1 or step == 0:
+            return step, None
+        self.blend.mix()
+        scores = self._measured()
+        told = ", ".join(f"{name} {each.mean:.4f}" for name, each in scores.items() if len(each.values))
+        self._tell("note", note=f"{share:g} of the way from the start to step {step}{told and f': dev {told}'}")
+        before, after = self.progress.curve[0].mean, dev_mean(scores)
+        if before is None or after is None or after > before:
+            return step, scores
+        self.blend.mix(0)
+        self._tell("note", note="that is no better than the start, which is kept")
+        return 0, None
 
     def _save(self) -> None:
         if self.snapshots.has(self.progress):
@@ -245,14 +277,14 @@ class _Training:
         )  # fmt: skip
         self._listener(event)
 
-    def _outcome(self) -> Outcome:
-        progress, best = self.progress, self.progress.best
+    def _outcome(self, best_step: int, blended: Mapping[str, DevScores] | None) -> Outcome:
+        progress = self.progress
         return Outcome(
             ended="finished" if progress.step >= self.n_steps else "patience",
             step=progress.step,
             n_steps=self.n_steps,
             n_examples=self.n_examples,
-            best_step=best.step if best else progress.step,
+            best_step=best_step,
             curve=tuple(progress.curve),
             losses=np.array(progress.losses, np.float64),
             learning_rates=np.array([self._rate(step) for step in range(progress.step)], np.float64),
@@ -260,4 +292,5 @@ class _Training:
             threads=self.threads,
             resumed_at=tuple(self.resumed_at),
             definition=self.definition,
+            blended=blended,
         )

@@ -85,7 +85,7 @@ def plan_of(job: "Job") -> Plan:
         notes=tuple(f"{each.name}: {note}" for each in job.sets for note in each.notes),
         parameters=sum(each.numel() for each in method.module().parameters() if each.requires_grad),
         steps=settings.epochs * per_epoch,
-        evaluations=settings.epochs * settings.evaluations + 1,
+        evaluations=settings.epochs * settings.evaluations + 1 + (settings.blend < 1),
         step_s=_step_seconds(job),
         evaluation_s=_seconds_of_evaluation(job),
         begin_s=begin_s,

@@ -106,6 +106,8 @@ class Outcome:
             step where no question is held out.
         curve: the evaluations; the first is that of the start.
         losses, learning_rates: float64 (step,).
+        blended: dev scores of the weights that the model has, where they are a blend (`TrainSettings.blend`) of the
+            start and those of `best_step`.
         seconds: of work, those before a resume included.
         threads: of torch.
         resumed_at: steps at which the run was taken up again.
@@ -124,6 +126,7 @@ class Outcome:
     threads: int
     resumed_at: Sequence[int]
     definition: Mapping[str, JSON]
+    blended: Mapping[str, DevScores] | None = None
 
     @property
     def start(self) -> Mapping[str, DevScores]:
@@ -133,4 +136,6 @@ class Outcome:
     @property
     def best(self) -> Mapping[str, DevScores]:
         """Set -> dev scores of the weights that were kept."""
+        if self.blended is not None:
+            return self.blended
         return next(one.scores for one in self.curve if one.step == self.best_step)

@@ -33,10 +33,11 @@ def training_report(card: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) 
     outcome = card["outcome"]
     steps = [row for row in rows if row["kind"] == "step"]
     evaluations = [row for row in rows if row["kind"] == "evaluation"]
+    blended: Mapping[str, Any] = next((row["dev"] for row in rows if row["kind"] == "blend"), {})
     best = int(outcome["best_step"])
     sections: list[Section] = [
         ("gains", "Before and after, on held-out questions", _gains(outcome["dev"])),
-        ("dev", "Held-out questions as training went on", dev_plots(evaluations, best)),
+        ("dev", "Held-out questions as training went on", dev_plots(evaluations, best, blended)),
         ("loss", "Loss and learning rate", joined(loss_plot(steps), rate_plot(steps)) if steps else None),
         ("data", "What it was trained on", _data(card["sets"])),
         ("settings", "Settings", _settings(card["settings"])),
@@ -169,6 +170,7 @@ def _origin(card: Mapping[str, Any]) -> Child:
         ("Steps", f"{count(outcome['steps'])} of {count(outcome['of_steps'])}"),
         ("Ended", stopped),
         ("Best step", count(outcome["best_step"])),
+        ("Written", f"{outcome['blend']:g} of the way from the start to it" if outcome.get("blend", 1) < 1 else ""),
         ("Time", f"{seconds(outcome['seconds'])} ({amount(outcome['seconds'] / 60)} min)"),
         ("Taken up again at step", ", ".join(map(str, outcome["resumed_at"]))),
         ("Machine", ", ".join(str(part) for part in hardware if part)),

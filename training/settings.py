@@ -44,6 +44,7 @@ class TrainSettings:
         weight_decay: of AdamW; not on biases and norms.
         warmup: share of all steps in which the rate rises linearly from 0.
         clip: largest norm of the gradient over all parameters; 0 for none.
+        blend: how far the written weights lie on the line from the start (0) to the best ones (1).
         seed: of everything random.
         evaluations: on dev, per epoch, at equal distances, the last at its end; one more before the first step.
         patience: evaluations in a row without a new best after which training stops; 0 for never.
@@ -85,6 +86,7 @@ class TrainSettings:
     weight_decay: float = 0.01
     warmup: float = 0.1
     clip: float = 1.0
+    blend: float = 1.0
     seed: int = 0
     evaluations: int = 1
     patience: int = 3
@@ -165,12 +167,12 @@ _WHOLE: Mapping[str, tuple[int, int]] = {
 }  # fmt: skip
 _REAL: Mapping[str, tuple[float, float]] = {
     "learning_rate": (0.0, 10.0), "weight_decay": (0.0, 10.0), "warmup": (0.0, 1.0), "clip": (0.0, 1e6),
-    "scale": (1e-6, 1e6), "relative_margin": (0.0, 10.0), "margin": (0.0, 1e6), "anneal": (0.0, 1e6),
-    "binary_weight": (0.0, 1e6),
+    "blend": (0.0, 1.0), "scale": (1e-6, 1e6), "relative_margin": (0.0, 10.0), "margin": (0.0, 1e6),
+    "anneal": (0.0, 1e6), "binary_weight": (0.0, 1e6),
 }  # fmt: skip
 
 DEFAULTS: Mapping[MethodName, Mapping[str, Any]] = {
-    "adore": {"epochs": 3, "batch": 32, "learning_rate": 5e-5, "max_query_length": 0},
+    "adore": {"epochs": 3, "batch": 32, "learning_rate": 5e-5, "blend": 0.5, "max_query_length": 0},
     "star": {"epochs": 1, "batch": 32, "learning_rate": 3e-5, "rank_to": 30},
     "in-batch": {"epochs": 1, "batch": 32, "learning_rate": 2e-5, "negatives": 0, "rank_to": 30},
     "bpr": {

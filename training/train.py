@@ -113,6 +113,7 @@ def _trained(job: Job, outcome: "Outcome") -> Trained:
         best_step=outcome.best_step,
         n_steps=outcome.n_steps,
         seconds=outcome.seconds,
+        blend=job.settings.blend,
     )
 
 

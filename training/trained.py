@@ -34,8 +34,9 @@ class Trained:
         path: the model's folder.
         method: how it was trained.
         dev: set -> its held-out questions before and after; empty where none were held out.
-        steps, best_step: optimiser steps made, and the one whose weights were written.
+        steps, best_step: optimiser steps made, and the one whose weights were written, or blended with the start's.
         n_steps: steps that all epochs have.
+        blend: how far what was written lies on the line from the start to that step; 1: all the way.
         seconds: of training and dev evaluations, over all resumes.
     """
 
@@ -46,6 +47,7 @@ class Trained:
     best_step: int
     n_steps: int
     seconds: float
+    blend: float = 1.0
 
     @property
     def gained(self) -> bool:
@@ -66,5 +68,6 @@ class Trained:
             "steps": self.steps,
             "best_step": self.best_step,
             "n_steps": self.n_steps,
+            "blend": self.blend,
             "seconds": round(self.seconds, 3),
         }

@@ -12,7 +12,7 @@ __all__ = ["dev_of", "pairs_of", "settings_of", "train_options"]
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 SETTINGS = (
-    "epochs", "batch", "learning_rate", "seed", "depth", "max_query_length", "evaluations", "patience",
+    "epochs", "batch", "learning_rate", "blend", "seed", "depth", "max_query_length", "evaluations", "patience",
     "checkpoint_every", "device", "bf16", "threads",
 )  # fmt: skip
 """Parameters that are settings of training under their own names; `--set` is for the rest."""
@@ -55,6 +55,13 @@ _WHAT = [
         callback=values.finite,
         metavar="RATE",
         help="At its height [the method's].",
+    ),
+    click.option(
+        "--blend",
+        type=click.FloatRange(0, 1),
+        callback=values.finite,
+        metavar="SHARE",
+        help="What is written: so far from the start (0) to the best weights (1) [the method's].",
     ),
     click.option("--depth", type=click.IntRange(min=1), metavar="N", help="Of adore: passages of a live search [200]."),
     click.option(

@@ -63,6 +63,7 @@ def tell_sets(console: Console, sets: "list[TrainingSet]") -> None:
 def trained_text(trained: "Trained") -> str:
     """The result for people."""
     lines = [f"{trained.path}: {trained.method}, step {trained.best_step:,} of {trained.steps:,}"]
+    lines[0] += f", {trained.blend:g} of the way from the start" if trained.blend < 1 and trained.best_step else ""
     lines[0] += f", {duration(trained.seconds)}"
     for name, gain in trained.dev.items():
         interval = "" if gain.low != gain.low else f" [{gain.low:+.4f}, {gain.high:+.4f}]"

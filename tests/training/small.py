@@ -85,7 +85,10 @@ class Small(Method):
 
 def small_settings(**given: Any) -> TrainSettings:
     """Two epochs of six steps."""
-    wanted = {"epochs": 2, "batch": 4, "learning_rate": 0.05, "patience": 0, "checkpoint_every": 0, "threads": 1}
+    wanted = {
+        "epochs": 2, "batch": 4, "learning_rate": 0.05, "blend": 1.0,
+        "patience": 0, "checkpoint_every": 0, "threads": 1,
+    }  # fmt: skip
     return settings_for("adore", **{**wanted, **given})
 
 
