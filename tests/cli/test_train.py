@@ -122,7 +122,7 @@ def test_a_dry_run_counts_and_estimates(spaniel: Run, kb: Path, folder: Path, tm
     ]
     done = spaniel(*words, "--dry-run", "--json")
     assert done.code == 0, done.err
-    assert done.data["steps"] == 6 and done.data["evaluations"] == 3
+    assert done.data["steps"] == 6 and done.data["evaluations"] == 4
     assert (done.data["sets"]["words"]["train"], done.data["sets"]["words"]["dev"]) == (48, 16)
     assert done.data["seconds"]["total"] >= 0 and done.data["parameters"] > 1000
     assert "48 questions to learn from, 16 held out" in spaniel(*words, "--dry-run").out
@@ -135,12 +135,17 @@ def test_training_and_searching(spaniel: Run, folder: Path, start: Path, tmp_pat
     before = files_of(kb)
     trains = "binary" if store == "binary" else "dense"
     words = ["train", trains, "--index", kb, "--train", folder, "--out", out, "--learning-rate", 1e-3, "--epochs", 3]
+    words += ["--blend", 0.9]
     done = spaniel(*words, "--batch", 16, "--json")
     assert done.code == (0 if done.data["gained"] else 1), done.err
     assert done.data["gained"], done.data
     one = done.data["dev"]["words"]
     assert one["after"] > one["before"] and one["n"] == 16 and one["low"] <= one["difference"] <= one["high"]
     assert Path(done.data["path"]) == out and done.data["seconds"] > 0
+    card = json.loads((out / "training" / "run.json").read_text())
+    assert done.data["blend"] == card["settings"]["blend"] == card["outcome"]["blend"] == 0.9
+    assert '"kind": "blend"' in (out / "training" / "curve.jsonl").read_text()
+    assert "0.9 of the way from the start to it" in (out / "training" / "report.html").read_text()
     assert files_of(kb) == before
     assert not out.with_name("out.training").exists()
     for name in ("modules.json", "spaniel.json", "training/run.json", "training/curve.jsonl", "training/report.html"):
