@@ -6,8 +6,8 @@
     OUT/onnx/query/      likewise; absent where one tower encodes both kinds
     OUT/...              the same model for sentence-transformers
 
-A tower is opened after its own manifest was found to be the one that was written, and each of its files to be what that
-manifest says: nobody can change a part of such a folder unseen.
+A tower is opened after each of its files was found to be the one that the root's manifest says: a tower that was
+changed or mixed up is told. Who writes the root's manifest anew can have it say anything: it is no signature.
 """
 
 import hashlib
@@ -55,16 +55,21 @@ class Towers:
     files: Mapping[str, str]
 
     def check(self, tower: Path, cache: Path) -> None:
-        """That the manifest of a tower is the one that was written.
+        """That the files of a tower are those that were written: its manifest, the graph, the tokenizer, and what says
+        how texts are read; a .json beside them is none.
 
         Raises:
-            ModelError: it is another.
+            ModelError: one is another, gone, or new.
         """
-        name = (tower / NAME).relative_to(self.folder).as_posix()
-        if file_sha256(tower / NAME, cache) != self.files.get(name):
-            error = ModelError(f"{tower / NAME}: not the file that training wrote")
-            error.hint = "copy the folder again from where it is whole, or train again"
-            raise error
+        below = f"{tower.relative_to(self.folder).as_posix()}/"
+        wanted = {name for name in self.files if name.startswith(below)} | {f"{below}{NAME}"}
+        found = {path.relative_to(self.folder).as_posix() for path in tower.rglob("*.json")}
+        for name in sorted(wanted | found):
+            place = self.folder / name
+            if not place.is_file():
+                raise _not_whole(f"{place}: is not there")
+            if file_sha256(place, cache) != self.files.get(name):
+                raise _not_whole(f"{place}: not the file that training wrote")
 
 
 def read_towers(folder: Path) -> Towers | None:
@@ -86,9 +91,7 @@ def read_towers(folder: Path) -> Towers | None:
     try:
         return _towers(folder, found)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        damaged = ModelError(f"{path}: not a manifest of a trained model ({error!r})")
-        damaged.hint = "copy the folder again from where it is whole, or train again"
-        raise damaged from error
+        raise _not_whole(f"{path}: not a manifest of a trained model ({error!r})") from error
 
 
 def towers_json(folder: Path, *, codes: Codes | None, trained_from: Mapping[str, JSON]) -> str:
@@ -127,9 +130,15 @@ def plain_tower(towers: Towers, tower: Path) -> Iterator[Path]:
                 error.hint = "its fp32 graph can be used; int8 and training need the folder as training wrote it"
                 raise error
             if _entry(towers.folder / held[sha256])["sha256"] != sha256:
-                raise ModelError(f"{towers.folder / held[sha256]}: not the file that training wrote")
+                raise _not_whole(f"{towers.folder / held[sha256]}: not the file that training wrote")
             _linked(plain / file, towers.folder / held[sha256])
         yield plain
+
+
+def _not_whole(what: str) -> ModelError:
+    error = ModelError(what)
+    error.hint = "copy the folder again from where it is whole, or train again"
+    return error
 
 
 def _entry(path: Path) -> dict[str, JSON]:

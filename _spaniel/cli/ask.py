@@ -11,7 +11,7 @@ import click
 from . import values
 from .console import Console, with_console
 from .dense_options import query_model_option
-from .scoring import refuse_without_vectors
+from .scoring import check_query_model
 from .show_answer import answer_lines, tell_abstention, tell_events
 
 if TYPE_CHECKING:
@@ -68,8 +68,8 @@ def ask(console: Console, index: str, question: str | None, **options: Any) -> i
     from spaniel.rag.engine.engine import Engine
 
     spec = _spec(options)
-    if options["query_model"] is not None and spec.pipeline is not None:
-        refuse_without_vectors(spec.pipeline.stages)
+    if options["query_model"] is not None:  # else the files of its arms are read when they are opened
+        check_query_model(options, *spec.pipelines)
     if arms := spec.unanswerable:
         console.warn(f"[route] {', '.join(arms)}: the embedded generator has no answer where nothing is searched")
     cache = None if options["cache"] is None else AnswerCache(options["cache"])

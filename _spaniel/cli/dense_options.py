@@ -27,7 +27,6 @@ __all__ = [
     "RESCORE",
     "STORES",
     "STORE_NAMES",
-    "as_trained_for",
     "encoder_option",
     "given_among",
     "model_options",
@@ -141,13 +140,6 @@ def store_of(options: dict[str, Any]) -> "StoreSettings":
     if kind in ("hnsw", "ivf", "pq", "rabitq"):
         require("faiss", extra="cpu")  # better now than when all is encoded
     return StoreSettings(kind, **{name: value for name, value in taken.items() if value is not None})
-
-
-def as_trained_for(encoder: "Encoder", store: "StoreSettings") -> "StoreSettings":
-    """The store that `store_of` gave, with the codes that the model was trained for unless `--codes` was given."""
-    from spaniel.index.dense.settings import as_trained
-
-    return store if given_among(("codes",)) else as_trained(store, encoder.codes)
 
 
 def open_model(console: Console, model: str, options: dict[str, Any], **more: Any) -> "Encoder":

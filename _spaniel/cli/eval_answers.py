@@ -11,6 +11,7 @@ import click
 from .console import Console, printable, with_console
 from .eval_options import check_above, check_cache, common_options
 from .live import LiveTable
+from .scoring import check_query_model
 
 if TYPE_CHECKING:
     from spaniel.index.progress import Progress
@@ -61,6 +62,8 @@ def answers(console: Console, collection_name: str, **options: Any) -> None:
         check_free(Path(options["out"]))
         check_above(Path(options["out"]))
     specs = [find_engine(name) for name in options["configs"]]
+    if options["query_model"] is not None:
+        check_query_model(options, *(each for spec in specs for each in spec.pipelines))
     with ExitStack() as stack:
         cache = cache_folder(options["cache"])
         work = Path(stack.enter_context(tempfile.TemporaryDirectory())) if options["no_cache"] else cache

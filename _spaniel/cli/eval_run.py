@@ -14,7 +14,7 @@ from . import values
 from .console import Console, printable, with_console
 from .eval_options import check_above, check_cache, common_options
 from .live import LiveTable
-from .scoring import refuse_without_vectors
+from .scoring import check_query_model
 
 if TYPE_CHECKING:
     from spaniel.eval.collections import Collection, Published
@@ -88,8 +88,7 @@ def run(console: Console, collections: tuple[str, ...], **options: Any) -> None:
         check_above(Path(options["out"]))
     specs = [find_pipeline(name) for name in options["pipelines"]]
     _check_names([spec.name for spec in specs])
-    if options["query_model"] is not None:
-        refuse_without_vectors(*(spec.stages for spec in specs))
+    check_query_model(options, *specs)
     with ExitStack() as stack:
         cache = cache_folder(options["cache"])
         work = Path(stack.enter_context(tempfile.TemporaryDirectory())) if options["no_cache"] else cache

@@ -14,7 +14,6 @@ from .console import Console, printable, with_console
 from .dense_options import (
     MODEL_NAMES,
     STORE_NAMES,
-    as_trained_for,
     encoder_option,
     given_among,
     model_options,
@@ -146,7 +145,7 @@ def _encoder_of(console: Console, options: dict[str, Any]) -> Iterator[None]:
         return
     options["store"] = store_of(options)
     with open_model(console, model, options, threads=options["threads"]) as encoder:
-        options["dense"], options["store"] = encoder, as_trained_for(encoder, options["store"])
+        options["dense"] = encoder
         tell_language(console, encoder.card, options["language"] or "english")
         try:
             yield

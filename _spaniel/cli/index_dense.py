@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from .console import Console, with_console
-from .dense_options import as_trained_for, model_options, open_model, store_of, store_options, tell_cut, tell_language
+from .dense_options import model_options, open_model, store_of, store_options, tell_cut, tell_language
 from .index_build import show_progress
 from .sizes import counted, index_size
 
@@ -39,7 +39,6 @@ def add_dense(console: Console, index: str, model: str, **options: Any) -> None:
     threads = options.pop("threads")
     start = time.perf_counter()
     with console.progress() as line, open_model(console, model, options, threads=threads) as encoder:
-        store = as_trained_for(encoder, store)
         if analyzer is not None:
             tell_language(console, encoder.card, analyzer.name)
         opened = encode_index(

@@ -4,7 +4,7 @@ Names and meanings are those of `Index.bm25`, `Index.likelihood`, `Index.dense` 
 means nothing for the retriever is an error, never ignored.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from spaniel.index.index import Index
     from spaniel.index.sparse.likelihood import LikelihoodRetriever
     from spaniel.index.sparse.retriever import Bm25Retriever
-    from spaniel.rag.pipelines.stages import StageSpec
+    from spaniel.rag.pipelines.spec import PipelineSpec
     from spaniel.retrieval.pipeline import Pipeline
     from spaniel.retrieval.protocols import Retriever
 
@@ -27,7 +27,8 @@ __all__ = [
     "LIKELIHOODS",
     "METHODS",
     "RETRIEVERS",
-    "refuse_without_vectors",
+    "asked_by",
+    "check_query_model",
     "retriever_of",
     "scoring_options",
     "words_instead",
@@ -94,6 +95,11 @@ def scoring_options(command: Command) -> Command:
     return command
 
 
+def asked_by(options: dict[str, Any]) -> str | None:
+    """The query model for `open_index`: that of a pipeline. A retriever of its own is asked by it alone."""
+    return options["query_model"] if options["pipeline"] else None
+
+
 def retriever_of(
     console: Console, index: "Index", options: dict[str, Any], *, k: int, threads: int | None = 1
 ) -> "Retriever":
@@ -112,8 +118,7 @@ def retriever_of(
         from spaniel.rag.pipelines.named import find_pipeline
 
         spec = find_pipeline(options["pipeline"])
-        if options["query_model"] is not None:
-            refuse_without_vectors(spec.stages)
+        check_query_model(options, spec)
         return spec.make(index, depth=max(k, _PIPELINE_DEPTH))
     chosen = options["retriever"] or _default(index, options)
     if chosen == "bm25":
@@ -123,16 +128,24 @@ def retriever_of(
     return _with_vectors(console, index, chosen, options, k, threads)
 
 
-def refuse_without_vectors(*pipelines: "Sequence[StageSpec]") -> None:
-    """A usage error for a query model that nobody would ask.
+def check_query_model(options: dict[str, Any], *pipelines: "PipelineSpec | None") -> None:
+    """A usage error for a `--query-model` that nobody would ask, or that would not be asked though it was given.
 
     Args:
-        pipelines: the stages of each.
+        options: of the command.
+        pipelines: those that search; None for what the index offers.
     """
-    from spaniel.rag.pipelines.dense_stages import searches_vectors
+    from spaniel.rag.pipelines.dense_stages import query_models_named
 
-    if not any(searches_vectors(*stages) for stages in pipelines):
+    if options["query_model"] is None:
+        return
+    named = [[None] if each is None else query_models_named(*each.stages) for each in pipelines]
+    if not any(named):
         raise click.UsageError("--query-model belongs to pipelines that search vectors, and none of these does")
+    for pipeline, models in zip(pipelines, named, strict=True):
+        if pipeline is not None and (own := next(filter(None, models), None)) is not None:
+            said = f"pipeline {pipeline.name!r} names a query model itself, {own!r}"
+            raise click.UsageError(f"--query-model: {said}; leave out one of the two")
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from click.core import ParameterSource
 from . import values
 from .console import Console, with_console
 from .dense_options import tell_long_questions
-from .scoring import LIKELIHOODS, retriever_of, scoring_options, words_instead
+from .scoring import LIKELIHOODS, asked_by, retriever_of, scoring_options, words_instead
 
 if TYPE_CHECKING:
     from spaniel.index.index import Index
@@ -46,8 +46,7 @@ def search(console: Console, index: str, query: str | None, file: str | None, **
 
     if file is not None and options["explain"]:
         raise click.UsageError("--explain belongs to one QUERY, not to a batch")
-    asked_by = options["query_model"] if options["pipeline"] else None  # a retriever of its own is asked by it alone
-    with open_index(index, query_model=asked_by) as opened, words_instead(options):
+    with open_index(index, query_model=asked_by(options)) as opened, words_instead(options):
         if file is None:
             assert query is not None
             return _one(console, opened, query, options)

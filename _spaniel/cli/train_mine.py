@@ -10,7 +10,7 @@ import click
 
 from . import values
 from .console import Console, printable, with_console
-from .scoring import retriever_of, scoring_options, words_instead
+from .scoring import asked_by, retriever_of, scoring_options, words_instead
 from .train_options import dev_of
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def mine(console: Console, index: str, collection: str, **options: Any) -> int:
     settings = _settings(options)
     start = time.perf_counter()
     with ExitStack() as stack:
-        opened = stack.enter_context(open_index(index))
+        opened = stack.enter_context(open_index(index, query_model=asked_by(options)))
         stack.enter_context(words_instead(options))
         data = training_set(
             opened, collection, split=options["split"], dev=dev_of(options["dev"]), seed=options["seed"]
@@ -187,7 +187,7 @@ def _mined(
     judge = _judge(options, data, lambda stage: line.update(stage, 0, 0))
     if judge is not None:
         stack.callback(judge.close)
-    definition = _definition(retriever, options)
+    definition = _definition(index, retriever, options)
     kept = definition is not None and not options["no_cache"] and (judge is None or bool(judge.identity))
     return mine_set(
         data,
@@ -209,17 +209,24 @@ def _judge(options: dict[str, Any], data: "TrainingSet", say: Any) -> "Judge | N
     return open_judge(options["judge"], "score", settings, qrels=data.qrels(data.train))
 
 
-def _definition(retriever: "Retriever", options: dict[str, Any]) -> "dict[str, JSON] | None":
+def _definition(index: "Index", retriever: "Retriever", options: dict[str, Any]) -> "dict[str, JSON] | None":
     """What decides what the retriever finds in a generation of an index; None when a model does not say what it is."""
+    from spaniel.rag.pipelines.models import query_models_in
+
     if options["pipeline"]:
         from spaniel.rag.pipelines.named import find_pipeline
         from spaniel.rag.pipelines.systems import definition_of
         from spaniel.retrieval.pipeline import Pipeline
 
         assert isinstance(retriever, Pipeline)
-        of_pipeline = definition_of(find_pipeline(options["pipeline"]), retriever)
-        return None if of_pipeline is None else {"pipeline": of_pipeline, "depth": max(options["ranks"][1], 1000)}
-    return None if options.get("query_model") else {name: options[name] for name in _DECIDES}
+        if (of_pipeline := definition_of(find_pipeline(options["pipeline"]), retriever)) is None:
+            return None
+        found: dict[str, JSON] = {"pipeline": of_pipeline, "depth": max(options["ranks"][1], 1000)}
+        asked: list[JSON] = [card.to_json() for card in index.query_models.values()] if options["query_model"] else []
+    else:
+        found = {name: options[name] for name in _DECIDES}
+        asked = query_models_in(retriever)
+    return found | ({"query_models": asked} if asked else {})
 
 
 def _write(ready: "TrainingSet", settings: "MiningSettings", options: dict[str, Any]) -> int:

@@ -8,8 +8,11 @@ A *query model* is such another one. It is named for one retriever (`Index.dense
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+import shlex
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from threading import Lock
 from typing import Literal, TypeAlias
 
@@ -20,7 +23,7 @@ from spaniel.retrieval.errors import InvalidInput, ModelError
 from .segment_parts import part_name
 from .settings import DenseSettings
 
-__all__ = ["Device", "OpenEncoders", "QueryModel", "identity_of_queries", "open_over"]
+__all__ = ["Device", "OpenEncoders", "QueryModel", "identity_of_queries", "open_over", "opening"]
 
 Device: TypeAlias = Literal["cpu", "cuda"]
 QueryModel: TypeAlias = str | os.PathLike[str] | Encoder
@@ -46,6 +49,23 @@ class OpenEncoders:
             if (card, "", device) not in self._open:
                 self._open[card, "", device] = open_encoder(card, device=device)
             return self._open[card, "", device]
+
+    def asking_for(self, settings: DenseSettings, device: Device, path: Path, name: str) -> Encoder:
+        """What asks a dense part of an index, ready to encode.
+
+        Raises:
+            ModelError, MissingExtra: see `get`; of a query model it says of which index it is one, and what to do.
+        """
+        if settings.query is None:
+            return self.get(settings.model, device)
+        index, place = shlex.quote(str(path)), settings.query.source
+        named = f"`spaniel index query-model {index} MODEL --name {name}`"
+        with opening(
+            f"{path} ({part_name(name)}) is asked by the query model {place}",
+            f"have the index asked by what lies there now, or elsewhere: for good {named}, for one command "
+            f"--query-model MODEL; with --reset instead of MODEL {settings.model.source} asks again",
+        ):
+            return self.get(settings.query, device)
 
     def over(self, card: ModelCard, model: QueryModel, device: Device, where: str) -> Encoder:
         """A query model for the vectors of a card, ready to encode; one that was open already is checked only.
@@ -92,6 +112,17 @@ class OpenEncoders:
             for encoder in self._open.values():
                 encoder.close()
             self._open.clear()
+
+
+@contextmanager
+def opening(what: str, hint: str) -> Iterator[None]:
+    """Errors of a model that is opened in the block say whose it is, and what to do instead of what its place says."""
+    try:
+        yield
+    except ModelError as error:
+        told = ModelError(f"{what}: {error}")
+        told.hint = hint
+        raise told from error
 
 
 def open_over(card: ModelCard, place: str, *, device: Device = "cpu") -> Encoder:

@@ -117,15 +117,15 @@ def new_dense(card: ModelCard, name: str | None, store: Store, codes: Codes | No
     """(name, settings) of a dense part to be made with this model; the name is the model's where none is given.
 
     Args:
-        codes: that the model was trained for, where the store is named by its kind alone.
+        codes: that the model was trained for, where the store names none.
 
     Raises:
         InvalidInput: a name or store that cannot be.
     """
-    kept = as_trained(StoreSettings(kind=store), codes) if isinstance(store, str) else store  # type: ignore[arg-type]
+    kept = StoreSettings(kind=store) if isinstance(store, str) else store  # type: ignore[arg-type]
     if not isinstance(kept, StoreSettings):
         raise InvalidInput("store", f"is {store!r}; give the name of a kind, or StoreSettings")
-    return checked_name(_name_of(card) if name is None else name), DenseSettings(card, kept)
+    return checked_name(_name_of(card) if name is None else name), DenseSettings(card, as_trained(kept, codes))
 
 
 @contextmanager

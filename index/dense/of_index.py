@@ -61,7 +61,7 @@ def dense_retriever(
         [_segment(each, name, settings.store, nprobe, ef, device) for each in segments],
         settings.model,
         encoder=encoder,
-        open_encoder=lambda _: encoders.get(settings.asks, device),
+        open_encoder=lambda _: encoders.asking_for(settings, device, path, name),
         where=where,
         depth=k,
         candidates=candidates,

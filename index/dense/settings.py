@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, get_args
 
 from spaniel.models.card import ModelCard
@@ -43,9 +43,8 @@ class StoreSettings:
         kind: "float32", "float16", "int8": all vectors, searched exhaustively; "hnsw", "ivf", "pq", "rabitq": FAISS;
             "binary": a bit a dimension.
         codes: of `binary`: sign of the vector; centred; randomly rotated; rotated by ITQ; learned, bits and all
-            (the default; docs/binary.md has what each keeps; where a store is named by its kind alone, a model that was
-            trained for codes has its own). The last two are fitted on the vectors themselves (below
-            1,000 of them a random rotation stands in).
+            (docs/binary.md has what each keeps). The last two are fitted on the vectors themselves (below 1,000 of them
+            a random rotation stands in). Left out: those that the model was trained for, else "learned".
         factor: of `binary`: 2 more bytes a passage that correct each estimate (the default).
         rescore: the second tier on disk, against which the best candidates are scored again. "none" keeps no vectors
             beside the codes; only `binary` can do without. Flat kinds have no second tier: "none".
@@ -60,13 +59,18 @@ class StoreSettings:
     """
 
     kind: StoreKind = "binary"
-    codes: Codes = "learned"
+    codes: Codes = None  # type: ignore[assignment]  # never None once it is made
     factor: bool = True
     rescore: Rescore = "int8"
     lists: int = 0
     seed: int = 0
+    named: bool = field(default=True, init=False, repr=False, compare=False)
+    """Whether the codes were chosen, rather than left out; no part of what a manifest says."""
 
     def __post_init__(self) -> None:
+        if self.codes is None:
+            object.__setattr__(self, "named", False)
+            object.__setattr__(self, "codes", "learned")
         for name, allowed in (("kind", StoreKind), ("codes", Codes), ("rescore", Rescore)):
             if getattr(self, name) not in get_args(allowed):
                 known = ", ".join(get_args(allowed))
@@ -93,7 +97,7 @@ class StoreSettings:
 
     def to_json(self) -> dict[str, JSON]:
         """As it stands in a manifest."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "named"}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "StoreSettings":
@@ -104,16 +108,18 @@ class StoreSettings:
         """
         if not isinstance(data, Mapping):
             raise TypeError(f"a store is {data!r}, no object")
+        if None in data.values():
+            raise TypeError(f"a store is {data!r}, with an option of no value")
         kind = data.get("kind", "binary")
         return cls(**{name: value for name, value in data.items() if kind in KINDS_OF.get(name, (kind,))})
 
 
-_DEFAULTS = {field.name: field.default for field in fields(StoreSettings)}
+_DEFAULTS = StoreSettings().to_json()
 
 
 def as_trained(store: StoreSettings, codes: Codes | None) -> StoreSettings:
     """A store whose codes nobody has chosen, with those that the model was trained for (`Encoder.codes`), if any."""
-    return replace(store, codes=codes) if codes is not None and store.kind == "binary" else store
+    return replace(store, codes=codes) if codes is not None and store.kind == "binary" and not store.named else store
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,8 +85,7 @@ def definition_of(parts: Parts, known: Mapping[str, JSON], vouched: str) -> dict
         found[role] = name_of(part) if what is None else what
     found["stages"] = [*_stages(parts.pipeline, vouched)]
     arms = getattr(parts.router, "arms", {})
-    pipelines = [parts.pipeline, *(each for each in arms.values() if isinstance(each, Pipeline))]
-    found["query_models"] = query_models_in(*pipelines)
+    found["query_models"] = query_models_in(*parts.searching)
     found["arms"] = {name: [*_stages(each, vouched)] for name, each in arms.items() if isinstance(each, Pipeline)}
     return found
 

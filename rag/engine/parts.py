@@ -13,7 +13,7 @@ from spaniel.retrieval.composition import as_later_stage, name_of
 from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.pipeline import Pipeline
 from spaniel.retrieval.prompt import Turn
-from spaniel.retrieval.protocols import CutoffPolicy, Generator, Where
+from spaniel.retrieval.protocols import CutoffPolicy, Generator, Retriever, Where
 from spaniel.retrieval.surrogates import without_halves
 
 from .roles import QueryRewriter, Router
@@ -112,6 +112,12 @@ class Parts:
             as_later_stage(2, self.cutoff, self.pipeline)
         if self.pipeline.passages is None:
             raise InvalidInput("engine", f"{self.pipeline.name} has no texts to answer from")
+
+    @property
+    def searching(self) -> list[Retriever]:
+        """What may search for a question: the pipeline, and the arms of the router."""
+        arms = getattr(self.router, "arms", {})
+        return [self.pipeline, *(each for each in arms.values() if isinstance(each, Retriever))]
 
 
 class AskOptions(TypedDict, total=False):

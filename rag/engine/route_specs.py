@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from spaniel.rag.pipelines.named import find_pipeline
+from spaniel.rag.pipelines.spec import PipelineSpec
 from spaniel.rag.routing.fixed import Always
 from spaniel.rerank.llm.chat import Chat
 from spaniel.retrieval.errors import InvalidInput
@@ -138,11 +139,14 @@ class RouteSpec(PolicySpec):
     def __post_init__(self) -> None:
         self._check("route", list(self.arms))
 
+    @property
+    def pipelines(self) -> dict[str, PipelineSpec]:
+        """Those of the arms that name one."""
+        return {name: find_pipeline(said) for name, said in self.arms.items() if said not in ("", "default")}
+
     def to_json(self) -> dict[str, JSON]:
         """What decides its choices and what they lead to: also what stands in the files of its arms."""
-        meant: dict[str, JSON] = {
-            name: find_pipeline(said).to_json() for name, said in self.arms.items() if said not in ("", "default")
-        }
+        meant: dict[str, JSON] = {name: pipeline.to_json() for name, pipeline in self.pipelines.items()}
         return {"spec": repr(self), "arms": meant}
 
     def make(self, index: "Index", default: Pipeline, before: object = None) -> "Router":

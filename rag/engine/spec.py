@@ -97,6 +97,15 @@ class EngineSpec:
             object.__setattr__(self, "name", self.pipeline.name)
 
     @property
+    def pipelines(self) -> list[PipelineSpec | None]:
+        """Its own and those of the route's arms; None for what the index offers.
+
+        Raises:
+            InvalidInput: an arm names none.
+        """
+        return [self.pipeline, *([] if self.route is None else self.route.pipelines.values())]
+
+    @property
     def unanswerable(self) -> list[str]:
         """Arms of the route that can only end without an answer: no search, and no model that knows anything itself."""
         if self.route is None or not isinstance(self.generator, ExtractiveSpec):

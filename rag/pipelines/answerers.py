@@ -10,7 +10,7 @@ from spaniel.index.progress import Progress
 from spaniel.rag.engine.engine import Engine
 from spaniel.rag.engine.spec import EngineSpec, read_engine
 
-from .dense_stages import searches_vectors
+from .dense_stages import asked
 from .models import query_models_in
 from .named import find_pipeline
 from .shared_indexes import SharedIndexes, check_names
@@ -50,7 +50,8 @@ def answerers(
         stack: closes engines and indexes.
         cache: folder in which indexes are looked for and built.
         index: search this one instead.
-        query_model: encodes the questions of the engines that search vectors, instead of what their index says.
+        query_model: encodes the questions of the engines that search vectors and name no model for that themselves,
+            instead of what their index says.
         threads: for building.
 
     Raises:
@@ -62,11 +63,11 @@ def answerers(
     )
     found: dict[str, AnswerSystem] = {}
     for spec in specs:
-        asked = spec.pipeline is None or searches_vectors(*spec.pipeline.stages)
-        built = indexes.of(spec.pipeline.index if spec.pipeline else IndexSpec(), asked=asked)
+        asks = any(each is None or asked(*each.stages) for each in spec.pipelines)
+        built = indexes.of(spec.pipeline.index if spec.pipeline else IndexSpec(), asked=asks)
         engine = stack.enter_context(Engine.of_spec(built.index, spec))
         definition = spec.to_json()
-        if asking := query_models_in(engine.parts.pipeline):
+        if asking := query_models_in(*engine.parts.searching):
             definition["query_models"] = asking
         found[spec.name] = AnswerSystem(engine, definition, built.card())
     return found

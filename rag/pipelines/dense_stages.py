@@ -1,8 +1,10 @@
 """Stages that search vectors, and hybrids of these with words: more of the table in `stages.py`."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from spaniel.index.dense.asking import opening
 from spaniel.index.dense.feedback import Feedback as FeedbackRetriever
 from spaniel.index.dense.mmr import Mmr as MmrStage
 from spaniel.index.dense.retriever import DenseRetriever
@@ -15,7 +17,9 @@ from .stages import StageSpec, check_depth, check_sources, stage
 if TYPE_CHECKING:
     from spaniel.index.index import Index
 
-__all__ = ["Calibrated", "Dense", "Feedback", "Mmr", "searches_vectors"]
+__all__ = ["Calibrated", "Dense", "Feedback", "Mmr", "asked", "query_models_named"]
+
+_RELATIVE = "it must stand over the passages of the index; a path in a pipeline's file begins in the folder you are in"
 
 
 @stage("dense")
@@ -24,7 +28,8 @@ class Dense:
     """The vectors of the index's model.
 
     `part` names a dense part, in an index that holds several; the other keys are those of `Index.dense`. What
-    `query_model` names goes before what the index itself is asked by.
+    `query_model` names (a path from the working folder, as all of a file's are) goes before what the index itself is
+    asked by.
     """
 
     kind: ClassVar[Literal["source", "later"]] = "source"
@@ -47,16 +52,21 @@ class Dense:
 
     def make(self, index: "Index", depth: int) -> object:
         """See `StageSpec`."""
-        made = index.dense(
-            self.part,
-            self.depth or depth,
-            query_model=self.query_model,
-            candidates=self.candidates,
-            nprobe=self.nprobe,
-            ef=self.ef,
-        )
+        with nullcontext() if self.query_model is None else opening(_told(self.query_model), _RELATIVE):
+            made = index.dense(
+                self.part,
+                self.depth or depth,
+                query_model=self.query_model,
+                candidates=self.candidates,
+                nprobe=self.nprobe,
+                ef=self.ef,
+            )
         made.name = self.name or "dense"
         return made
+
+
+def _told(query_model: str) -> str:
+    return f"stage dense, query_model = {query_model!r}"
 
 
 @stage("calibrated")
@@ -123,6 +133,15 @@ class Mmr:
         return MmrStage(index.dense(self.part), weight=self.weight, depth=self.depth)
 
 
-def searches_vectors(*stages: StageSpec) -> bool:
-    """Whether one of them, or of their sources, asks a model's vectors."""
-    return any(isinstance(each, Dense) or searches_vectors(*getattr(each, "sources", ())) for each in stages)
+def query_models_named(*stages: StageSpec) -> list[str | None]:
+    """For each `dense` among them and their sources: the query model that it names, or None."""
+    found: list[str | None] = []
+    for each in stages:
+        found += [each.query_model] if isinstance(each, Dense) else []
+        found += query_models_named(*getattr(each, "sources", ()))
+    return found
+
+
+def asked(*stages: StageSpec) -> bool:
+    """Whether one of them, or of their sources, leaves it to the index who encodes its questions."""
+    return None in query_models_named(*stages)

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["codes_of", "encoder_of", "models_of", "query_models_in"]
 
-_WITHIN = ("source", "sources", "dense", "first")
+_WITHIN = ("source", "sources", "dense", "first", "retriever", "retrievers")
+"""Where retrievers keep those that they search with; each source stage of the table is tried by a test."""
 
 
 @contextmanager

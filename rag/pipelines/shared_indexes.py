@@ -50,7 +50,7 @@ class SharedIndexes:
         """An index that is as the spec says, or the given one.
 
         Args:
-            asked: vectors are searched, so that a query model means something.
+            asked: it is left to the index what encodes questions, so that a query model means something.
 
         Raises:
             InvalidInput, ModelError, MissingExtra: see `cached_index` and `open_index`.

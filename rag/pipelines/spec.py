@@ -96,10 +96,9 @@ class IndexSpec:
         """How vectors are kept; with the codes that the model was trained for where none are named."""
         named = {"kind": self.store} if isinstance(self.store, str) else self.store
         try:
-            kept = StoreSettings(**named)
-            return kept if "codes" in named or self.dense is None else as_trained(kept, codes_of(self.dense))
+            return as_trained(StoreSettings(**named), None if self.dense is None else codes_of(self.dense))
         except TypeError:
-            known = ", ".join(field.name for field in fields(StoreSettings))
+            known = ", ".join(field.name for field in fields(StoreSettings) if field.init)
             raise InvalidInput("index", f"store is {self.store!r}; its keys are {known}") from None
 
     @property

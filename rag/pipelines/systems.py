@@ -11,7 +11,7 @@ from spaniel.retrieval.pipeline import Pipeline
 from spaniel.retrieval.policies.cutting import CutPolicy
 from spaniel.retrieval.types import JSON
 
-from .dense_stages import searches_vectors
+from .dense_stages import asked
 from .models import query_models_in
 from .rerank_stages import rerankers_of
 from .shared_indexes import SharedIndexes, check_names
@@ -42,7 +42,8 @@ def systems(
         stack: closes indexes and models, which must stay open until results are written.
         cache: folder in which indexes are looked for and built.
         index: search this one instead; pipelines that need other fields than it has are an error.
-        query_model: encodes the questions of the pipelines that search vectors, instead of what their index says.
+        query_model: encodes the questions of the pipelines that search vectors and name no model for that themselves,
+            instead of what their index says.
         language: of text analysis, where a pipeline does not say; by default the collection's.
         depth: how deep sources search.
         threads: for building.
@@ -63,7 +64,7 @@ def systems(
     )
     found: dict[str, System] = {}
     for spec in specs:
-        built = indexes.of(spec.index, asked=searches_vectors(*spec.stages))
+        built = indexes.of(spec.index, asked=asked(*spec.stages))
         spec = spec.over(built.index)
         pipeline = spec.make(built.index, depth=depth)
         for reranker in rerankers_of(pipeline):

@@ -10,6 +10,7 @@ from contracts.toy_encoder import ToyTowers
 
 import spaniel as sp
 from spaniel.models.encoders import open as opening
+from spaniel.retrieval.errors import ModelError
 
 Run = Callable[..., Any]
 DENSE = ("--retriever", "dense", "--json")
@@ -57,6 +58,28 @@ def test_one_that_has_moved(spaniel: Run, hybrid: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(opening, "open_encoder", elsewhere)
     assert scores(spaniel("search", hybrid, "dogs", *DENSE, "--encoder", "/new/out-7")) == usual
     assert [card.query_sha256 for card in cards] == [ToyTowers(7).card.query_sha256]
+
+
+def test_one_that_is_gone_is_told_with_its_index(
+    spaniel: Run, hybrid: Path, monkeypatch: pytest.MonkeyPatch, models: Any
+) -> None:
+    assert spaniel("index", "query-model", hybrid, "out-7").code == 0
+    known = opening.open_encoder
+
+    def moved(model: Any, **options: Any) -> Any:
+        if getattr(model, "source", model) == "out-7":
+            raise ModelError("'out-7' is no folder and no model that is known")
+        return known("out-7" if model == "moved" else model, **options)
+
+    monkeypatch.setattr(opening, "open_encoder", moved)
+    for command in ("search", "ask"):
+        done = spaniel(command, hybrid, "dogs", "--json")
+        assert f"{hybrid} (dense-toy) is asked by the query model out-7: 'out-7' is no" in done.error["message"]
+        assert f"spaniel index query-model {hybrid} MODEL --name toy" in done.error["hint"]
+        assert "--reset" in done.error["hint"]
+    assert scores(spaniel("search", hybrid, "dogs", *DENSE, "--query-model", "moved"))
+    assert spaniel("index", "query-model", hybrid, "moved", "--name", "toy").code == 0
+    assert spaniel("index", "query-model", hybrid, "--reset", "--name", "toy").code == 0
 
 
 @pytest.mark.parametrize(
@@ -114,9 +137,17 @@ class TestForOneCommand:
             (["--query-model", "out-7", "--encoder", "toy-1"], "--encoder and --query-model exclude each other"),
             (["--query-model", "out-7", "--pipeline", "bm25"], "belongs to pipelines that search vectors"),
             (["--query-model", "toy-2"], "made with 'toy', asked with 'toy': sha256"),
+            (
+                ["--query-model", "out-7", "--pipeline", "own.toml"],
+                "pipeline 'own' names a query model itself, 'out-8'",
+            ),
         ],
     )
-    def test_search_refuses(self, spaniel: Run, hybrid: Path, words: list[str], said: str) -> None:
+    def test_search_refuses(
+        self, spaniel: Run, hybrid: Path, words: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        Path("own.toml").write_text("[[stages]]\ntype = 'dense'\nquery_model = 'out-8'\n")
         done = spaniel("search", hybrid, "dogs", *words, "--json")
         assert done.code == 2 and said in done.error["message"]
 
@@ -133,6 +164,19 @@ class TestForOneCommand:
         (tmp_path / "e.toml").write_text("[[stages]]\ntype = 'bm25'\n")
         refused = spaniel(*ask, "--query-model", "out-7")
         assert refused.code == 2 and "belongs to pipelines that search vectors" in refused.error["message"]
+
+    def test_ask_looks_at_the_arms_of_a_route(self, spaniel: Run, hybrid: Path, tmp_path: Path) -> None:
+        arm, file = tmp_path / "arm.toml", tmp_path / "e.toml"
+        arm.write_text("[[stages]]\ntype = 'dense'\n")
+        arms = f"[route]\npolicy = 'thompson'\ncontext = 'none'\narms = {{one = 'default', two = '{arm}'}}\n"
+        file.write_text("[[stages]]\ntype = 'bm25'\n" + arms)
+        ask = ["ask", hybrid, "may dogs come?", "--config", file, "--query-model", "out-7", "--json"]
+        done = spaniel(*ask)
+        assert done.code in (0, 1), done.err
+        arm.write_text("[[stages]]\ntype = 'dense'\nquery_model = 'out-8'\n")
+        assert "pipeline 'arm' names a query model itself" in spaniel(*ask).error["message"]
+        arm.write_text("[[stages]]\ntype = 'ql'\n")
+        assert "belongs to pipelines that search vectors" in spaniel(*ask).error["message"]
 
     def test_ask_knows_a_file_that_names_one(self, spaniel: Run, hybrid: Path, tmp_path: Path, put: Any) -> None:
         file = tmp_path / "e.toml"
@@ -163,6 +207,11 @@ class TestForOneCommand:
         assert again["queries_from_cache"] == 0
         refused = spaniel("eval", "run", small, "--query-model", "out-7", "--json")
         assert refused.code == 2 and "belongs to pipelines that search vectors" in refused.error["message"]
+        (tmp_path / "own.toml").write_text("[[stages]]\ntype = 'dense'\nquery_model = 'out-8'\n")
+        for command in ("run", "answers"):
+            file = ["--pipeline" if command == "run" else "--config", tmp_path / "own.toml"]
+            refused = spaniel("eval", command, small, *file, "--query-model", "out-7", "--json")
+            assert refused.code == 2 and "names a query model itself, 'out-8'" in refused.error["message"]
         other = spaniel(*run, "--query-model", "toy-3")
         assert other.code == 2 and "made with 'toy'" in other.error["message"]
 

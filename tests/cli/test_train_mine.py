@@ -61,6 +61,22 @@ def test_the_same_command_takes_what_is_done(spaniel: Run, kb: Path, folder: Pat
     assert (tmp_path / "one.jsonl").read_bytes() != (tmp_path / "four.jsonl").read_bytes()
 
 
+def test_a_query_model_is_known_again(spaniel: Run, folder: Path, tmp_path: Path, models: Any) -> None:
+    """What was mined with it is taken up again, and by no other; with a pipeline it asks too."""
+    kb, pipeline = tmp_path / "dense", tmp_path / "p.toml"
+    assert spaniel("index", "build", folder, kb, "--dense", "toy-1", "--store", "float32").code == 0
+    pipeline.write_text("[[stages]]\ntype = 'dense'\n")
+    for search in (["--retriever", "dense"], ["--retriever", "hybrid"], ["--pipeline", pipeline]):
+        resumed, found = [], []
+        for words in ([], ["--query-model", "out-7"], ["--query-model", "out-8"], ["--query-model", "out-7"]):
+            done = spaniel("train", "mine", kb, folder, *search, *words, "--out", tmp_path / "n.jsonl", "--json")
+            assert done.code in (0, 1), done.err
+            resumed.append(done.data["resumed"])
+            found.append((tmp_path / "n.jsonl").read_bytes())
+        assert resumed == [0, 0, 0, 48], search
+        assert found[1] == found[3] and len(set(found)) == 3
+
+
 def test_columns_for_others(spaniel: Run, kb: Path, folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "texts.jsonl"
     done = spaniel("train", "mine", kb, folder, "--out", out, "--texts", "-n", 2, "--no-margin")

@@ -179,6 +179,29 @@ def test_manifests_from_a_stranger(start: Path, tmp_path: Path, change: dict[str
         open_encoder(tmp_path / "out", cache=tmp_path)
 
 
+CHANGED: list[tuple[str, str, str]] = [
+    ("onnx/query/sentence_bert_config.json", '{"max_seq_length": 3, "do_lower_case": true}', "not the file"),
+    ("onnx/query/modules.json", "[]", "not the file"),
+    ("onnx/query/1_Pooling/more.json", "{}", "not the file"),
+    ("onnx/query/spaniel.json", "", "is not there"),
+    ("onnx/passage/tokenizer.json", "", "is not there"),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "said"), CHANGED)
+def test_files_of_a_tower(start: Path, tmp_path: Path, name: str, text: str, said: str) -> None:
+    """One that was changed, put there, or taken away (without a text) is told, with what to do."""
+    query = moved(Tower.open(start, kind="query", cache=tmp_path))
+    write_model(tmp_path / "out", passage=start, query=query, check=False)
+    (tmp_path / "out" / name).unlink(missing_ok=True)
+    if text:
+        (tmp_path / "out" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "out" / name).write_text(text)
+    with pytest.raises(ModelError, match=f"{name}: {said}") as caught:
+        open_encoder(tmp_path / "out", cache=tmp_path)
+    assert caught.value.hint == "copy the folder again from where it is whole, or train again"
+
+
 @pytest.mark.parametrize("frozen", [True, False])
 def test_hash_towers(start: Path, tmp_path: Path, frozen: bool) -> None:
     """Passages with a bias and queries without: two towers, whose signs are codes."""

@@ -117,10 +117,13 @@ def test_a_hash_model_is_kept_by_its_own_codes(place: Path, tmp_path: Path) -> N
         vectors = encoder.encode([each.text for each in given], kind="passage")
     add_dense(path, model, name="bits", store="binary").close()
     add_dense(path, model, name="said", store=StoreSettings("binary", codes="itq", rescore="none")).close()
+    add_dense(path, model, name="left", store=StoreSettings("binary", rescore="none")).close()
+    add_dense(path, model, name="learned", store=StoreSettings("binary", "learned")).close()
     add_dense(path, model, name="bare", store=StoreSettings("binary", "sign", factor=False, rescore="none")).close()
     with open_index(path) as index:
         codes = {name: dense.store.codes for name, dense in index.settings.dense.items()}
-        assert codes == {"hash": "sign", "bits": "sign", "said": "itq", "bare": "sign"}
+        own = dict.fromkeys(("hash", "bits", "left", "bare"), "sign")
+        assert codes == own | {"said": "itq", "learned": "learned"}
         decoded = index.dense("bare").vectors(np.arange(30))
         assert (np.sign(decoded) == np.where(vectors > 0, 1, -1)).mean() > 0.99
     assert IndexSpec(dense=model).kept.codes == IndexSpec(dense=model, store={"kind": "binary"}).kept.codes == "sign"

@@ -214,7 +214,7 @@ class TestForGood:
         monkeypatch.setattr(opening, "open_encoder", lambda card, **_: opening.check_same(card, Towers(9).card, "out"))
         with open_index(path) as index, pytest.raises(ModelError, match="query_sha256") as error:
             index.dense().search(ASKED)
-        assert "query-model INDEX out-9" in error.value.hint
+        assert f"query-model {path} MODEL --name toy" in error.value.hint
 
 
 def test_an_index_made_with_two_towers(tmp_path: Path) -> None:
