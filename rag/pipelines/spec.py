@@ -23,7 +23,7 @@ nearest one, and a value of another type an error that names the table.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -160,9 +160,8 @@ class PipelineSpec:
         kept = _first_vectors(index)
         if self.index.dense is None or kept is None or not self._will_do(kept) or self._are_these(kept):
             return self
-        what = IndexSpec(
-            self.index.fields, self.index.language, kept.model.name, asdict(kept.store), kept.model.precision
-        )
+        store: Any = kept.store.to_json()
+        what = IndexSpec(self.index.fields, self.index.language, kept.model.name, store, kept.model.precision)
         return replace(self, index=what)
 
     def _check_vectors(self, index: "Index") -> None:
