@@ -180,9 +180,9 @@ class _Training:
             return
         began = time.monotonic()
         with self.interrupts.at_once():
-            if place and taken is not None:
-                self.method.restore(self.epoch, taken.method_state)
-            else:
+            if taken is not None and not self.batches and (place or taken.method_state):
+                self.method.restore(self.epoch if place else self.epoch - 1, taken.method_state)
+            if not place:
                 self.method.begin_epoch(self.epoch)
         self.batches = batches_of(self.n_examples, self.settings.batch, seed=self.settings.seed, epoch=self.epoch)
         self.progress.seconds += time.monotonic() - began
@@ -213,8 +213,10 @@ class _Training:
         began = time.monotonic()
         states = random_states(self.device)
         with self.interrupts.at_once(), torch.no_grad():
-            scores = dict(self.method.evaluate())
-        load_random_states(self.device, states)
+            try:
+                scores = dict(self.method.evaluate())
+            finally:  # Ctrl-C saves a checkpoint, in which they stand
+                load_random_states(self.device, states)
         took = time.monotonic() - began
         self.progress.seconds += took
         self.pace.evaluated(took)
@@ -246,11 +248,10 @@ class _Training:
     def _save(self) -> None:
         if self.snapshots.has(self.progress):
             return
-        inside = self.progress.step % self.per_epoch != 0
-        state = self.method.state() if inside else {}
         self.snapshots.write(
-            self.progress, threads=self.threads, resumed_at=self.resumed_at, method_state=state, device=self.device
-        )
+            self.progress, threads=self.threads, resumed_at=self.resumed_at, method_state=self.method.state(),
+            device=self.device,
+        )  # fmt: skip
         self._tell("checkpoint")
 
     def _rate(self, step: int) -> float:

@@ -114,10 +114,14 @@ class Method(Protocol):
         return {}
 
     def state(self) -> Mapping[str, NDArray[Any]]:
-        """What `begin_epoch` made by the weights of that time, such as mined negatives: name -> array, for the
-        checkpoint. Empty when it can be made again from (seed, epoch)."""
+        """What `begin_epoch` (or the constructor) made by the weights of that time, such as mined negatives: name ->
+        array, for the checkpoint. Empty when it can be made again from (seed, epoch)."""
         return {}
 
     def restore(self, epoch: int, state: Mapping[str, NDArray[Any]]) -> None:
-        """In place of `begin_epoch(epoch)` when a run is resumed in the middle of that epoch."""
+        """Called when a run is resumed: in the middle of that epoch, in place of `begin_epoch(epoch)`.
+
+        Where the run had stopped between two epochs, with the one that was over (-1 before the first), and then
+        `begin_epoch` with the next; not when `state` is empty, for there is then nothing to bring back.
+        """
         self.begin_epoch(epoch)

@@ -20,13 +20,19 @@ N_EXAMPLES, N_DEV, WIDTH = 22, 6, 5
 
 
 class Small(Method):
-    """Learns a linear map. Its negatives are mined by the weights at the beginning of each epoch, and each step draws
-    from torch's generator, so that a resume has to bring back both."""
+    """Learns a linear map. Its negatives are mined by the weights at the beginning of an epoch, and each step draws
+    from torch's generator, so that a resume has to bring back both.
+
+    Args:
+        mine_every: epochs after which it mines; with 2, what was mined outlives the end of an epoch.
+    """
 
     name = "small"
     splittable = True
 
-    def __init__(self, seed: int = 0, *, n_examples: int = N_EXAMPLES, dev: bool = True, data: str = "a") -> None:
+    def __init__(
+        self, seed: int = 0, *, n_examples: int = N_EXAMPLES, dev: bool = True, data: str = "a", mine_every: int = 1
+    ) -> None:
         draw = np.random.default_rng(seed)
         torch.manual_seed(seed)
         self.queries = torch.tensor(draw.normal(size=(n_examples + N_DEV, WIDTH)), dtype=torch.float32)
@@ -37,7 +43,7 @@ class Small(Method):
         self.never = torch.nn.Parameter(torch.ones(2, 2))  # trains, but no loss reaches it
         self.layers.register_parameter("never", self.never)
         self.layers.register_parameter("frozen", torch.nn.Parameter(torch.full((3,), float(seed)), requires_grad=False))
-        self.n, self.dev, self.data = n_examples, dev, data
+        self.n, self.dev, self.data, self.mine_every = n_examples, dev, data, mine_every
         self.mined: NDArray[np.int64] = np.zeros(0, np.int64)
         self.begun: list[int] = []
         self.seen: list[list[int]] = []
@@ -50,6 +56,8 @@ class Small(Method):
 
     def begin_epoch(self, epoch: int) -> None:
         self.begun.append(epoch)
+        if epoch % self.mine_every:
+            return
         with torch.no_grad():
             scores = self.layers(self.queries[: self.n]) @ self.passages[: self.n].T
         self.mined = scores.fill_diagonal_(-torch.inf).argmax(1).numpy()

@@ -63,6 +63,7 @@ class Interrupted(Small):
         return super().loss(places, step)
 
     def evaluate(self):
+        torch.rand(3)
         self.come("evaluate")
         return super().evaluate()
 
@@ -78,7 +79,7 @@ class Interrupted(Small):
         ("loss", 12, 1, (12,)),
         ("loss", 9, 2, (6,)),  # the second Ctrl-C ends it at once; the last checkpoint was that of the evaluation
         ("evaluate", 1, 1, (0,)),
-        ("evaluate", 2, 1, (6,)),  # the evaluation is made anew
+        ("evaluate", 2, 1, (6,)),  # the evaluation is made anew, with the random numbers as they were before it
         ("begin", 1, 1, (0,)),
         ("begin", 2, 1, (6,)),
     ],

@@ -66,6 +66,39 @@ def test_stopped_after_every_step_in_turn(tmp_path: Path) -> None:
     assert weights(resumed) == weights(method)
 
 
+@pytest.mark.parametrize("step", range(1, 25))
+def test_what_was_mined_outlives_the_end_of_an_epoch(tmp_path: Path, step: int) -> None:
+    given = small_settings(epochs=4)
+    method, stopper = Small(mine_every=2), StopAt(step)
+    wanted = run(method, given, state=tmp_path / "straight")
+    with pytest.raises(KeyboardInterrupt):
+        run(Small(mine_every=2), given, state=tmp_path / "s", on_event=stopper, stop=stopper.stop)
+    resumed = Small(mine_every=2)
+    assert_equal(run(resumed, given, state=tmp_path / "s", resume=True), wanted)
+    assert weights(resumed) == weights(method)
+    assert not resumed.begun or resumed.begun[0] == -(-step // 6)
+
+
+def test_what_the_constructor_made_is_that_of_the_first_start(tmp_path: Path) -> None:
+    class Early(Small):
+        """Has its negatives before the first epoch, and others in every process."""
+
+        def __init__(self, first: int) -> None:
+            super().__init__(mine_every=100)
+            self.mined = np.roll(np.arange(self.n), first)
+
+        def begin_epoch(self, epoch: int) -> None:
+            self.begun.append(epoch)
+
+    method, stop = Early(1), threading.Event()
+    wanted = run(method, small_settings(), state=tmp_path / "straight")
+    with pytest.raises(KeyboardInterrupt):
+        run(Early(1), small_settings(), state=tmp_path / "s", stop=stop, on_event=lambda event: stop.set())
+    resumed = Early(2)
+    assert_equal(run(resumed, small_settings(), state=tmp_path / "s", resume=True), wanted)
+    assert resumed.begun == [0, 1]
+
+
 def test_a_finished_run_resumes_to_itself(tmp_path: Path) -> None:
     method, wanted = straight(tmp_path)
     again = Small()
