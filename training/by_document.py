@@ -42,19 +42,13 @@ class ByDocument:
             return values
         names = [str(place) for place in asked]
         found = [self._by_document(rankings[place]) for place in asked]
-        qrels = {name: self._graded(examples[place]) for name, place in zip(names, asked, strict=True)}
+        qrels = {name: self.grades(examples[place]) for name, place in zip(names, asked, strict=True)}
         ids = self.documents.ids
         run = Run.from_ordinals(names, {"dense": found}, lambda codes: [ids[n] for n in codes.tolist()], name="dev")
         values[asked] = score(run, qrels, [f"nDCG@{k}"]).values[f"nDCG@{k}"]
         return values
 
-    def _by_document(self, ranking: Ranking) -> Ranking:
-        """Numbers of documents in place of ordinals of passages, each where its best passage stands."""
-        codes = self.documents.codes(ranking.ids)
-        first = first_of_each(codes)
-        return Ranking(codes[first].astype(np.int32), ranking.scores[first])
-
-    def _graded(self, example: Example) -> dict[str, int]:
+    def grades(self, example: Example) -> dict[str, int]:
         """Document -> its best grade."""
         known = np.fromiter(example.positives, np.int32, len(example.positives))
         codes = self.documents.codes(known).tolist()
@@ -63,6 +57,12 @@ class ByDocument:
         for code, grade in zip(codes, example.positives.values(), strict=True):
             graded[ids[code]] = max(grade, graded.get(ids[code], 0))
         return graded
+
+    def _by_document(self, ranking: Ranking) -> Ranking:
+        """Numbers of documents in place of ordinals of passages, each where its best passage stands."""
+        codes = self.documents.codes(ranking.ids)
+        first = first_of_each(codes)
+        return Ranking(codes[first].astype(np.int32), ranking.scores[first])
 
 
 def first_of_each(codes: NDArray[np.int32]) -> NDArray[np.int64]:

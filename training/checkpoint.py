@@ -8,9 +8,10 @@ The folder holds, for checkpoint number N,
     checkpoint-N.json         all else, the sizes and SHA-256 of these files, and its own; written last
 
 Each is written under another name, fsynced and renamed, the JSON last, so that a checkpoint is there as soon as its
-JSON is. Numbers are never used twice. The best weights so far are the model file of the checkpoint that followed
-their evaluation: the JSON names it, and it stays as long as a kept checkpoint does so. Reading checks every byte; a
-damaged checkpoint is named and the one before it taken. One process at a time writes to a folder.
+JSON is. A number is that after the highest one in the folder, so that nothing that is there is written over. The best
+weights so far are the model file of the checkpoint that followed their evaluation: the JSON names it, and it stays as
+long as a kept checkpoint does so. Reading checks every byte; a damaged checkpoint is named and the one before it taken.
+One process at a time writes to a folder.
 """
 
 import contextlib
@@ -32,7 +33,7 @@ from spaniel.retrieval.types import JSON
 from .lock import locked
 from .tensor_file import TensorFile, write_tensors
 
-__all__ = ["Checkpoint", "CheckpointFolder"]
+__all__ = ["Checkpoint", "CheckpointFolder", "newest_values"]
 
 _FORMAT = 1
 _KEPT = 2
@@ -73,8 +74,7 @@ class CheckpointFolder(Closing):
 
     def numbers(self) -> list[int]:
         """Of the checkpoints whose JSON is there, whole or not; the newest first."""
-        found = (_JSON.fullmatch(entry.name) for entry in self.path.iterdir())
-        return sorted((int(match.group(1)) for match in found if match), reverse=True)
+        return _numbers(self.path)
 
     def read(self, number: int) -> Checkpoint:
         """A checkpoint's JSON; its files are checked when they are opened (`tensor_file.opened_tensors`).
@@ -82,19 +82,7 @@ class CheckpointFolder(Closing):
         Raises:
             InvalidInput: it is damaged, or of a later release; the path is named.
         """
-        path = self.path / _json_name(number)
-        body = _checked_body(path)
-        if body.get("format") != _FORMAT:
-            raise InvalidInput(str(path), f"has the format {body.get('format')!r}; this release reads {_FORMAT}")
-        try:
-            files = {kind: TensorFile(**file) for kind, file in body["files"].items()}
-            values = dict(body["values"])
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise InvalidInput(str(path), f"is no checkpoint: {error!r}") from error
-        foreign = [file.name for file in files.values() if not _OURS.fullmatch(file.name)]
-        if foreign:
-            raise InvalidInput(str(path), f"names {foreign[0]!r}, which is no file of a checkpoint")
-        return Checkpoint(number, values, files)
+        return _read(self.path, number)
 
     def write(
         self, values: Mapping[str, JSON], tensors: Mapping[str, Mapping[str, torch.Tensor]], best: TensorFile | None
@@ -187,6 +175,36 @@ class CheckpointFolder(Closing):
         for entry in self._entries():
             if entry.name not in needed:
                 entry.unlink()
+
+
+def newest_values(path: Path) -> Mapping[str, Any]:
+    """What the newest checkpoint with a whole JSON says, without holding the folder; empty where there is none."""
+    if path.is_dir():
+        for number in _numbers(path):
+            with contextlib.suppress(InvalidInput):
+                return _read(path, number).values
+    return {}
+
+
+def _numbers(path: Path) -> list[int]:
+    found = (_JSON.fullmatch(entry.name) for entry in path.iterdir())
+    return sorted((int(match.group(1)) for match in found if match), reverse=True)
+
+
+def _read(folder: Path, number: int) -> Checkpoint:
+    path = folder / _json_name(number)
+    body = _checked_body(path)
+    if body.get("format") != _FORMAT:
+        raise InvalidInput(str(path), f"has the format {body.get('format')!r}; this release reads {_FORMAT}")
+    try:
+        files = {kind: TensorFile(**file) for kind, file in body["files"].items()}
+        values = dict(body["values"])
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise InvalidInput(str(path), f"is no checkpoint: {error!r}") from error
+    foreign = [file.name for file in files.values() if not _OURS.fullmatch(file.name)]
+    if foreign:
+        raise InvalidInput(str(path), f"names {foreign[0]!r}, which is no file of a checkpoint")
+    return Checkpoint(number, values, files)
 
 
 def _json_name(number: int) -> str:

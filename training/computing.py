@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
+from threadpoolctl import threadpool_limits
 
 from spaniel.retrieval.errors import InvalidInput
 
@@ -48,7 +49,8 @@ def autocast(device: torch.device, bf16: Bf16) -> AbstractContextManager[object]
 
 @contextmanager
 def deterministic(threads: int, seed: int) -> Iterator[None]:
-    """So many threads, kernels that give equal results for equal input, and a seeded generator; all put back after.
+    """So many threads of torch and of NumPy's BLAS, whose last bits depend on them, kernels that give equal results for
+    equal input, and a seeded generator; all put back after.
 
     On CUDA a kernel without a deterministic form is warned of by torch, and used.
     """
@@ -61,7 +63,8 @@ def deterministic(threads: int, seed: int) -> Iterator[None]:
     torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available())
     torch.manual_seed(seed)
     try:
-        yield
+        with threadpool_limits(threads, user_api="blas"):
+            yield
     finally:
         torch.set_num_threads(before[0])
         torch.use_deterministic_algorithms(before[1], warn_only=warn_before)

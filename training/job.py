@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from spaniel.retrieval.errors import InvalidInput
 
 from .examples import TrainingSet
-from .place import check_free_bytes, check_place
+from .place import check_free_bytes, check_place, state_of
 from .settings import TrainSettings, settings_for
 from .table import Trains, check_extra, check_method, open_method
 from .vectors import check_vectors
@@ -74,7 +74,8 @@ def opened_job(
         check_vectors(index, chosen.method, trains, model=model, vectors=vectors)
     _check_device(chosen.device)
     sets = _sets(data, there, dev, chosen.seed)
-    opened = open_method(sets, chosen, model=model, vectors=vectors, offline=offline)
+    with _computing(chosen, state_of(target) if resume else None):
+        opened = open_method(sets, chosen, model=model, vectors=vectors, offline=offline)
     check_free_bytes(target, _COPIES * sum(each.numel() * 4 for each in opened.module().parameters()))
     return Job(target, chosen, sets, opened, vectors, overwrite)
 
@@ -84,6 +85,21 @@ def _check_device(device: str) -> None:
     from .computing import check_device
 
     check_device(device)
+
+
+def _computing(settings: TrainSettings, state: Path | None) -> AbstractContextManager[None]:
+    """How the loop will compute: what a method mines or fits before the first step depends on threads too.
+
+    Args:
+        state: where a run is to be gone on with, which had its number of threads.
+    """
+    import torch
+
+    from .checkpoint import newest_values
+    from .computing import deterministic
+
+    recorded = newest_values(state).get("threads", 0) if state is not None else 0
+    return deterministic(settings.threads or recorded or torch.get_num_threads(), settings.seed)
 
 
 def _opened(data: Sequence[TrainingSet | Pair], stack: ExitStack) -> "list[Index]":

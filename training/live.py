@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from spaniel.index.dense.of_index import chosen_name
 from spaniel.index.dense.retriever import DenseRetriever
 from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.types import Query, Ranking
@@ -85,7 +86,8 @@ class LiveIndex:
         InvalidInput: no such part, a depth below 2, an unknown rule.
 
     Attributes:
-        retriever: the one that an index gives to anybody.
+        retriever: the one that an index gives to anybody, but for how many it scores again (`search`).
+        name: of the vectors.
     """
 
     def __init__(
@@ -104,18 +106,27 @@ class LiveIndex:
         self.depth, self._append = depth, append
         deepest = max(depth, _DEV_DEPTH)
         self.retriever: DenseRetriever = index.dense(vectors, k=depth, candidates=deepest, threads=threads)
+        self._served: DenseRetriever = index.dense(vectors, threads=threads)
+        self.name = chosen_name(index.settings.dense, vectors)
         self._measured = ByDocument(index.passages)
         self._documents = self._measured.documents
         self._vectors = Reconstructions(self.retriever)
 
     def search(self, queries: NDArray[np.float32], *, k: int | None = None) -> list[Ranking]:
-        """What the index finds for these vectors, float32 (b, d): one ranking each, of `depth` passages or of k.
+        """What is trained on for these vectors, float32 (b, d): one ranking each, of `depth` passages or of k.
+
+        Stores that estimate score all of `depth` again, where a search that answers users stops at 100: the loss has to
+        see the places of all of them in one and the same order.
 
         Raises:
             InvalidQuery: a vector that holds NaN or is of another dimension.
             IndexCorrupt: the search met damage.
         """
-        return self.retriever.search([Query("", "", vector=vector) for vector in queries], k=k)
+        return self.retriever.search(_asked(queries), k=k)
+
+    def grades(self, example: Example) -> list[int]:
+        """The best grade of each document that answers the question: what its nDCG could be at best is made of."""
+        return list(self._measured.grades(example).values())
 
     def candidates(self, queries: NDArray[np.float32], examples: Sequence[Example]) -> Candidates:
         """Found, labelled and joined, for the vectors float32 (b, d) of these b examples, as they are now.
@@ -143,12 +154,12 @@ class LiveIndex:
         return Candidates(ordinals, mask, grades, rows, self._vectors.of(distinct), n_found, scores)
 
     def ndcg(self, queries: NDArray[np.float32], examples: Sequence[Example], *, k: int = 10) -> NDArray[np.float64]:
-        """nDCG@k of each example, float64 (n,), for their vectors float32 (n, d): the search of production, measured as
-        `eval` measures, by documents, each where its best passage stands.
+        """nDCG@k of each example, float64 (n,), for their vectors float32 (n, d): the search of production, nothing of
+        it changed, measured as `eval` measures, by documents, each where its best passage stands.
 
         Only relevant documents that the index holds count as there to be found; 0 where it holds none.
         """
-        return self._measured.ndcg(self.search(queries, k=max(_DEV_DEPTH, k)), examples, k=k)
+        return self._measured.ndcg(self._served.search(_asked(queries), k=max(_DEV_DEPTH, k)), examples, k=k)
 
     def _labelled(
         self, ranking: Ranking, example: Example
@@ -175,6 +186,10 @@ class LiveIndex:
         scores = self._vectors.of(missing) @ query
         missing = missing[np.lexsort((missing, -scores))]
         return missing[first_of_each(self._documents.codes(missing.astype(np.int32)))]
+
+
+def _asked(queries: NDArray[np.float32]) -> list[Query]:
+    return [Query("", "", vector=vector) for vector in queries]
 
 
 class Reconstructions:

@@ -68,8 +68,6 @@ def run(
     check_device(settings.device)
     if method.n_examples() < 1:
         raise InvalidInput("training", "there are no questions to train on")
-    if settings.micro_batch and not method.splittable:
-        raise InvalidInput("training setting micro_batch", f"{method.name} cannot split a batch")
     with CheckpointFolder(Path(state)) as folder, Interrupts(stop) as interrupts:
         if folder.numbers() and not resume:
             what = "an unfinished training lies there"
@@ -193,7 +191,7 @@ class _Training:
         rate = self._rate(step)
         set_rate(self.optimiser, rate)
         mixed = autocast(self.device, self.settings.bf16)
-        batch = Batch(places, step, self.settings.micro_batch, self.settings.clip, mixed)
+        batch = Batch(places, step, self.settings.clip, mixed)
         loss, self.parts = train_step(self.method, self.parameters, self.optimiser, batch)
         self.progress.losses.append(loss)
         self.progress.step += 1

@@ -24,18 +24,15 @@ __all__ = ["DevScores", "Loss", "Method", "dev_mean"]
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """The loss of one batch, or of one piece of it.
+    """The loss of one batch.
 
     Attributes:
         total: float32 (), what is minimised, with its gradient.
         parts: name -> value of its terms, for curves; empty when there is one.
-        weight: over how much `total` is a mean (questions, pairs); pieces of one batch are put together by it. 0: over
-            the examples that were asked for.
     """
 
     total: "torch.Tensor"
     parts: Mapping[str, float] = field(default_factory=dict)
-    weight: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,12 +64,9 @@ class Method(Protocol):
 
     Attributes:
         name: as the command line calls it.
-        splittable: whether `loss` may be asked for a piece of a batch (`TrainSettings.micro_batch`). Not where the
-            examples of a batch are each other's negatives.
     """
 
     name: str
-    splittable: bool = False
 
     def module(self) -> "torch.nn.Module":
         """Everything that trains: its parameters and persistent buffers are what a checkpoint saves. Always the same
@@ -88,7 +82,8 @@ class Method(Protocol):
         ...
 
     def loss(self, places: Sequence[int], step: int) -> Loss:
-        """Of these examples (numbers below `n_examples()`).
+        """Of these examples (numbers below `n_examples()`), a whole batch; that it fits into memory, where it is wanted
+        (`TrainSettings.mini_batch`), is for the method to see to (methods/cached.py).
 
         Args:
             step: optimiser steps made before, from 0.

@@ -39,7 +39,6 @@ class TrainSettings:
         method: "adore", "star", "in-batch" or "bpr".
         epochs: passes over the questions.
         batch: questions a step, at most; the batches of an epoch differ by one question at most.
-        micro_batch: questions a forward and backward pass, where the method can be split; 0 for the whole batch.
         learning_rate: after warm-up; falls linearly to 0 at the last step.
         weight_decay: of AdamW; not on biases and norms.
         warmup: share of all steps in which the rate rises linearly from 0.
@@ -57,7 +56,7 @@ class TrainSettings:
         depth: passages that the live search gives for a question.
         scale: factor on scores inside the loss (the inverse of a temperature).
         weight: of a pair in ADORE's loss: change of MRR or of nDCG if the two changed places.
-        cut: rank behind which places are worth nothing; 0 for `depth`.
+        cut: rank behind which places are worth nothing, appended ones too; 0 for none.
         append: positives put behind the live list: all that are missing in it (JPQ), or only when none was found
             (ADORE).
         negatives: hard negatives per question and step.
@@ -82,7 +81,6 @@ class TrainSettings:
     epochs: int
     batch: int
     learning_rate: float
-    micro_batch: int = 0
     weight_decay: float = 0.01
     warmup: float = 0.1
     clip: float = 1.0
@@ -159,7 +157,7 @@ _ONE_OF: Mapping[str, tuple[str, ...]] = {
     "method": METHOD_NAMES, "bf16": get_args(Bf16), "weight": get_args(Weight), "append": get_args(Append),
 }  # fmt: skip
 _WHOLE: Mapping[str, tuple[int, int]] = {
-    "epochs": (1, 10_000), "batch": (1, 1 << 16), "micro_batch": (0, 1 << 16), "seed": (0, (1 << 31) - 1),
+    "epochs": (1, 10_000), "batch": (1, 1 << 16), "seed": (0, (1 << 31) - 1),
     "evaluations": (1, 1000), "patience": (0, 10_000), "checkpoint_every": (0, 1 << 31), "threads": (0, 1024),
     "max_query_length": (0, 1 << 16), "max_passage_length": (0, 1 << 16), "depth": (1, 1 << 20), "cut": (0, 1 << 20),
     "negatives": (0, 1000), "rank_from": (0, 1 << 20), "rank_to": (1, 1 << 20), "remine_every": (0, 10_000),
@@ -183,7 +181,6 @@ DEFAULTS: Mapping[MethodName, Mapping[str, Any]] = {
 """What a method is trained with unless told otherwise; chosen on dev splits alone (docs/adore.md, star.md, bpr.md)."""
 
 OPTIONS_OF: Mapping[str, tuple[MethodName, ...]] = {
-    "micro_batch": ("adore",),
     "depth": ("adore",),
     "weight": ("adore",),
     "cut": ("adore",),
@@ -193,7 +190,6 @@ OPTIONS_OF: Mapping[str, tuple[MethodName, ...]] = {
     "rank_to": ("star", "in-batch", "bpr"),
     "relative_margin": ("star", "in-batch", "bpr"),
     "remine_every": ("star", "in-batch"),
-    "mini_batch": ("star", "in-batch", "bpr"),
     "positives": ("bpr",),
     "margin": ("bpr",),
     "binary_weight": ("bpr",),

@@ -1,4 +1,4 @@
-"""One step of the optimiser: forward, backward, clip, update; in pieces where a batch does not fit."""
+"""One step of the optimiser: forward, backward, clip, update."""
 
 import math
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from spaniel.retrieval.errors import ModelError
 
-from .method import Loss, Method
+from .method import Method
 
 __all__ = ["Batch", "train_step"]
 
@@ -23,14 +23,12 @@ class Batch:
     Attributes:
         places: int64 (examples,).
         step: steps made before.
-        micro_batch: examples a pass; 0 for all at once.
         clip: largest norm of the gradient; 0 for none.
         autocast: in which the forward pass runs.
     """
 
     places: NDArray[np.int64]
     step: int
-    micro_batch: int
     clip: float
     autocast: AbstractContextManager[object] = field(repr=False)
 
@@ -48,50 +46,22 @@ def train_step(
     """
     optimiser.zero_grad(set_to_none=True)
     try:
-        value, parts = _backward(method, parameters, batch)
+        with batch.autocast:
+            loss = method.loss(batch.places.tolist(), batch.step)
+        # A batch may hold nothing to learn from (no pair of a positive and a negative): its loss is then a constant.
+        if loss.total.requires_grad:
+            loss.total.backward()  # type: ignore[no-untyped-call]
     except torch.OutOfMemoryError as error:
-        how = "take a smaller batch" + (", or a micro_batch" if method.splittable else "")
+        how = "set mini_batch, or take a smaller batch"
         raise _failed(batch.step, "the device has not enough memory", how) from error
+    value = float(loss.total.detach())
     if not math.isfinite(value):
         raise _failed(batch.step, f"the loss is {value}", "lower the learning rate, or look at the data of this step")
     norm = float(torch.nn.utils.clip_grad_norm_(parameters, batch.clip or math.inf))
     if not math.isfinite(norm):
         raise _failed(batch.step, f"the norm of the gradient is {norm}", "lower the learning rate, or try bf16 off")
     optimiser.step()
-    return value, parts
-
-
-def _backward(method: Method, parameters: Sequence[torch.Tensor], batch: Batch) -> tuple[float, dict[str, float]]:
-    """Gradients of the whole batch; its loss and parts."""
-    pieces = np.array_split(batch.places, -(-len(batch.places) // (batch.micro_batch or len(batch.places))))
-    if len(pieces) == 1:
-        loss = _loss(method, pieces[0], batch)
-        _differentiate(loss.total)
-        return float(loss.total.detach()), dict(loss.parts)
-    total, weights = 0.0, 0.0
-    parts: dict[str, float] = {}
-    for piece in pieces:
-        loss = _loss(method, piece, batch)
-        weight = loss.weight or float(len(piece))
-        _differentiate(loss.total * weight)
-        total, weights = total + weight * float(loss.total.detach()), weights + weight
-        for name, part in loss.parts.items():
-            parts[name] = parts.get(name, 0.0) + weight * part
-    for parameter in parameters:
-        if parameter.grad is not None:
-            parameter.grad.div_(weights)
-    return total / weights, {name: part / weights for name, part in parts.items()}
-
-
-def _loss(method: Method, places: NDArray[np.int64], batch: Batch) -> Loss:
-    with batch.autocast:
-        return method.loss(places.tolist(), batch.step)
-
-
-def _differentiate(total: torch.Tensor) -> None:
-    # A batch may hold nothing to learn from (no pair of a positive and a negative): its loss is then a constant.
-    if total.requires_grad:
-        total.backward()  # type: ignore[no-untyped-call]
+    return value, dict(loss.parts)
 
 
 def _failed(step: int, what: str, hint: str) -> ModelError:

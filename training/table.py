@@ -74,7 +74,7 @@ def check_extra() -> None:
     Raises:
         MissingExtra: it is not.
     """
-    for module in ("torch", "sentence_transformers", "safetensors"):
+    for module in ("torch", "sentence_transformers", "safetensors", "threadpoolctl"):
         if not is_there(module):
             raise MissingExtra(module, "train")
 

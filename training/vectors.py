@@ -1,15 +1,16 @@
-"""Whether the vectors of an index can be trained against, found out before any model is loaded."""
+"""Which vectors of an index are trained against, and whether they can be: found out before any model is loaded."""
 
 from typing import TYPE_CHECKING
 
 from spaniel.retrieval.errors import InvalidInput
+from spaniel.retrieval.types import JSON
 
 from .table import METHODS, Trains
 
 if TYPE_CHECKING:
     from spaniel.index.index import Index
 
-__all__ = ["check_vectors", "meant_vectors"]
+__all__ = ["check_vectors", "meant_vectors", "vectors_state"]
 
 _NOT_OURS = {
     "endpoint": "is behind an endpoint: its weights are not here",
@@ -30,6 +31,20 @@ def meant_vectors(index: "Index", name: str | None) -> str | None:
         there = f"it holds {', '.join(names)}" if names else "it holds none"
         raise InvalidInput("vectors", f"no vectors called {name!r} in {index.path}; {there}")
     return name
+
+
+def vectors_state(index: "Index", name: str) -> dict[str, JSON]:
+    """What says that the vectors of this name are the same ones, for `Method.definition`; store and files with it."""
+    from spaniel.index.dense.segment_parts import part_name
+
+    dense = index.settings.dense[name]
+    files = [segment.files[part_name(name)] for segment in index.manifest.segments]
+    return {
+        "name": name,
+        "model": dense.model.sha256,
+        "store": dense.store.to_json(),
+        "files": [[file.size_bytes, file.crc32] for file in files],
+    }
 
 
 def check_vectors(index: "Index", method: str, trains: Trains, *, model: str | None, vectors: str | None) -> None:

@@ -28,7 +28,6 @@ class Small(Method):
     """
 
     name = "small"
-    splittable = True
 
     def __init__(
         self, seed: int = 0, *, n_examples: int = N_EXAMPLES, dev: bool = True, data: str = "a", mine_every: int = 1

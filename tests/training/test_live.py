@@ -158,6 +158,19 @@ def test_dev_is_measured_as_an_evaluation_measures(tmp_path: Path) -> None:
         assert LiveIndex(index).ndcg(encoded(asked)[2:5], some).tolist() == [0.0, mine[3], 0.0]
 
 
+def test_dev_scores_as_many_again_as_production(tmp_path: Path) -> None:
+    store, encoder = StoreSettings("binary", codes="sign", rescore="int8"), ToyEncoder(64)
+    documents = [Document(f"d{n}", f"alone{n}") for n in range(2000)]  # no two near each other: codes tell little
+    with build(documents, tmp_path / "kb", dense=encoder, store=store) as index:
+        questions = [f"asked{n}" for n in range(20)]
+        queries = encoder.encode(questions, kind="query")
+        served = index.dense(encoder=encoder).search(questions, k=10)
+        deeper = index.dense(encoder=encoder, candidates=200).search(questions, k=10)
+        assert any(one.ids.tolist() != other.ids.tolist() for one, other in zip(served, deeper, strict=True))
+        asked = [Example(f"q{n}", "", {int(o): 1 for o in ranking.ids}) for n, ranking in enumerate(served)]
+        assert LiveIndex(index).ndcg(queries, asked).tolist() == [1.0] * 20
+
+
 def test_vectors_that_are_kept_are_those_of_the_index(tmp_path: Path) -> None:
     with made(tmp_path / "kb", StoreSettings("binary", rescore="none")) as index:
         retriever = index.dense()

@@ -11,6 +11,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the extra train is not installed")
 
+from threadpoolctl import threadpool_info  # noqa: E402
+
 from spaniel.retrieval.errors import InvalidInput, ModelError  # noqa: E402
 from spaniel.training.computing import autocast, check_device, deterministic  # noqa: E402
 from spaniel.training.events import Event  # noqa: E402
@@ -113,47 +115,6 @@ def test_evaluations_lie_at_equal_distances(tmp_path: Path) -> None:
     assert [one.step for one in more.curve] == [0, 1, 2, 3, 4]
 
 
-class Still(Small):
-    """Like Small without anything random in a loss."""
-
-    def loss(self, places: Sequence[int], step: int) -> Loss:
-        vectors = self.layers(self.queries[places])
-        each = (vectors - self.passages[places]).square().sum(1)
-        return Loss(each.mean(), {"first": float(each.mean().detach())})
-
-
-@pytest.mark.parametrize("micro", [1, 2, 3, 7])
-def test_a_batch_in_pieces_is_the_same_step(tmp_path: Path, micro: int) -> None:
-    whole, pieces = Still(), Still()
-    one = run(whole, small_settings(batch=6), state=tmp_path / "a")
-    other = run(pieces, small_settings(batch=6, micro_batch=micro), state=tmp_path / "b")
-    np.testing.assert_allclose(other.losses, one.losses, rtol=1e-4)
-    for name, tensor in model_tensors(whole.layers).items():
-        torch.testing.assert_close(model_tensors(pieces.layers)[name], tensor, rtol=1e-3, atol=1e-5)
-
-
-class Uneven(Still):
-    """A mean over pairs, of which question i has i + 1."""
-
-    def loss(self, places: Sequence[int], step: int) -> Loss:
-        each = (self.layers(self.queries[places]) - self.passages[places]).square().sum(1)
-        pairs = torch.tensor(places) + 1.0
-        return Loss((each * pairs).sum() / pairs.sum(), {}, float(pairs.sum()))
-
-
-def test_pieces_count_by_their_weight(tmp_path: Path) -> None:
-    one = run(Uneven(), small_settings(batch=6), state=tmp_path / "a")
-    other = run(Uneven(), small_settings(batch=6, micro_batch=4), state=tmp_path / "b")
-    np.testing.assert_allclose(other.losses, one.losses, rtol=1e-4)
-
-
-def test_a_method_that_cannot_be_split(tmp_path: Path) -> None:
-    method = Small()
-    method.splittable = False
-    with pytest.raises(InvalidInput, match="micro_batch: small cannot split a batch"):
-        run(method, small_settings(micro_batch=2), state=tmp_path)
-
-
 class Broken(Small):
     """At the third step the loss or its gradient is no number."""
 
@@ -193,7 +154,7 @@ def test_a_batch_that_teaches_nothing_changes_nothing_by_itself(tmp_path: Path) 
 
     method = Empty()
     before = weights(method)
-    assert run(method, small_settings(micro_batch=2), state=tmp_path).losses.tolist() == [0.0] * 12
+    assert run(method, small_settings(), state=tmp_path).losses.tolist() == [0.0] * 12
     assert weights(method) == before
 
 
@@ -246,6 +207,7 @@ def test_what_torch_was_set_to_is_put_back(tmp_path: Path) -> None:
     with deterministic(threads + 1, 7):
         assert torch.are_deterministic_algorithms_enabled()
         assert torch.get_num_threads() == threads + 1
+        assert {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"} == {threads + 1}
     assert not torch.are_deterministic_algorithms_enabled()
     assert torch.get_num_threads() == threads
     assert torch.equal(torch.get_rng_state(), state)

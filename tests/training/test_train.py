@@ -1,6 +1,7 @@
 """`sp.train`: several sets, training sets made by hand, names, and what is checked."""
 
 import json
+import threading
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -11,15 +12,18 @@ from contracts.trainable import trainable_collection
 import spaniel as sp
 from spaniel.retrieval.errors import InvalidInput
 
-pytest.importorskip("torch", reason="the extra train is not installed")
+torch = pytest.importorskip("torch", reason="the extra train is not installed")
 pytest.importorskip("sentence_transformers", reason="the extra train is not installed")
 
-from spaniel.training.data import training_set
-from spaniel.training.events import Event
-from spaniel.training.job import opened_job
-from spaniel.training.leaks import same_question
-from spaniel.training.table import METHODS, check_method
-from spaniel.training.trained import DevGain, Trained
+from threadpoolctl import threadpool_info  # noqa: E402
+
+from spaniel.training import job  # noqa: E402
+from spaniel.training.data import training_set  # noqa: E402
+from spaniel.training.events import Event  # noqa: E402
+from spaniel.training.job import opened_job  # noqa: E402
+from spaniel.training.leaks import same_question  # noqa: E402
+from spaniel.training.table import METHODS, check_method  # noqa: E402
+from spaniel.training.trained import DevGain, Trained  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -104,3 +108,28 @@ def test_the_result_as_json() -> None:
     assert said["dev"] == {
         "a": {"before": 0.5, "after": 0.6, "difference": 0.1, "low": None, "high": None, "p": 1.0, "n": 1}
     }
+
+
+def test_a_method_is_opened_with_the_threads_of_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it mines and fits before the first step depends on them; a resume has those of the run, whatever is set."""
+    kb, folder = built(tmp_path, "a")
+    seen, stop, before = [], threading.Event(), torch.get_num_threads()
+    open_method = job.open_method
+
+    def opened(*given: object, **named: object) -> object:
+        blas = {each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"}
+        seen.append((torch.get_num_threads(), blas))
+        return open_method(*given, **named)
+
+    monkeypatch.setattr(job, "open_method", opened)
+    try:
+        torch.set_num_threads(3)
+        with pytest.raises(KeyboardInterrupt):
+            sp.train([(kb, folder)], tmp_path / "out", epochs=1, stop=stop, on_event=lambda event: stop.set())
+        torch.set_num_threads(1)
+        sp.train([(kb, folder)], tmp_path / "out", epochs=1, resume=True)
+        sp.train([(kb, folder)], tmp_path / "other", epochs=1, threads=2)
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)
+    assert seen == [(3, {3}), (3, {3}), (2, {2})]

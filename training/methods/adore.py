@@ -6,9 +6,11 @@ finds is put in order by the judgements: a LambdaRank loss over (relevant, other
 that an epoch costs what encoding its queries forwards and backwards does: minutes on a CPU.
 
 What differs from the paper: the index may be of any kind, codes of a bit a dimension too (`training/live.py` says which
-vectors stand for its passages), and tables of words stay as they are, which takes a seventh off a step. Several sets
-train one encoder: each list is of its own index, and each set's loss is a mean over its own relevant passages, so that
-one whose questions have forty answers does not drown one whose questions have one.
+vectors stand for its passages); tables of words stay as they are, which takes a seventh off a step; and with weights of
+MRR, sums are divided by the relevant passages in the lists of the batch, where published is the mean over a question's
+pairs and then over questions, so that here a question with forty answers weighs as much as forty with one. Several sets
+train one encoder: each list is of its own index, and each set's loss is divided by its own, so that a set whose
+questions have forty answers does not drown one whose questions have one.
 
 What comes out has two towers: the passages' is the start, untouched, so that every index made with the start takes the
 trained queries.
@@ -35,6 +37,9 @@ from spaniel.training.method import DevScores, Loss, Method
 from spaniel.training.output import write_model
 from spaniel.training.settings import TrainSettings
 from spaniel.training.tower import Tower
+from spaniel.training.vectors import vectors_state
+
+from .cached import Column, loss_over
 
 if TYPE_CHECKING:
     from spaniel.models.card import ModelCard
@@ -56,7 +61,6 @@ class Adore(Method):
     """
 
     name = "adore"
-    splittable = True
 
     def __init__(
         self, sets: Sequence[TrainingSet], live: Sequence[LiveIndex], tower: Tower, settings: TrainSettings
@@ -107,18 +111,17 @@ class Adore(Method):
         """Nothing: negatives are found in every step."""
 
     def loss(self, places: Sequence[int], step: int) -> Loss:
-        """The mean over the sets, each weighing as many queries as it has in the batch."""
+        """The mean over the sets, each weighing as many queries as it has in the batch.
+
+        What a set's loss is divided by is known when all its queries have been searched for, so that a batch that does
+        not fit is not split, but encoded a few queries at a time (`mini_batch`, cached.py).
+        """
         asked = [self._example(place) for place in places]
-        queries = self.encoded([example.text for _, example in asked])
-        total, parts = queries.new_zeros(()), {}
-        for number, each in enumerate(self._sets):
-            mine = [row for row, (owner, _) in enumerate(asked) if owner == number]
-            if mine:
-                examples = [asked[row][1] for row in mine]
-                one = self._list_loss(self._live[number], queries[mine], examples)
-                total = total + one * (len(mine) / len(places))
-                parts[each.name] = float(one.detach())
-        return Loss(total, parts if len(self._sets) > 1 else {})
+        texts, size = [example.text for _, example in asked], self._settings.mini_batch
+        if not size or len(texts) <= size:
+            return self._over_sets(self.encoded(texts), asked)
+        column = Column(self._tower, self._tower.ids(texts))
+        return loss_over([column], lambda vectors: self._over_sets(vectors[0], asked), size)
 
     def evaluate(self) -> dict[str, DevScores]:
         """nDCG@10 of production's search; 0 where the index holds nothing that answers."""
@@ -133,12 +136,12 @@ class Adore(Method):
         write_model(out, passage=self._tower.folder, query=self._tower, **facts)
 
     def definition(self) -> dict[str, JSON]:
-        """The start, and of each set its index's state and a hash over its examples."""
+        """The start, and of each set the state of its index and vectors, and a hash over its examples."""
         sets: dict[str, JSON] = {}
         for each, live in zip(self._sets, self._live, strict=True):
             sets[each.name] = {
                 "index": each.index.passages.identity,
-                "vectors": live.retriever.card.sha256,
+                "vectors": vectors_state(each.index, live.name),
                 "examples": examples_sha256([*each.train, *each.dev]),
                 "held_out": len(each.dev),
             }
@@ -154,6 +157,18 @@ class Adore(Method):
         back[torch.tensor(order)] = torch.arange(len(order))
         return made[back.to(made.device)]
 
+    def _over_sets(self, queries: Tensor, asked: Sequence[tuple[int, Example]]) -> Loss:
+        """See `loss`; for the vectors of the queries, float32 (b, d)."""
+        total, parts = queries.new_zeros(()), {}
+        for number, each in enumerate(self._sets):
+            mine = [row for row, (owner, _) in enumerate(asked) if owner == number]
+            if mine:
+                examples = [asked[row][1] for row in mine]
+                one = self._list_loss(self._live[number], queries[mine], examples)
+                total = total + one * (len(mine) / len(asked))
+                parts[each.name] = float(one.detach())
+        return Loss(total, parts if len(self._sets) > 1 else {})
+
     def _list_loss(self, live: LiveIndex, queries: Tensor, examples: Sequence[Example]) -> Tensor:
         """Of the lists that these queries, float32 (b, d), find now."""
         settings = self._settings
@@ -164,7 +179,7 @@ class Adore(Method):
         )
         ideal = None
         if settings.weight == "ndcg":
-            graded = [torch.tensor(list(each.positives.values())) for each in examples]
+            graded = [torch.tensor(live.grades(each)) for each in examples]
             ideal = torch.cat([ideal_gain(grades, cut=settings.cut or None) for grades in graded]).to(device)
         return lambda_rank_loss(
             scores,

@@ -1,10 +1,10 @@
 """Large batches in little memory: the loss of a whole batch, its gradient a few texts at a time.
 
-Every query is compared with every passage of its batch, so a batch cannot be split; but what takes memory is not the
-comparison, it is the activations of the encoder. Gao et al., "Scaling Deep Contrastive Learning Batch Size under Memory
-Limited Setup", RepL4NLP 2021 (GradCache): encode everything without a graph, take the gradient of the loss with
-respect to the vectors, then encode again, a few texts at a time with a graph, and send that gradient through. Memory is
-that of one piece, and the price one more forward pass, a third of the time.
+Every query is compared with every passage of its batch, or its loss divided by what all of them found, so a batch
+cannot be split; but what takes memory is not the comparison, it is the activations of the encoder. Gao et al., "Scaling
+Deep Contrastive Learning Batch Size under Memory Limited Setup", RepL4NLP 2021 (GradCache): encode everything without a
+graph, take the gradient of the loss with respect to the vectors, then encode again, a few texts at a time with a graph,
+and send that gradient through. Memory is that of one piece, and the price one more forward pass, a third of the time.
 
 Towers are in evaluation mode, so that the second pass gives the vectors of the first, and no state of random numbers
 has to be kept between them. The gradient equals that of the whole batch, up to the order of additions.
@@ -66,7 +66,7 @@ def loss_over(columns: Sequence[Column], loss: Callable[[list[Tensor]], Loss], s
     anchor = torch.zeros((), device=made.total.device, requires_grad=True)
     work = _Work(made.total, list(zip(columns, leaves, strict=True)), size, _autocast(made.total.device.type))
     total: Tensor = _SentThrough.apply(anchor, work)  # type: ignore[no-untyped-call]
-    return Loss(total, made.parts, made.weight)
+    return Loss(total, made.parts)
 
 
 def _whole(column: Column, pieces: Sequence[Sequence[int]]) -> Tensor:

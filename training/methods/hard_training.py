@@ -59,7 +59,7 @@ class HardTraining(Method):
             self.hard.restore(state)
 
     def definition(self) -> Mapping[str, JSON]:
-        return data_of(self.sets)
+        return data_of(self.sets, [start.vectors for start in self._starts])
 
     def hard_of(self, places: Sequence[int]) -> list[int]:
         """Keys of hard negatives drawn for these questions, each once."""

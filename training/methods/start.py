@@ -14,6 +14,7 @@ from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.protocols import Exclude, PassageStore, Retriever, Where
 from spaniel.retrieval.types import JSON, Query, QueryLike, Ranking, as_queries
 from spaniel.training.examples import examples_sha256
+from spaniel.training.vectors import vectors_state
 
 if TYPE_CHECKING:
     from spaniel.index.index import Index
@@ -86,12 +87,17 @@ def start_of(sets: "Sequence[TrainingSet]", vectors: str | None) -> "ModelCard":
     return first
 
 
-def data_of(sets: "Sequence[TrainingSet]") -> dict[str, JSON]:
-    """What training depends on of its data: index identities, and a hash of questions, answers and negatives."""
+def data_of(sets: "Sequence[TrainingSet]", vectors: "Sequence[str | None]") -> dict[str, JSON]:
+    """What training depends on of its data: index identities, and a hash of questions, answers and negatives.
+
+    Args:
+        vectors: of each index, those that are searched or trained against; None where the search is by words.
+    """
     found: dict[str, JSON] = {}
-    for each in sets:
+    for each, name in zip(sets, vectors, strict=True):
         found[f"index of {each.name}"] = str(each.index.manifest.index_id)
         found[f"generation of {each.name}"] = each.index.generation
+        found[f"vectors of {each.name}"] = vectors_state(each.index, name) if name is not None else "none: words"
         found[f"questions of {each.name}"] = examples_sha256(each.train)
         found[f"held out of {each.name}"] = examples_sha256(each.dev)
         found[f"texts of {each.name}"] = hashlib.sha256(json.dumps(list(each.texts)).encode()).hexdigest()

@@ -12,6 +12,7 @@ import pytest
 from contracts.small_model import WORDS, small_bert
 
 from spaniel.index.build import build
+from spaniel.index.dense.add_dense import add_dense
 from spaniel.index.dense.settings import StoreSettings
 from spaniel.index.index import Index, open_index
 from spaniel.models.encoders.open import open_encoder
@@ -26,6 +27,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("sentence_transformers")
 
 from spaniel.training.loop import run  # noqa: E402
+from spaniel.training.losses.lambda_rank import lambda_rank_loss  # noqa: E402
 from spaniel.training.methods.adore import Adore  # noqa: E402
 
 NAMES = WORDS[4:64]
@@ -196,6 +198,65 @@ def test_each_set_weighs_as_many_questions_as_it_has(tmp_path: Path, model: Path
         changed = [sets[0], set_of(other, "other", n=7, seed=8, n_positives=6)]
         assert both.definition() != Adore.open(changed, settings).definition()
         assert both.definition() == Adore.open(sets, settings).definition()
+
+
+@pytest.mark.parametrize("weight", ["mrr", "ndcg"])
+def test_in_pieces_it_is_the_same_training(tmp_path: Path, model: Path, weight: Any) -> None:
+    """Questions with one answer and with many, of two sets: no piece is like another, or like the whole."""
+    with indexed(tmp_path / "a", model) as one, indexed(tmp_path / "b", model, BITS, n=40, seed=7) as other:
+        few, many = set_of(one, "one", n=6, n_positives=1), set_of(one, "one", n=5, seed=3, n_positives=12)
+        sets = [TrainingSet("one", one, [*few.train, *many.train], few.dev), set_of(other, "other", n=4, n_positives=6)]
+        found = []
+        for size in (0, 1, 4):
+            method = Adore.open(sets, settings_for("adore", depth=20, mini_batch=size, weight=weight))
+            loss = method.loss(range(15), 0)
+            loss.total.backward()
+            gradients = [each.grad for each in method.module().parameters() if each.grad is not None]
+            found.append((loss.total.item(), loss.parts, gradients))
+        for total, parts, gradients in found[1:]:
+            assert total == pytest.approx(found[0][0], rel=1e-5) and parts == pytest.approx(found[0][1], rel=1e-5)
+            for mine, whole in zip(gradients, found[0][2], strict=True):
+                torch.testing.assert_close(mine, whole, rtol=1e-3, atol=1e-6)
+
+
+def test_other_vectors_are_another_run(tmp_path: Path, model: Path) -> None:
+    settings = settings_for("adore", depth=20, batch=4, threads=1)
+    indexed(tmp_path / "kb", model).close()
+    with open_encoder(model) as encoder:
+        add_dense(tmp_path / "kb", encoder=encoder, name="codes", store=BITS).close()
+    stop = threading.Event()
+    with open_index(tmp_path / "kb") as index:
+        first = Adore.open([set_of(index)], settings)
+        with pytest.raises(KeyboardInterrupt):
+            run(first, settings, state=tmp_path / "state", stop=stop, on_event=lambda event: stop.set())
+        other = Adore.open([set_of(index)], settings, vectors="codes")
+        with pytest.raises(InvalidInput, match=r"vectors\.name is \"codes\" now"):
+            run(other, settings, state=tmp_path / "state", resume=True)
+
+
+def test_the_best_ndcg_counts_documents(tmp_path: Path, model: Path) -> None:
+    """Of a document of many passages one can be found; it weighs as much as a document of one passage."""
+    generator = np.random.default_rng(3)
+    texts = [". ".join(" ".join(generator.choice(NAMES, 6)) for _ in range(4)) + "." for _ in range(20)]
+    with open_encoder(model) as encoder:
+        documents = [Document(f"d{n}", text) for n, text in enumerate(texts)]
+        build(documents, tmp_path / "kb", dense=encoder, store=FLOAT, chunks=8).close()
+    with open_index(tmp_path / "kb") as index:
+        own, other = (index.passages.of_document(name) for name in ("d3", "d4"))
+        assert len(own) > 2
+        live = LiveIndex(index)
+        assert live.grades(Example("q", "w1", {**dict.fromkeys(own, 1), own[1]: 3, **dict.fromkeys(other, 2)})) == [
+            3,
+            2,
+        ]
+        example = Example("q", "w1 w2", dict.fromkeys(own, 1))
+        method = Adore.open([TrainingSet("toy", index, [example], [])], settings_for("adore", weight="ndcg"))
+        found = live.candidates(index.dense().query_vectors(["w1 w2"]), [example])
+        wanted = lambda_rank_loss(
+            torch.from_numpy(found.scores), torch.from_numpy(found.grades),
+            weight="ndcg", scale=20.0, mask=torch.from_numpy(found.mask), ideal=torch.ones(1),
+        )  # fmt: skip
+        assert method.loss([0], 0).total.item() == pytest.approx(wanted.item(), rel=1e-4)
 
 
 def test_what_is_not_in_the_index_is_left_out(tmp_path: Path, model: Path) -> None:

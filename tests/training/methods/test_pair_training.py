@@ -201,3 +201,8 @@ def test_an_index_without_vectors_needs_a_model_to_start_from(tmp_path: Path) ->
         words = TrainingSet("words", index, [], [])
         with pytest.raises(InvalidInput, match="the index of words has no vectors"):
             opened([words], chosen("star"))
+
+
+def test_definitions_name_the_vectors(small_set: MakeSet) -> None:
+    floats, codes = (opened([small_set(0, store)], chosen("star")).definition() for store in ("float32", "int8"))
+    assert floats["vectors of words"] != codes["vectors of words"]
