@@ -1,12 +1,13 @@
 """BPR on a CPU: a hash layer and the query encoder trained on nfcorpus and scifact, tested there and on another set.
 
     python -m benchmarks.train_bpr train --index nfcorpus=INDEX --index scifact=INDEX --out OUT [--set KEY=VALUE]
-    python -m benchmarks.train_bpr test  --index NAME=INDEX... --out OUT
+    python -m benchmarks.train_bpr test  --index NAME=INDEX... --trained-on nfcorpus --trained-on scifact --out OUT
 
 The indexes hold float32 vectors of all-MiniLM-L6-v2 (`benchmarks.train_adore index` makes them). `test` codes each
 index's vectors by the trained layer, as `--dense OUT --store binary` would after encoding every passage, and asks the
 test questions of the codes; beside it the floats, and other codes of 48 to 56 bytes asked by the start. Hash layers
-without any training are the row "ITQ in the layer".
+without any training are the rows "ITQ in the layer", of each set's own vectors, and "where BPR started", of those of
+the sets named by `--trained-on` together; "BPR against its start" compares question by question.
 """
 
 import json
@@ -26,7 +27,7 @@ from spaniel.retrieval.types import Ranking
 from spaniel.training.by_document import ByDocument
 from spaniel.training.data import training_set
 from spaniel.training.examples import Example
-from spaniel.training.methods.hash_start import codes_stand_for, hash_start
+from spaniel.training.methods.hash_start import HashStart, codes_stand_for, hash_start
 from spaniel.training.methods.nearest import Nearest
 from spaniel.training.tower import Tower
 
@@ -64,17 +65,31 @@ def train(indexes: tuple[str, ...], out: Path, given: tuple[str, ...]) -> None:
 @_OPTIONS[0]
 @_OPTIONS[1]
 @click.option("--peers/--no-peers", default=True)
+@click.option("--trained-on", "trained_on", multiple=True, help="names among --index")
 @click.option("--scratch", type=click.Path(path_type=Path), default=Path("train-bpr-scratch"))
-def test(indexes: tuple[str, ...], out: Path, peers: bool, scratch: Path) -> None:
+def test(indexes: tuple[str, ...], out: Path, peers: bool, trained_on: tuple[str, ...], scratch: Path) -> None:
     """nDCG@10 of the test questions of every collection, in percent of the floats'."""
     with open_encoder("minilm") as start, open_encoder(out) as hashed:
         layer = Tower.open(out, kind="passage", offline=True).layers[-1]
-        for name, _, path in (each.partition("=") for each in indexes):
-            for label, figures in _tested(name, path, start, hashed, layer, peers, scratch / name):
+        named = [(name, path) for name, _, path in (each.partition("=") for each in indexes)]
+        began = _began([path for name, path in named if name in trained_on])
+        for name, path in named:
+            for label, figures in _tested(name, path, start, hashed, layer, began, peers, scratch / name):
                 click.echo(json.dumps({"set": name, "method": label, **figures}))
 
 
-def _tested(name: str, path: str, start: Any, hashed: Any, layer: Any, peers: bool, scratch: Path) -> Any:
+def _began(paths: Sequence[str]) -> HashStart | None:
+    """The layer that training on these indexes starts from, where none has more passages than it samples."""
+    rows = []
+    for path in paths:
+        with spaniel.open(path) as kb:
+            rows.append(kb.dense().vectors(kb.passages.matching({})))
+    return hash_start(np.concatenate(rows)) if rows else None
+
+
+def _tested(
+    name: str, path: str, start: Any, hashed: Any, layer: Any, began: HashStart | None, peers: bool, scratch: Path
+) -> Any:
     """(method, its figures) of one collection."""
     judged = collection(str(DATA / name), split="test")
     asked = [each for each, grades in judged.qrels.items() if any(grade > 0 for grade in grades.values())]
@@ -94,17 +109,26 @@ def _tested(name: str, path: str, start: Any, hashed: Any, layer: Any, peers: bo
     queries = start.encode(texts, kind="query")
     floats = by_vectors(queries, rows)
     yield "floats", _figures(floats, floats)
-    made = hash_start(rows)
-    coded = codes_stand_for(rows @ made.weight + made.bias)
-    yield "ITQ in the layer", _figures(floats, by_vectors(queries @ made.weight, coded))
+
+    def untrained(made: HashStart) -> NDArray[np.float64]:
+        return by_vectors(queries @ made.weight, codes_stand_for(rows @ made.weight + made.bias))
+
+    yield "ITQ in the layer", _figures(floats, untrained(hash_start(rows)))
     with torch.inference_mode():
         behind = layer({"sentence_embedding": torch.from_numpy(rows)})["sentence_embedding"].numpy()
-    yield "BPR", _figures(floats, by_vectors(hashed.encode(texts, kind="query"), codes_stand_for(behind)))
+    after = by_vectors(hashed.encode(texts, kind="query"), codes_stand_for(behind))
+    yield "BPR", _figures(floats, after)
+    if began is not None:
+        before = untrained(began)
+        yield "where BPR started", _figures(floats, before)
+        yield "BPR against its start", _figures(before, after)
     for label in _PEERS if peers else ():
         method = METHODS[label]
-        scratch.mkdir(parents=True, exist_ok=True)
-        INDEXES[method.index].build(rows, scratch, 0)
-        found = ordinals[method.search(INDEXES[method.index].open(scratch, rows))(queries, 10)]
+        folder = scratch / method.index
+        if not folder.exists():
+            folder.mkdir(parents=True)
+            INDEXES[method.index].build(rows, folder, 0)
+        found = ordinals[method.search(INDEXES[method.index].open(folder, rows))(queries, 10)]
         rankings = [Ranking.of(each, np.arange(len(each), 0, -1)) for each in found]
         yield label, _figures(floats, measured.ndcg(rankings, examples))
 
@@ -118,8 +142,8 @@ def _examples(judged: Any, asked: Sequence[str], place: Mapping[str, int]) -> li
     return [Example(each, judged.queries[each], found) for each, found in zip(asked, positives, strict=True)]
 
 
-def _figures(floats: NDArray[np.float64], values: NDArray[np.float64]) -> dict[str, float]:
-    found = paired({"nDCG@10": floats}, {"nDCG@10": values})["nDCG@10"]
+def _figures(before: NDArray[np.float64], values: NDArray[np.float64]) -> dict[str, float]:
+    found = paired({"nDCG@10": before}, {"nDCG@10": values})["nDCG@10"]
     share = 100 * found["after"] / found["before"]
     return {"ndcg": found["after"], "share": share, **{key: found[key] for key in ("gain", "low", "high", "p", "n")}}
 
