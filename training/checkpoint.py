@@ -30,7 +30,7 @@ from spaniel.retrieval.closing import Closing
 from spaniel.retrieval.errors import InvalidInput
 from spaniel.retrieval.types import JSON
 
-from .lock import locked
+from .lock import CHECKPOINT, FILES, locked
 from .tensor_file import TensorFile, write_tensors
 
 __all__ = ["Checkpoint", "CheckpointFolder", "newest_values"]
@@ -38,8 +38,6 @@ __all__ = ["Checkpoint", "CheckpointFolder", "newest_values"]
 _FORMAT = 1
 _KEPT = 2
 _MAX_JSON_BYTES = 16 << 20
-_JSON = re.compile(r"checkpoint-(\d{6,9})\.json")
-_OURS = re.compile(r"(?:checkpoint-\d{6,9}\.json|(?:model|optimiser|record)-\d{6,9}\.safetensors)(?:\.tmp)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +124,7 @@ class CheckpointFolder(Closing):
         return max(numbers, default=0) + 1
 
     def _entries(self) -> list[Path]:
-        return [entry for entry in self.path.iterdir() if _OURS.fullmatch(entry.name)]
+        return [entry for entry in self.path.iterdir() if FILES.fullmatch(entry.name)]
 
     def _written(self, kind: str, number: int, tensors: Mapping[str, torch.Tensor]) -> TensorFile:
         final = self.path / f"{kind}-{number:06d}.safetensors"
@@ -187,7 +185,7 @@ def newest_values(path: Path) -> Mapping[str, Any]:
 
 
 def _numbers(path: Path) -> list[int]:
-    found = (_JSON.fullmatch(entry.name) for entry in path.iterdir())
+    found = (CHECKPOINT.fullmatch(entry.name) for entry in path.iterdir())
     return sorted((int(match.group(1)) for match in found if match), reverse=True)
 
 
@@ -201,7 +199,7 @@ def _read(folder: Path, number: int) -> Checkpoint:
         values = dict(body["values"])
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise InvalidInput(str(path), f"is no checkpoint: {error!r}") from error
-    foreign = [file.name for file in files.values() if not _OURS.fullmatch(file.name)]
+    foreign = [file.name for file in files.values() if not FILES.fullmatch(file.name)]
     if foreign:
         raise InvalidInput(str(path), f"names {foreign[0]!r}, which is no file of a checkpoint")
     return Checkpoint(number, values, files)

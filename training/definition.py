@@ -40,11 +40,11 @@ def definition_of(method: Method, settings: TrainSettings) -> dict[str, JSON]:
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """One sentence for each value that is another one, named by its path."""
+    """One sentence for each value that is another one, named by its path; settings first, for others follow them."""
     old, new = dict(_leaves(before)), dict(_leaves(now))
     return [
         f"{name} is {_shown(new, name)} now and was {_shown(old, name)}"
-        for name in sorted({*old, *new})
+        for name in sorted({*old, *new}, key=lambda name: (not name.startswith("settings"), name))
         if old.get(name, _NOT_THERE) != new.get(name, _NOT_THERE)
     ]
 

@@ -13,8 +13,8 @@ from spaniel.retrieval.errors import InvalidInput
 from .examples import TrainingSet
 from .place import check_free_bytes, check_place, state_of
 from .settings import TrainSettings, settings_for
-from .table import Trains, check_extra, check_method, open_method
-from .vectors import check_vectors
+from .table import Trains, check_extra, check_method, load_extra, open_method
+from .vectors import check_vectors, notes_on
 
 if TYPE_CHECKING:
     from spaniel.index.index import Index
@@ -33,7 +33,7 @@ state, and the model twice (safetensors and ONNX), once more while an older one 
 
 @dataclass(slots=True)
 class Job:
-    """Everything opened and checked, before the first step."""
+    """Everything opened and checked, before the first step; `notes` say what of the indexes a user may not expect."""
 
     out: Path
     settings: TrainSettings
@@ -41,6 +41,7 @@ class Job:
     method: "Method"
     vectors: str | None
     overwrite: bool
+    notes: tuple[str, ...] = ()
 
 
 def opened_job(
@@ -66,22 +67,36 @@ def opened_job(
     chosen = settings_for(check_method(method, trains), **settings)
     if not data:
         raise InvalidInput("train", "there is nothing to train on", hint="give pairs of an index and a collection")
+    _check_pairs(data)
     indexes = [Path(one.index.path) if isinstance(one, TrainingSet) else Path(one[0]) for one in data]
-    target = check_place(out, resume=resume, overwrite=overwrite, indexes=indexes)
+    target = check_place(out, resume=resume, overwrite=overwrite, indexes=indexes, model=model)
     check_extra()
     there = _opened(data, stack)
     for index in there:
         check_vectors(index, chosen.method, trains, model=model, vectors=vectors)
-    _check_device(chosen.device)
     sets = _sets(data, there, dev, chosen.seed)
+    _check_device(chosen.device)
     with _computing(chosen, state_of(target) if resume else None):
         opened = open_method(sets, chosen, model=model, vectors=vectors, offline=offline)
     check_free_bytes(target, _COPIES * sum(each.numel() * 4 for each in opened.module().parameters()))
-    return Job(target, chosen, sets, opened, vectors, overwrite)
+    said = [notes_on(index, chosen.method, trains, model=model, vectors=vectors) for index in there]
+    notes = tuple(dict.fromkeys(note for notes in said for note in notes))
+    return Job(target, chosen, sets, opened, vectors, overwrite, notes)
+
+
+def _check_pairs(data: Sequence[TrainingSet | Pair]) -> None:
+    """That each is a training set or a pair, for two paths alone look like a sequence too."""
+    for one in data:
+        if isinstance(one, TrainingSet):
+            continue
+        if isinstance(one, str | os.PathLike) or len(one) != 2:
+            hint = 'give a list of pairs: [("kb", "my-collection")]'
+            raise InvalidInput("train", f"{one!r} is no pair of an index and a collection", hint=hint)
 
 
 def _check_device(device: str) -> None:
     """As `check_device`; torch, which it asks, is loaded when everything cheaper is known to fit."""
+    load_extra()
     from .computing import check_device
 
     check_device(device)

@@ -1,14 +1,22 @@
-"""The lock of a folder that is trained in: one process at a time, and it dies with its process."""
+"""The folder of an unfinished training: its lock, which dies with its process, and the names of what else lies there.
+
+A folder that holds anything else is somebody's, and nothing in it is ever removed.
+"""
 
 import fcntl
 import os
+import re
+from contextlib import suppress
 from pathlib import Path
 
 from spaniel.retrieval.errors import InvalidInput
 
-__all__ = ["check_free", "locked"]
+__all__ = ["CHECKPOINT", "FILES", "check_free", "checkpoints_in", "foreign_in", "locked", "removed"]
 
 _NAME = "lock"
+CHECKPOINT = re.compile(r"checkpoint-(\d{6,9})\.json")
+FILES = re.compile(r"(?:checkpoint-\d{6,9}\.json|(?:model|optimiser|record)-\d{6,9}\.safetensors)(?:\.tmp)?")
+"""Names of the files that checkpoints consist of (checkpoint.py)."""
 
 
 def locked(folder: Path) -> int:
@@ -48,6 +56,36 @@ def check_free(folder: Path) -> None:
         _lock(opened, folder)
     finally:
         os.close(opened)
+
+
+def checkpoints_in(folder: Path) -> bool:
+    """Whether there is a checkpoint to go on from, whole or not."""
+    return folder.is_dir() and any(CHECKPOINT.fullmatch(entry.name) for entry in folder.iterdir())
+
+
+def foreign_in(folder: Path) -> str | None:
+    """The name of something in a folder that no training has put there; None where there is nothing such."""
+    names = sorted(entry.name for entry in folder.iterdir())
+    return next((name for name in names if name != _NAME and not FILES.fullmatch(name)), None)
+
+
+def removed(folder: Path) -> None:
+    """Remove the checkpoints, and the folder with them unless it holds something else or another process takes it.
+
+    Raises:
+        InvalidInput: another process trains there.
+        OSError: a file cannot be removed.
+    """
+    held = locked(folder)
+    try:
+        for entry in folder.iterdir():
+            if FILES.fullmatch(entry.name):
+                entry.unlink()
+        (folder / _NAME).unlink()
+        with suppress(OSError):
+            folder.rmdir()
+    finally:
+        os.close(held)
 
 
 def _lock(descriptor: int, folder: Path) -> None:

@@ -127,7 +127,7 @@ class _Training:
         """To the end; see `run`."""
         if taken is not None:
             load_random_states(self.device, taken.random_states)
-        self._tell("start")
+        self._tell("start", dev=_means(self.progress.curve[0].scores) if self.progress.curve else None)
         whole = True  # whether weights, moments and progress belong together
         try:
             while True:
@@ -204,7 +204,7 @@ class _Training:
         """On dev. The generators of random numbers are as before, so that more evaluations train the same model."""
         scores = self._measured()
         self.progress.curve.append(Evaluation(self.progress.step, scores))
-        self._tell("evaluation", dev={name: each.mean for name, each in scores.items()})
+        self._tell("evaluation", dev=_means(scores))
 
     def _measured(self) -> dict[str, DevScores]:
         """Of the weights as they are."""
@@ -293,3 +293,8 @@ class _Training:
             definition=self.definition,
             blended=blended,
         )
+
+
+def _means(scores: Mapping[str, DevScores]) -> dict[str, float]:
+    """Of each set that has questions held out."""
+    return {name: each.mean for name, each in scores.items() if len(each.values)}

@@ -6,14 +6,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
-from spaniel.retrieval.errors import InvalidInput, MissingExtra
+from spaniel.retrieval.errors import InvalidInput, MissingExtra, ModelError
 
 if TYPE_CHECKING:
     from .examples import TrainingSet
     from .method import Method
     from .settings import TrainSettings
 
-__all__ = ["DEFAULT", "METHODS", "MethodEntry", "Trains", "check_extra", "check_method", "is_there", "open_method"]
+__all__ = [
+    "DEFAULT",
+    "METHODS",
+    "MethodEntry",
+    "Trains",
+    "check_extra",
+    "check_method",
+    "is_there",
+    "load_extra",
+    "open_method",
+]
 
 Trains: TypeAlias = Literal["dense", "binary"]
 
@@ -48,6 +58,8 @@ METHODS: Mapping[str, MethodEntry] = {
     "bpr": MethodEntry("bpr:Bpr", ("binary",), True, "a hash layer, and the encoders with it"),
 }
 
+_OF_EXTRA = ("torch", "sentence_transformers", "safetensors", "threadpoolctl")
+
 DEFAULT: Mapping[Trains, str] = {"dense": "adore", "binary": "adore"}
 """What is taken where nobody says: the method that leaves index and passages as they are, and takes minutes."""
 
@@ -74,9 +86,26 @@ def check_extra() -> None:
     Raises:
         MissingExtra: it is not.
     """
-    for module in ("torch", "sentence_transformers", "safetensors", "threadpoolctl"):
+    for module in _OF_EXTRA:
         if not is_there(module):
             raise MissingExtra(module, "train")
+
+
+def load_extra() -> None:
+    """Load what training needs, which takes seconds.
+
+    Raises:
+        MissingExtra: it is not installed.
+        ModelError: it is, and cannot be loaded, such as a torch that was built for another machine.
+    """
+    check_extra()
+    for module in _OF_EXTRA:
+        try:
+            importlib.import_module(module)
+        except (ImportError, OSError) as error:
+            failed = ModelError(f"{module} is installed and cannot be loaded: {error}")
+            failed.hint = "install it anew: pip install --force-reinstall 'spaniel[train]'"
+            raise failed from error
 
 
 def is_there(module: str) -> bool:

@@ -63,7 +63,7 @@ class Trained:
         return {
             "path": str(self.path),
             "method": self.method,
-            "gained": self.gained,
+            "gained": self.gained if self.dev else None,
             "dev": dev,
             "steps": self.steps,
             "best_step": self.best_step,

@@ -10,7 +10,7 @@ from .table import METHODS, Trains
 if TYPE_CHECKING:
     from spaniel.index.index import Index
 
-__all__ = ["check_vectors", "meant_vectors", "vectors_state"]
+__all__ = ["check_vectors", "meant_vectors", "notes_on", "vectors_state"]
 
 _NOT_OURS = {
     "endpoint": "is behind an endpoint: its weights are not here",
@@ -65,6 +65,27 @@ def check_vectors(index: "Index", method: str, trains: Trains, *, model: str | N
     if method == "adore" and trains == "binary" and dense.store.kind != "binary":
         hint = "train dense goes on with these vectors; `spaniel index add-dense --store binary` makes codes"
         raise InvalidInput("index", f"the vectors {name} of {index.path} are {dense.store.kind}, not binary", hint=hint)
+
+
+def notes_on(index: "Index", method: str, trains: Trains, *, model: str | None, vectors: str | None) -> list[str]:
+    """Sentences about what a user may not expect of training against this index."""
+    name = meant_vectors(index, vectors)
+    if name is None:
+        return []
+    dense, found = index.settings.dense[name], []
+    if method == "adore" and trains == "binary" and dense.store.rescore != "none":
+        found.append(
+            f"{index.path} keeps {dense.store.rescore} vectors beside its codes, and these rank what the codes find: "
+            "what is trained is that ranking, as by `train dense`; to train codes that rank by themselves, "
+            "make vectors with --store binary --rescore none"
+        )
+    if model is None and dense.query is not None:
+        again = f"; --model {dense.query.source} goes on from there" if method == "adore" else ""
+        found.append(
+            f"{index.path} is asked by {dense.query.name}, and training starts from {dense.model.name}, whose figures "
+            f"are those of the start{again}"
+        )
+    return found
 
 
 def _check_none(index: "Index", method: str, model: str | None) -> None:

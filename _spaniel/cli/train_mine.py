@@ -53,7 +53,7 @@ def _against(text: str) -> str | int:
 @click.argument("collection")
 @click.option("--out", metavar="FILE", required=True, help="Where the questions go, as JSON lines; .gz is compressed.")
 @click.option("--texts", is_flag=True, help="Write texts in columns, as sentence-transformers takes them, not ids.")
-@click.option("--dev-out", metavar="FILE", help="Where the held-out questions go, for `spaniel train --dev FILE`.")
+@click.option("--dev-out", metavar="FILE", help="Where the held-out questions go, for --dev of `train dense`.")
 @click.option("--split", metavar="NAME", default="train", show_default=True, help="Of the collection.")
 @click.option(
     "--dev",
@@ -118,8 +118,8 @@ def mine(console: Console, index: str, collection: str, **options: Any) -> int:
 
     COLLECTION has questions and judgements: a folder or .zip in the form of BEIR, the name of one, or a file of JSON
     lines. INDEX holds its passages and is searched by what --retriever says. What is written can be trained on, with
-    `spaniel train --train FILE`. Interrupted, the same command goes on where it stopped. Exits with 1 when no negative
-    is found.
+    `spaniel train dense --train FILE`. Interrupted, the same command goes on where it stopped. Exits with 1 when no
+    negative is found.
     """
     _check(options)
     from spaniel.index.index import open_index

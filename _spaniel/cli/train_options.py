@@ -93,7 +93,11 @@ _WHAT = [
     click.option("--resume", is_flag=True, help="Go on where the same command was interrupted."),
     click.option("--overwrite", is_flag=True, help="Replace a model that an earlier training wrote to --out."),
     click.option("--offline", is_flag=True, help="Download nothing."),
-    click.option("--dry-run", is_flag=True, help="Say what would be trained on, and how long it would take here."),
+    click.option(
+        "--dry-run",
+        is_flag=True,
+        help="Say what would be trained on, and how long it would take; beside other work two to three times that.",
+    ),
 ]
 
 

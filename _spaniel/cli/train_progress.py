@@ -27,6 +27,8 @@ class Telling:
         if event.kind in ("step", "checkpoint"):
             self._line.say(_moving(event))
             return
+        if event.kind == "start":  # of a resumed run: what its first evaluation was
+            self._first.update(event.dev)
         said = _evaluated(event, self._first) if event.kind == "evaluation" else event.note
         if event.kind == "evaluation" and not self._first:
             self._first.update(event.dev)
@@ -62,12 +64,14 @@ def tell_sets(console: Console, sets: "list[TrainingSet]") -> None:
 
 def trained_text(trained: "Trained") -> str:
     """The result for people."""
-    lines = [f"{trained.path}: {trained.method}, step {trained.best_step:,} of {trained.steps:,}"]
+    where = f"best at step {trained.best_step:,} of {trained.steps:,}" if trained.dev else f"{trained.steps:,} steps"
+    lines = [f"{trained.path}: {trained.method}, {where}"]
     lines[0] += f", {trained.blend:g} of the way from the start" if trained.blend < 1 and trained.best_step else ""
     lines[0] += f", {duration(trained.seconds)}"
     for name, gain in trained.dev.items():
         interval = "" if gain.low != gain.low else f" [{gain.low:+.4f}, {gain.high:+.4f}]"
-        change = f"{gain.difference:+.4f}{interval}, p {gain.p:.4f}, {gain.n:,} questions"
+        p = "p < 0.0001" if gain.p < 0.0001 else f"p {gain.p:.4f}"
+        change = f"{gain.difference:+.4f}{interval}, {p}, {gain.n:,} questions"
         lines.append(f"dev {name}: nDCG@10 {gain.before:.4f} -> {gain.after:.4f} ({change})")
     return "\n".join(lines)
 
@@ -81,4 +85,5 @@ def plan_text(plan: "Plan") -> str:
     lines.append(f"evaluations {plan.evaluations:,} of {plan.evaluation_s:.1f} s")
     if plan.begin_s >= 1:
         lines.append(f"beginning   {plan.begin_s:.0f} s")
-    return "\n".join([*lines, f"in all      about {duration(plan.total_s)} on this machine as it is now"])
+    lines.append(f"in all      about {duration(plan.total_s)} if this machine stays as free as it was now")
+    return "\n".join([*lines, "            beside other work two to three times that"])

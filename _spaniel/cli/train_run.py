@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .console import Console, with_console
+from .console import Console, printable, with_console
 from .eval_run import command_words
 from .train_options import dev_of, pairs_of, settings_of, train_options
 
@@ -42,14 +42,16 @@ def dense(console: Console, **options: Any) -> int:
 
 @click.command()
 @train_options(
-    _method(BINARY, "adore: the query side alone, against the codes of the index; bpr: a hash layer too, index anew")
+    _method(BINARY, "adore: the query side alone, against the index as it is; bpr: a hash layer too, index anew")
 )
 @with_console
 def binary(console: Console, **options: Any) -> int:
     """Train an encoder for vectors of a bit a dimension.
 
-    As `train dense`, through codes: adore asks an index of `--store binary`; bpr writes a model whose index is made
-    with `--dense DIR --store binary`. Exits with 1 when nothing was gained on the questions held out.
+    As `train dense`, through codes: adore asks an index of `--store binary`, and trains what ranks there: the codes
+    where it was made with `--rescore none`, else the vectors beside them, as `train dense` does. bpr writes a model
+    whose index is made with `--dense DIR --store binary`. Exits with 1 when nothing was gained on the questions held
+    out.
     """
     return _train(console, "binary", options)
 
@@ -69,14 +71,19 @@ def _train(console: Console, trains: "Trains", options: dict[str, Any]) -> int:
         job = opened_job(pairs, out, stack, trains=trains, dev=dev, settings=settings, **options)
         line.clear()
         tell_sets(console, list(job.sets))
+        for note in job.notes:
+            console.note(printable(note))
         if dry_run:
             from spaniel.training.plan import plan_of
 
             plan = plan_of(job)
-            console.emit({"out": str(job.out), **plan.to_json()}, plan_text(plan))
+            said = plan.to_json() | {"notes": [*job.notes, *plan.notes]}
+            console.emit({"out": str(job.out), **said}, plan_text(plan))
             return 0
         trained = run_job(job, resume=resume, on_event=Telling(console, line), command=command_words())
     console.emit(trained.to_json(), trained_text(trained))
+    if not trained.dev:
+        console.note("no question was held out: nothing says whether it gained; a test split does (eval run, compare)")
     if not trained.gained:
         console.warn("nothing was gained on the questions held out: what was written is the model that it began with")
         return 1

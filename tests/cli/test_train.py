@@ -170,6 +170,15 @@ def test_methods_whose_index_is_made_anew(spaniel: Run, kb: Path, folder: Path, 
     assert found.code == 0 and found.data["hits"], found.err
 
 
+def test_nothing_held_out_is_said_and_no_figure_shown(spaniel: Run, kb: Path, folder: Path, tmp_path: Path) -> None:
+    words = ["train", "dense", "--index", kb, "--train", folder, "--epochs", 1, "--dev", 0]
+    done = spaniel(*words, "--out", tmp_path / "out")
+    assert done.code == 0 and "no question was held out" in done.err, done.err
+    assert "dev words" not in done.err + done.out
+    asked = spaniel(*words, "--out", tmp_path / "out2", "--json")
+    assert asked.data["gained"] is None and asked.data["dev"] == {}
+
+
 def test_questions_of_a_log(spaniel: Run, kb: Path, folder: Path, tmp_path: Path) -> None:
     log = trainable_questions(folder, tmp_path / "clicks.jsonl")
     words = ["train", "dense", "--index", kb, "--train", log, "--out", tmp_path / "out", "--dev", "8", "--epochs", 1]
@@ -202,9 +211,10 @@ def test_an_interrupted_training_goes_on(
     refused = spaniel(*words("cut"), "--json")
     assert refused.code == 2 and "--resume" in refused.error["hint"]
     other = spaniel(*words("cut"), "--resume", "--seed", 5, "--json")
-    assert other.code == 2 and "seed" in other.error["message"]
-    done = spaniel(*words("cut"), "--resume", "--json")
-    assert done.data["dev"] == whole.data["dev"]
+    assert other.code == 2 and "another one: settings.seed is 5 now and was 0" in other.error["message"]
+    done, before = spaniel(*words("cut"), "--resume"), whole.data["dev"]["words"]["before"]
+    assert f"(start {before:.4f})" in done.err  # not what the resumed run evaluates first
+    assert f"nDCG@10 {before:.4f} -> {whole.data['dev']['words']['after']:.4f}" in done.out
     weights = {
         name: data for name, data in files_of(tmp_path / "whole").items() if name.endswith((".safetensors", ".onnx"))
     }

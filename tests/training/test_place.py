@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from spaniel.models.towers import towers_json
 from spaniel.retrieval.errors import InvalidInput
 from spaniel.training import lock, place
 from spaniel.training.lock import locked
@@ -14,10 +15,19 @@ from spaniel.training.place import check_free_bytes, check_place, clear_state, s
 
 def trained(folder: Path) -> Path:
     """A folder as an earlier training wrote it."""
-    (folder / "training").mkdir(parents=True)
-    for name in ("spaniel.json", "modules.json"):
+    for name in ("training/run.json", "modules.json", "onnx/passage/spaniel.json"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text("{}")
+    (folder / "spaniel.json").write_text(towers_json(folder, codes=None, trained_from={}))
     return folder
+
+
+def unfinished(out: Path) -> Path:
+    """What an interrupted training left."""
+    state_of(out).mkdir(parents=True, exist_ok=True)
+    for name in ("lock", "checkpoint-000001.json", "model-000001.safetensors", "record-000002.safetensors.tmp"):
+        (state_of(out) / name).touch()
+    return state_of(out)
 
 
 def test_a_new_or_empty_folder(tmp_path: Path) -> None:
@@ -66,6 +76,8 @@ def test_not_in_an_index(tmp_path: Path) -> None:
 def test_what_an_interrupted_training_left(tmp_path: Path) -> None:
     out = tmp_path / "out"
     state_of(out).mkdir()
+    check_place(out, resume=False, overwrite=False)  # no checkpoint: nothing to go on with
+    unfinished(out)
     with pytest.raises(InvalidInput, match=r"its state is in out\.training") as refused:
         check_place(out, resume=False, overwrite=False)
     assert "--resume" in refused.value.hint and "--overwrite" in refused.value.hint
@@ -77,6 +89,53 @@ def test_what_an_interrupted_training_left(tmp_path: Path) -> None:
     state_of(out).write_text("a file of somebody else")
     with pytest.raises(InvalidInput, match="no folder of a training"):
         clear_state(out)
+
+
+def test_what_lies_in_a_trained_folder_and_is_not_of_it_is_kept(tmp_path: Path) -> None:
+    """An index that is trained against, a start, notes: a folder with such a thing is not replaced, and it is named."""
+    out = trained(tmp_path / "out")
+    check_place(out, resume=False, overwrite=True)
+    for name in ("kb/manifest.json", "onnx/passage/notes.txt"):
+        (out / name).parent.mkdir(exist_ok=True)
+        (out / name).write_text("mine")
+        with pytest.raises(InvalidInput, match=f"holds {name}, which training did not write"):
+            check_place(out, resume=False, overwrite=True, indexes=[out / "kb"])
+        (out / name).unlink()
+    (out / "link").symlink_to(tmp_path)
+    with pytest.raises(InvalidInput, match="holds link"):
+        check_place(out, resume=False, overwrite=True)
+    (out / "link").unlink()
+    for start in (out, out / "onnx" / "passage"):
+        with pytest.raises(InvalidInput, match="is where training starts from"):
+            check_place(out, resume=False, overwrite=True, model=str(start))
+    check_place(out, resume=False, overwrite=True, model="minilm")
+    (out / "spaniel.json").write_text("{}")
+    with pytest.raises(InvalidInput, match=r"training did not write"):
+        check_place(out, resume=False, overwrite=True)
+
+
+def test_a_folder_of_somebody_else_beside_out_is_never_removed(tmp_path: Path) -> None:
+    out = tmp_path / "mine"
+    state = unfinished(out)
+    (state / "judgements.tsv").write_text("precious")
+    for resume, overwrite in [(False, False), (True, False), (False, True), (True, True)]:
+        with pytest.raises(InvalidInput, match=r"is no folder of a training: it holds judgements\.tsv"):
+            check_place(out, resume=resume, overwrite=overwrite)
+    with pytest.raises(InvalidInput, match="no folder of a training"):
+        clear_state(out)
+    assert len(list(state.iterdir())) == 5
+    (state / "judgements.tsv").unlink()
+    clear_state(out)
+    assert not state.exists()
+
+
+def test_what_goes_on_over_an_older_model(tmp_path: Path) -> None:
+    out = trained(tmp_path / "out")
+    unfinished(out)
+    with pytest.raises(InvalidInput, match="is there already") as refused:
+        check_place(out, resume=True, overwrite=False)
+    assert refused.value.hint.startswith("--resume --overwrite goes on with what out.training holds")
+    check_place(out, resume=True, overwrite=True)
 
 
 def test_what_another_process_trains_is_not_thrown_away(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import json
 import threading
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from contracts.small_model import small_bert
@@ -17,13 +18,17 @@ pytest.importorskip("sentence_transformers", reason="the extra train is not inst
 
 from threadpoolctl import threadpool_info  # noqa: E402
 
-from spaniel.training import job  # noqa: E402
+from spaniel.index.query_model import set_query_model  # noqa: E402
+from spaniel.training import job, table  # noqa: E402
 from spaniel.training.data import training_set  # noqa: E402
 from spaniel.training.events import Event  # noqa: E402
 from spaniel.training.job import opened_job  # noqa: E402
 from spaniel.training.leaks import same_question  # noqa: E402
+from spaniel.training.plan import plan_of  # noqa: E402
 from spaniel.training.table import METHODS, check_method  # noqa: E402
+from spaniel.training.train_state import model_tensors  # noqa: E402
 from spaniel.training.trained import DevGain, Trained  # noqa: E402
+from spaniel.training.vectors import notes_on  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -100,7 +105,71 @@ def test_vectors_whose_model_is_not_here(tmp_path: Path) -> None:
     assert set(METHODS) == {"adore", "star", "in-batch", "bpr"}
 
 
+def test_what_is_no_pair(tmp_path: Path) -> None:
+    for data in ([("kb",)], ("kb", "words"), [("kb", "words", "more")]):
+        with pytest.raises(InvalidInput, match="is no pair of an index and a collection"):
+            sp.train(data, tmp_path / "out")  # type: ignore[arg-type]
+
+
+def test_an_index_that_another_model_asks(tmp_path: Path) -> None:
+    kb, folder = built(tmp_path, "a")
+    first = tmp_path / "first"
+    sp.train([(kb, folder)], first, epochs=1, learning_rate=1e-3)
+    with sp.open(kb) as index:
+        assert notes_on(index, "adore", "dense", model=None, vectors=None) == []
+    set_query_model(kb, first)
+    with sp.open(kb) as index:
+        (said,) = notes_on(index, "adore", "dense", model=None, vectors=None)
+        assert "is asked by first, and training starts from start" in said and f"--model {first} goes on" in said
+        assert notes_on(index, "adore", "dense", model=str(first), vectors=None) == []
+        (said,) = notes_on(index, "in-batch", "dense", model=None, vectors=None)
+        assert "--model" not in said
+
+
+@pytest.mark.parametrize(("rescore", "n_notes"), [("int8", 1), ("none", 0)])
+def test_codes_that_only_choose_candidates_are_told(tmp_path: Path, rescore: Any, n_notes: int) -> None:
+    small_bert(tmp_path / "start")
+    folder = trainable_collection(tmp_path / "a", n_train=24, n_dev=8, n_test=4)
+    store = sp.StoreSettings("binary", rescore=rescore)
+    with sp.build(folder, tmp_path / "kb", dense=str(tmp_path / "start"), store=store) as index:
+        said = notes_on(index, "adore", "binary", model=None, vectors=None)
+        assert len(said) == n_notes and all("--rescore none" in note for note in said)
+        assert notes_on(index, "adore", "dense", model=None, vectors=None) == []
+
+
+def test_a_package_that_does_not_load_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(module: str) -> None:
+        raise ImportError(f"{module}: undefined symbol")
+
+    monkeypatch.setattr(table.importlib, "import_module", broken)
+    with pytest.raises(sp.ModelError, match="torch is installed and cannot be loaded: torch: undefined symbol"):
+        table.load_extra()
+
+
+def test_a_dry_run_makes_real_steps_and_leaves_the_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pair, made = built(tmp_path, "a"), []
+    real = torch.optim.AdamW.step
+
+    def step(*args: Any) -> Any:
+        made.append(1)
+        return real(*args)
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", step)
+    with ExitStack() as stack:
+        job = opened_job(
+            [pair], tmp_path / "out", stack, trains="dense", method=None, model=None, vectors=None, dev=None,
+            resume=False, overwrite=False, offline=True, settings={"batch": 8, "epochs": 1},
+        )  # fmt: skip
+        module = job.method.module()
+        before = {name: tensor.clone() for name, tensor in model_tensors(module).items()}
+        plan = plan_of(job)
+        assert plan.steps == 3 and plan.step_s > 0 and len(made) == 4
+        assert all(torch.equal(before[name], tensor) for name, tensor in model_tensors(module).items())
+        assert all(each.grad is None for each in module.parameters())
+
+
 def test_the_result_as_json() -> None:
+    assert Trained(Path("x"), "adore", {}, steps=3, best_step=3, n_steps=3, seconds=1.0).to_json()["gained"] is None
     gain = DevGain(0.5, 0.6, 0.1, float("nan"), float("nan"), 1.0, 1)
     trained = Trained(Path("x"), "adore", {"a": gain}, steps=3, best_step=0, n_steps=3, seconds=1.0)
     assert not trained.gained

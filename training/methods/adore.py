@@ -86,7 +86,7 @@ class Adore(Method):
 
         Args:
             model: the query encoder to start from, which must be one for the vectors of the indexes; by default the
-                one that they are searched with.
+                one that these were made with, whatever asks the index now.
             vectors: name of the dense part of every index; None for the one added first.
 
         Raises:
