@@ -11,7 +11,7 @@ from contracts.small_model import small_bert
 from contracts.trainable import trainable_collection
 
 import spaniel as sp
-from spaniel.retrieval.errors import InvalidInput
+from spaniel.retrieval.errors import InvalidInput, ModelError
 
 torch = pytest.importorskip("torch", reason="the extra train is not installed")
 pytest.importorskip("sentence_transformers", reason="the extra train is not installed")
@@ -138,11 +138,15 @@ def test_codes_that_only_choose_candidates_are_told(tmp_path: Path, rescore: Any
 
 
 def test_a_package_that_does_not_load_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(module: str) -> None:
-        raise ImportError(f"{module}: undefined symbol")
+    real = table.importlib.import_module
+
+    def broken(module: str) -> Any:
+        if module == "torch":
+            raise ImportError(f"{module}: undefined symbol")
+        return real(module)
 
     monkeypatch.setattr(table.importlib, "import_module", broken)
-    with pytest.raises(sp.ModelError, match="torch is installed and cannot be loaded: torch: undefined symbol"):
+    with pytest.raises(ModelError, match="torch is installed and cannot be loaded: torch: undefined symbol"):
         table.load_extra()
 
 
