@@ -17,7 +17,7 @@ from spaniel.training.train_state import model_tensors
 
 MakeSet = Callable[..., TrainingSet]
 CASES: dict[str, dict[str, Any]] = {
-    "star": {"method": "star", "epochs": 2, "remine_every": 1},
+    "star, mined anew every second epoch": {"method": "star", "epochs": 4, "remine_every": 2},
     "in-batch with hard negatives": {"method": "in-batch", "epochs": 2, "negatives": 1, "mini_batch": 5},
     "bpr, passages frozen": {"method": "bpr", "epochs": 2, "negatives": 3},
     "bpr": {"method": "bpr", "epochs": 1, "negatives": 2, "freeze_passages": False, "mini_batch": 5},
