@@ -21,9 +21,20 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-@lru_cache(maxsize=1)
 def versions() -> dict[str, JSON]:
-    """Versions of what can change a result; `sources` is a hash of our own where the version does not say enough."""
+    """Versions of what can change a result, the caller's own to add to; `sources` is a hash of our own where the
+    version does not say enough."""
+    return dict(_versions())
+
+
+def machine() -> dict[str, JSON]:
+    """`{"cpu", "cores", "memory_bytes", "python", "platform"}`, the caller's own; cores are those this process may
+    use."""
+    return dict(_machine())
+
+
+@lru_cache(maxsize=1)
+def _versions() -> dict[str, JSON]:
     found: dict[str, JSON] = {"python": platform.python_version()}
     for name in ("spaniel", "numpy", "PyStemmer"):
         try:
@@ -34,8 +45,7 @@ def versions() -> dict[str, JSON]:
 
 
 @lru_cache(maxsize=1)
-def machine() -> dict[str, JSON]:
-    """`{"cpu", "cores", "memory_bytes", "python", "platform"}`; cores are those this process may use."""
+def _machine() -> dict[str, JSON]:
     try:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (ValueError, OSError):

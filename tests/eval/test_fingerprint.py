@@ -1,6 +1,7 @@
 """Cached work is not served to other code than that which made it."""
 
 import time
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,13 @@ def test_versions_name_what_can_change_a_result() -> None:
     found = card.versions()
     assert (found["numpy"], found["spaniel"]) == (np.__version__, version("spaniel"))
     assert found["PyStemmer"] == version("PyStemmer") and found["sources"] == fingerprint.code_fingerprint()
+
+
+@pytest.mark.parametrize("ask", [card.versions, card.machine])
+def test_who_adds_to_what_was_told_changes_nothing_for_others(ask: Callable[[], dict[str, Any]]) -> None:
+    before = ask()
+    ask()["torch"] = "2.0"
+    assert ask() == before and "torch" not in before
 
 
 @pytest.mark.parametrize("name", ["spaniel", "numpy", "PyStemmer", "python", "sources"])
